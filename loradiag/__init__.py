@@ -1,0 +1,59 @@
+"""Diagnostics and monitoring for trained LoRA adapters.
+
+>>> import loradiag
+>>> report = loradiag.inspect("fixtures/adapters/healthy")
+>>> report.verdict.status
+<Status.PASS: 'pass'>
+
+Importing this package is light: what a name needs is imported when the name is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from loradiag._about import __version__
+
+if TYPE_CHECKING:
+    from loradiag.api import inspect, inspect_all, judge, read_policy, read_reports
+    from loradiag.core.errors import InputError, LoradiagError
+    from loradiag.core.policy import Policy
+    from loradiag.core.report import Report
+
+_HOMES = {
+    "inspect": "loradiag.api",
+    "inspect_all": "loradiag.api",
+    "judge": "loradiag.api",
+    "read_policy": "loradiag.api",
+    "read_reports": "loradiag.api",
+    "InputError": "loradiag.core.errors",
+    "LoradiagError": "loradiag.core.errors",
+    "Policy": "loradiag.core.policy",
+    "Report": "loradiag.core.report",
+}
+
+__all__ = [
+    "InputError",
+    "LoradiagError",
+    "Policy",
+    "Report",
+    "__version__",
+    "inspect",
+    "inspect_all",
+    "judge",
+    "read_policy",
+    "read_reports",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what ``name`` stands for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'loradiag' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Names for completion."""
+    return sorted(__all__)

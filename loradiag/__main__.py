@@ -1,0 +1,5 @@
+"""``python -m loradiag``."""
+
+from loradiag.cli.main import main
+
+main()

@@ -1,0 +1,37 @@
+"""Tensors that already lie in memory: what the npz, torch and GGUF containers hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loradiag.adapters.tensors import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class ArrayContainer:
+    """Named arrays in carrier types, each with the dtype name and the shape that it stands for."""
+
+    def __init__(
+        self,
+        path: Path,
+        file_format: str,
+        arrays: Iterable[tuple[str, str, tuple[int, ...], npt.NDArray[np.generic]]],
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        self.path = path
+        self.format = file_format
+        self.metadata = metadata or {}
+        self.tensors: dict[str, Tensor] = {}
+        self._flat: dict[str, npt.NDArray[np.generic]] = {}
+        for name, dtype, shape, array in arrays:
+            self._flat[name] = array.reshape(-1)
+            self.tensors[name] = Tensor(name, dtype, shape, self)
+
+    def read(self, tensor: Tensor, start: int, count: int) -> npt.NDArray[np.generic]:
+        """See :class:`loradiag.adapters.tensors.Container`."""
+        return self._flat[tensor.name][start : start + count]

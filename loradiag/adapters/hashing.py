@@ -1,0 +1,29 @@
+"""The identity of an adapter's content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from loradiag.core.errors import InputError
+
+
+def content_sha256(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of a file as ``sha256sum`` prints it; of several, that of the lines ``hash  name`` sorted by name.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    if len(paths) == 1:
+        return _of_file(paths[0])
+    lines = sorted((path.name, _of_file(path)) for path in paths)
+    return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _of_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "check its permissions", kind="permission") from error

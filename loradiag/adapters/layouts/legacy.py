@@ -1,0 +1,76 @@
+"""PEFT before 0.3 with ``enable_lora``: one pair of factors for several projections of a fused weight.
+
+A is [r · n, in] for the n enabled projections and B is [Σ out, r] (stored as a grouped convolution, [Σ out, r, 1]); the
+two do not multiply. Projection i owns rows i·r … (i+1)·r of A and the i-th part of the rows of B.
+"""
+
+from __future__ import annotations
+
+import re
+
+from loradiag.adapters.bundle import Bundle
+from loradiag.adapters.layouts.peft import PeftReader
+from loradiag.adapters.model import Parts, Place, Provenance, Scale
+from loradiag.adapters.names import place_of
+from loradiag.adapters.scales import PeftScales
+from loradiag.adapters.slots import SlotTable, Slots, assemble
+from loradiag.adapters.tensors import Matrix, Tensor
+from loradiag.core.errors import InputError
+
+_FACTOR = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
+_LETTERS = ("q", "k", "v")
+
+
+class LegacyReader:
+    """Splits the fused factors into one module a projection."""
+
+    layout = "legacy-enable-lora"
+    config_expected = True
+
+    def recognise(self, bundle: Bundle) -> str | None:
+        """See :class:`loradiag.adapters.interface.Reader`."""
+        enabled = bundle.setting("enable_lora")
+        if not isinstance(enabled, list) or not any(enabled):
+            return None
+        return f"adapter_config.json has enable_lora with {sum(map(bool, enabled))} of {len(enabled)} projections"
+
+    def read(self, bundle: Bundle) -> Parts:
+        """See :class:`loradiag.adapters.interface.Reader`."""
+        letters = _enabled(bundle)
+        scales = PeftScales(bundle.config or {}, bundle.located.config)
+        parts, table = Parts(), SlotTable()
+        for name, tensor in bundle.tensors.items():
+            match = _FACTOR.match(name)
+            if match is None or tensor.shape[0] % len(letters):
+                parts.unexpected.append(name)
+                continue
+            for index, letter in enumerate(letters):
+                module = f"{match['module']}.{letter}"
+                table.add(module, match["side"], tensor, _part(tensor, index, len(letters)))
+                place = place_of(match["module"])
+                table.modules[module].place = Place(f"attention.{letter}", place.layer, place.stack)
+
+        def scale(name: str, rank: int, slots: Slots) -> Scale:
+            return scales.resolve(name, rank)
+
+        assemble(table, scale, parts, scales.expected_rank)
+        return parts
+
+    def provenance(self, bundle: Bundle) -> Provenance:
+        """See :class:`loradiag.adapters.interface.Reader`."""
+        return PeftReader().provenance(bundle)
+
+
+def _enabled(bundle: Bundle) -> list[str]:
+    enabled = bundle.setting("enable_lora")
+    if len(enabled) != len(_LETTERS):
+        raise InputError(
+            bundle.located.config, f"has enable_lora with {len(enabled)} entries", "three (q, k, v) are known", kind="config"
+        )
+    return [letter for letter, on in zip(_LETTERS, enabled, strict=True) if on]
+
+
+def _part(tensor: Tensor, index: int, count: int) -> Matrix:
+    rows = tensor.shape[0] // count
+    cols = tensor.size // tensor.shape[0]
+    return Matrix(tensor, rows, cols, start=index * rows * cols)

@@ -1,0 +1,149 @@
+"""What one training run left: modules, other tensors, configuration, provenance."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from loradiag.adapters.tensors import Matrix, Tensor
+from loradiag.core.measurements import Problem
+from loradiag.core.report import Unsupported
+
+
+class Method(enum.StrEnum):
+    """How a module's update is stored; decides which formula gives its singular values."""
+
+    LORA = "lora"
+    DORA = "dora"
+    ADALORA = "adalora"
+    LOHA = "loha"
+    LOKR = "lokr"
+    VERA = "vera"
+    IA3 = "ia3"
+    PROMPT = "prompt"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scale:
+    """The number that the product of the factors is multiplied by, and how it was found.
+
+    ``source`` is one of ``config``, ``rslora``, ``alpha_pattern``, ``rank_pattern``, ``tensor``, ``stored``,
+    ``metadata``, ``default``, several joined by ``+``.
+    """
+
+    value: float
+    source: str
+    alpha: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a network a module sits. ``stack`` tells encoder from decoder, UNet from text encoder."""
+
+    role: str
+    layer: int | None
+    stack: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Module:
+    """One adapted weight.
+
+    Attributes:
+        name: As the base model calls it.
+        method: How the update is stored.
+        place: Role, layer and stack.
+        factors: By canonical name. LoRA: ``A`` [r, d_in] and ``B`` [d_out, r]; ``E`` [1, r] (AdaLoRA); ``mid``
+            (Tucker core); ``magnitude`` (DoRA). LoHa: ``w1_a`` [d_out, r], ``w1_b`` [r, d_in], ``w2_a``, ``w2_b``,
+            ``t1``, ``t2``. LoKr: ``w1`` or ``w1_a``·``w1_b``, ``w2`` or ``w2_a``·``w2_b``, ``t2``. VeRA: shared
+            ``A``, ``B`` and the vectors ``d``, ``b``. IA³: ``l``. Prompts: ``prompt`` [tokens, dim].
+        rank: Inner dimension of the factors.
+        scale: What the product is multiplied by.
+        d_out, d_in: Shape of the weight that is adapted, a convolution flattened to [out, in·kh·kw]; None if unknown.
+        expected_rank: What the configuration says the rank is, where it says so.
+    """
+
+    name: str
+    method: Method
+    place: Place
+    factors: Mapping[str, Matrix]
+    rank: int
+    scale: Scale
+    d_out: int | None
+    d_in: int | None
+    expected_rank: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extra:
+    """A tensor that belongs to the adapter without being a low-rank factor: ``kind`` is ``saved``, ``bias`` or ``copy``."""
+
+    tensor: Tensor
+    kind: str
+    module: str
+
+
+@dataclasses.dataclass(slots=True)
+class Parts:
+    """What a layout's reader makes of the tensors of a file. Every tensor ends up in exactly one place."""
+
+    modules: list[Module] = dataclasses.field(default_factory=list)
+    extras: list[Extra] = dataclasses.field(default_factory=list)
+    unsupported: list[Unsupported] = dataclasses.field(default_factory=list)
+    unexpected: list[str] = dataclasses.field(default_factory=list)
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Provenance:
+    """What the adapter says of its own origin. Untrusted text throughout."""
+
+    base: str | None = None
+    revision: str | None = None
+    peft_type: str | None = None
+    task_type: str | None = None
+    library_version: str | None = None
+    init: str | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class Adapter:
+    """One adapter, opened: structure and headers are in memory, the values still on disk.
+
+    Attributes:
+        path: What the user named.
+        layout: Name of the reader that recognised it.
+        layout_reason: What it was recognised by.
+        weights: The files that hold the tensors.
+        weight_format: ``safetensors``, ``npz``, ``torch`` or ``gguf``.
+        tensors: Every tensor of the files, by name.
+        parts: What they are.
+        config: The configuration as decoded from JSON; None where there is none.
+        config_expected: Whether a file of this layout comes with a configuration.
+        metadata: Key-value metadata of the weight file.
+        provenance: Base, revision and versions.
+        other_weights: Weight files beside the ones read, which were not read.
+        step: The training step, for a checkpoint of a series.
+    """
+
+    path: Path
+    layout: str
+    layout_reason: str
+    weights: list[Path]
+    weight_format: str
+    tensors: Mapping[str, Tensor]
+    parts: Parts
+    config: Mapping[str, Any] | None
+    config_expected: bool
+    metadata: Mapping[str, str]
+    provenance: Provenance
+    other_weights: list[Path] = dataclasses.field(default_factory=list)
+    step: int | None = None
+
+    @property
+    def modules(self) -> list[Module]:
+        """The adapted weights."""
+        return self.parts.modules

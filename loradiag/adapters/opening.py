@@ -1,0 +1,63 @@
+"""The way in: from a path to opened adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from loradiag.adapters.bundle import open_bundle
+from loradiag.adapters.interface import recognise
+from loradiag.adapters.locate import Located, locate
+from loradiag.adapters.model import Adapter
+from loradiag.core.errors import InputError
+
+
+def open_adapter(path: Path | str, *, allow_pickle: bool = False) -> Adapter:
+    """Open the single adapter at ``path``: a directory or a weight file.
+
+    Raises:
+        InputError: It cannot be read, or is a series of checkpoints rather than one adapter.
+    """
+    located = locate(Path(path))
+    if len(located) != 1 or (not isinstance(located[0], InputError) and located[0].step is not None):
+        raise InputError(path, "is a series of checkpoints", "name one of them", kind="ambiguous")
+    return _open(located[0], allow_pickle)
+
+
+def open_all(path: Path | str, *, allow_pickle: bool = False) -> Iterator[Adapter | InputError]:
+    """Open what lies at ``path``: one adapter, or the checkpoints of a series in the order of their steps.
+
+    What cannot be read comes as its error, so that one bad checkpoint costs only its own place.
+    """
+    try:
+        found = locate(Path(path))
+    except InputError as error:
+        yield error
+        return
+    for located in found:
+        try:
+            yield _open(located, allow_pickle)
+        except InputError as error:
+            yield error
+
+
+def _open(located: Located | InputError, allow_pickle: bool) -> Adapter:
+    if isinstance(located, InputError):
+        raise located
+    bundle = open_bundle(located, allow_pickle=allow_pickle)
+    reader, reason = recognise(bundle)
+    return Adapter(
+        path=located.path,
+        layout=reader.layout,
+        layout_reason=reason,
+        weights=list(located.weights),
+        weight_format=bundle.format,
+        tensors=bundle.tensors,
+        parts=reader.read(bundle),
+        config=bundle.config,
+        config_expected=reader.config_expected,
+        metadata=bundle.metadata,
+        provenance=reader.provenance(bundle),
+        other_weights=list(located.others),
+        step=located.step,
+    )

@@ -1,0 +1,120 @@
+"""Stored tensors, and the two-dimensional views of them that low-rank factors are."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Protocol
+
+from loradiag.core.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class Container(Protocol):
+    """Something that holds named tensors: a safetensors file, an archive of arrays, a GGUF file."""
+
+    def read(self, tensor: Tensor, start: int, count: int) -> npt.NDArray[np.generic]:
+        """Return ``count`` elements of ``tensor`` from element ``start`` on, flat, in the dtype's carrier type."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of an adapter file: what its header says, and the container that holds its bytes.
+
+    Attributes:
+        name: As the file spells it.
+        dtype: A key of :data:`loradiag.core.dtypes.DTYPES`, or another name for formats that cannot be analysed.
+        shape: As stored.
+        container: Where to read it from.
+        offset: Byte position in the container; meaning belongs to the container.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    container: Container = dataclasses.field(repr=False, compare=False)
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        size = 1
+        for extent in self.shape:
+            size *= extent
+        return size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the elements take, as stored."""
+        return self.size * DTYPES[self.dtype].itemsize if self.dtype in DTYPES else 0
+
+    def read(self, start: int = 0, count: int | None = None) -> npt.NDArray[np.generic]:
+        """Return elements as a flat array in the carrier type of the dtype (BF16 comes as uint16).
+
+        Raises:
+            InputError: The file is shorter than its header says.
+        """
+        return self.container.read(self, start, self.size - start if count is None else count)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix of ``rows × cols`` that a stored tensor, or an even slice of one, holds in row-major order.
+
+    Attributes:
+        tensor: Where the numbers lie.
+        rows: Stored rows.
+        cols: Stored columns.
+        start: First element of the slice within the tensor.
+        column_offset: First stored column, for factors that interleave several modules' columns.
+        column_step: Distance between the columns taken; 1 takes all.
+        transposed: Whether the logical matrix is the transpose of the stored one.
+    """
+
+    tensor: Tensor
+    rows: int
+    cols: int
+    start: int = 0
+    column_offset: int = 0
+    column_step: int = 1
+    transposed: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Logical shape."""
+        taken = len(range(self.column_offset, self.cols, self.column_step))
+        return (taken, self.rows) if self.transposed else (self.rows, taken)
+
+    @property
+    def dtype(self) -> str:
+        """Storage format of the elements."""
+        return self.tensor.dtype
+
+    @property
+    def T(self) -> Matrix:  # noqa: N802 - the name that everyone who multiplies matrices expects
+        """The transpose, without touching the bytes."""
+        return dataclasses.replace(self, transposed=not self.transposed)
+
+    def stored(self) -> npt.NDArray[np.generic]:
+        """Return the stored matrix in the carrier type; ``transposed`` is left to the caller."""
+        flat = self.tensor.read(self.start, self.rows * self.cols)
+        whole = flat.reshape(self.rows, self.cols)
+        return whole[:, self.column_offset :: self.column_step] if self.column_step > 1 else whole
+
+    def load(self) -> npt.NDArray[np.generic]:
+        """Return the logical matrix in the carrier type."""
+        stored = self.stored()
+        return stored.T if self.transposed else stored
+
+
+def flattened(tensor: Tensor) -> Matrix:
+    """View a tensor as ``[first extent, all others]``: how convolution kernels become matrices.
+
+    A vector becomes one row; a scalar a 1 × 1 matrix.
+    """
+    if len(tensor.shape) < 2:
+        return Matrix(tensor, 1, tensor.size)
+    rows = tensor.shape[0]
+    return Matrix(tensor, rows, tensor.size // rows if rows else 0)

@@ -1,0 +1,18 @@
+"""Analyzers measure and know no thresholds. The table names them all; listing it imports none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loradiag.core.lazy import Entry
+
+# name under "measurements" -> where it lives, the extra that it needs, what it measures
+ANALYZERS: Mapping[str, Entry] = {
+    "spectrum": Entry("loradiag.analyzers.spectrum:spectrum", "", "singular values of every update"),
+    "scale": Entry("loradiag.analyzers.scale:scale", "", "true scale, norms of factors and updates"),
+    "integrity": Entry("loradiag.analyzers.integrity:integrity", "", "structure, non-finite and dead modules"),
+    "vectors": Entry("loradiag.analyzers.vectors:vectors", "", "IA³ vectors and prompts"),
+    "coverage": Entry("loradiag.analyzers.coverage:coverage", "", "which layers and roles are adapted"),
+    "identity": Entry("loradiag.analyzers.identity:identity", "", "base, versions, storage"),
+    "deployability": Entry("loradiag.analyzers.deployability:deployability", "", "which tools take it as it is"),
+}

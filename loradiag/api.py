@@ -1,0 +1,180 @@
+"""The functions behind the commands: measure, judge, report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loradiag.core.errors import InputError, PolicyError
+from loradiag.core.judge import judge as run_rules
+from loradiag.core.lazy import load
+from loradiag.core.measurements import Integrity, Measurements, Unreadable
+from loradiag.core.policy import Policy, PolicyFile, parse_policy, resolve
+from loradiag.core.report import Accounting, Report, Subject, Tool, decode, now
+from loradiag.core.rules import Evidence
+from loradiag.core.text import printable
+from loradiag.rules import all_rules
+
+if TYPE_CHECKING:
+    from loradiag.adapters.model import Adapter
+
+Progress = Callable[[int, int], None]
+
+POLICY_NAME = "loradiag.toml"
+
+
+def inspect(
+    path: str | Path, *, policy: Policy | None = None, allow_pickle: bool = False, progress: Progress | None = None
+) -> Report:
+    """Measure one adapter and judge it.
+
+    Args:
+        path: A directory or a weight file.
+        policy: What to judge by; the default policy if None (no file is looked for).
+        allow_pickle: Whether ``.bin`` and ``.pt`` files may be read, by torch's weights-only loader.
+        progress: Called with the modules done and their number.
+
+    Raises:
+        InputError: It cannot be read, or is a series of checkpoints (see :func:`inspect_all`).
+        MissingExtraError: Reading it needs a package that is not installed.
+    """
+    from loradiag.adapters.opening import open_adapter
+
+    adapter = open_adapter(path, allow_pickle=allow_pickle)
+    return _report(adapter, policy or default_policy(), progress)
+
+
+def inspect_all(
+    path: str | Path, *, policy: Policy | None = None, allow_pickle: bool = False, progress: Progress | None = None
+) -> Iterator[Report]:
+    """Measure and judge what lies at ``path``: one adapter, or every checkpoint of a series in the order of steps.
+
+    What cannot be read gives a report that says so (LD101 and its kin), so that the others are not lost.
+
+    Raises:
+        MissingExtraError: Reading needs a package that is not installed.
+    """
+    from loradiag.adapters.opening import open_all
+
+    policy = policy or default_policy()
+    for found in open_all(path, allow_pickle=allow_pickle):
+        if isinstance(found, InputError):
+            yield _unreadable(path, found, policy)
+            continue
+        try:
+            yield _report(found, policy, progress)
+        except InputError as error:  # cut short after its header was read, or changed underneath
+            yield _unreadable(found.path, error, policy)
+
+
+def judge(report: Report, policy: Policy | None = None) -> Report:
+    """Judge a report again, under another policy or newer rules. Its measurements stay what they are."""
+    evidence = Evidence(report.subject, report.measurements, report.accounting)
+    judgement = run_rules(evidence, all_rules(), policy or default_policy())
+    return msgspec.structs.replace(
+        report, findings=judgement.findings, verdict=judgement.verdict, policy=judgement.policy
+    )
+
+
+def read_reports(path: str | Path) -> list[Report]:
+    """Read the report, or the reports, in a JSON file.
+
+    Raises:
+        InputError: The file cannot be read, or holds no report.
+    """
+    try:
+        return decode(Path(path).read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "give a report that loradiag wrote") from error
+
+
+def default_policy() -> Policy:
+    """The policy in force where there is no file."""
+    return resolve(PolicyFile(), all_rules(), "default")
+
+
+def read_policy(path: str | Path | None = None) -> Policy:
+    """Read a policy file; without a path, the one that governs the current directory, or the default.
+
+    ``loradiag.toml``, or ``[tool.loradiag]`` in ``pyproject.toml``, is looked for in the current directory and in its
+    parents up to the root of the repository.
+
+    Raises:
+        PolicyError: The file cannot be read or used.
+    """
+    if path is not None:
+        found = _policy_in(Path(path))
+        if found is None:
+            raise PolicyError(f"{printable(str(path))}: has no table [tool.loradiag]")
+        return resolve(found, all_rules(), str(path))
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        for name in (POLICY_NAME, "pyproject.toml"):
+            if (folder / name).is_file() and (found := _policy_in(folder / name)) is not None:
+                return resolve(found, all_rules(), str(folder / name))
+        if (folder / ".git").exists():
+            break
+    return default_policy()
+
+
+def _policy_in(path: Path) -> PolicyFile | None:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise PolicyError(f"{printable(str(path))}: cannot be read ({error.strerror})") from error
+    return parse_policy(text, printable(str(path)), ("tool", "loradiag") if path.name == "pyproject.toml" else ())
+
+
+def _report(adapter: Adapter, policy: Policy, progress: Progress | None) -> Report:
+    from loradiag.adapters.hashing import content_sha256
+    from loradiag.analyzers import ANALYZERS
+    from loradiag.analyzers.inspection import Inspection, silent
+    from loradiag.analyzers.subject import subject_of
+
+    inspection = Inspection(adapter, progress or silent)
+    with ThreadPoolExecutor(1) as background:  # hashing releases the interpreter lock and fills the gaps of the pass
+        digest = background.submit(content_sha256, adapter.weights)
+        measured = {name: load(entry)(inspection) for name, entry in ANALYZERS.items()}
+        subject = subject_of(adapter, digest.result())
+    accounting = Accounting(
+        total=len(adapter.tensors),
+        analysed=len(adapter.tensors) - len(adapter.parts.unsupported) - len(adapter.parts.unexpected),
+        unsupported=adapter.parts.unsupported,
+        unexpected=adapter.parts.unexpected,
+    )
+    return _judged(subject, Measurements(**measured), accounting, policy)
+
+
+def _unreadable(path: str | Path, error: InputError, policy: Policy) -> Report:
+    # The error names the file at fault; the subject is what the user named.
+    shown = error.path if error.path.startswith(printable(str(path))) else str(path)
+    reason = Unreadable(kind=error.kind, file=error.path, detail=error.problem, remedy=error.remedy)
+    integrity = Integrity(
+        modules=0, tensors=0, zero_modules=0, has_config=False, config_expected=False, problems=[], unreadable=reason
+    )
+    subject = Subject(path=_text(shown))
+    return _judged(subject, Measurements(integrity=integrity), Accounting(), policy)
+
+
+def _judged(subject: Subject, measurements: Measurements, accounting: Accounting, policy: Policy) -> Report:
+    judgement = run_rules(Evidence(subject, measurements, accounting), all_rules(), policy)
+    return Report(
+        tool=Tool(),
+        created=now(),
+        subject=subject,
+        measurements=measurements,
+        accounting=accounting,
+        findings=judgement.findings,
+        policy=judgement.policy,
+        verdict=judgement.verdict,
+    )
+
+
+def _text(path: object) -> str:
+    """A path as text that JSON can hold: bytes that are no UTF-8 come out escaped."""
+    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")

@@ -1,0 +1,117 @@
+"""From reports to files, the terminal and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from loradiag.core.errors import EXIT_GATE_FAILED, EXIT_OK, EXIT_UNREADABLE, UsageError
+from loradiag.core.policy import Policy
+from loradiag.core.report import Report
+from loradiag.core.text import printable
+from loradiag.core.verdict import Status
+from loradiag.outputs import format_of, renderer
+from loradiag.outputs.style import Style
+
+
+def with_fail_on(policy: Policy, fail_on: str | None) -> Policy:
+    """The policy with ``--fail-on`` in force."""
+    return msgspec.structs.replace(policy, fail_on=fail_on) if fail_on else policy
+
+
+def plan(format_: str | None, outputs: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Decide what is rendered where, before any work is done: pairs of format and file (None: standard output).
+
+    Raises:
+        UsageError: A file's format cannot be told, or one format is asked for in several files.
+    """
+    if not outputs:
+        return [(format_ or "text", None)]
+    if format_:
+        if len(outputs) > 1:
+            raise UsageError("--format with several --output files: leave --format out, the endings say it")
+        return [(format_, outputs[0])]
+    return [*((format_of(name), name) for name in outputs), ("text", None)]
+
+
+def emit(reports: Sequence[Report], targets: Sequence[tuple[str, str | None]], style: Style, *, quiet: bool) -> None:
+    """Render the reports to every target.
+
+    Raises:
+        UsageError: A file cannot be written.
+    """
+    several = len(targets) > 1
+    for name, file in targets:
+        if file is not None:
+            write_whole(Path(file), renderer(name)(reports, style))
+        elif not (quiet and (several or name == "text")):
+            sys.stdout.write(renderer(name)(reports, style))
+            sys.stdout.flush()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file under another name beside it and rename it into place, so that no reader sees half of it.
+
+    Raises:
+        UsageError: The directory is missing or cannot be written.
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise UsageError(f"{printable(str(path))}: cannot be written ({error.strerror})") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def style_for(color: str, measure: str = "stable_rank", verbose: bool = False) -> Style:
+    """How to show on this standard output."""
+    import shutil
+
+    wanted = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    width = shutil.get_terminal_size((100, 40)).columns
+    return Style(color=wanted, width=max(width, 60), measure=measure, verbose=verbose)
+
+
+def exit_code(reports: Sequence[Report]) -> int:
+    """3 if something could not be read; else 1 if a gate failed, or is inconclusive and the policy minds; else 0."""
+    if any(report.measurements.integrity and report.measurements.integrity.unreadable for report in reports):
+        return EXIT_UNREADABLE
+    for report in reports:
+        status = report.verdict.status
+        if status is Status.FAIL or (status is Status.INCONCLUSIVE and report.policy.inconclusive == "fail"):
+            return EXIT_GATE_FAILED
+    return EXIT_OK
+
+
+def tell_unread(reports: Sequence[Report], *, told: bool) -> None:
+    """One line on standard error for each subject that could not be read, unless the text output said it."""
+    for report in reports:
+        integrity = report.measurements.integrity
+        if integrity and integrity.unreadable and not told:
+            reason = integrity.unreadable
+            remedy = f"; {reason.remedy}" if reason.remedy else ""
+            click.echo(f"loradiag: {printable(reason.file)}: {printable(reason.detail)}{printable(remedy)}", err=True)
+
+
+def tell_unused(policy: Policy) -> None:
+    """Warn of ignores that do nothing."""
+    for line in policy.unused:
+        click.echo(f"loradiag: unused ignore in {printable(policy.source)}: {printable(line)}", err=True)

@@ -1,0 +1,62 @@
+"""``loradiag inspect``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unread, tell_unused, with_fail_on
+from loradiag.cli.options import output_options
+from loradiag.outputs.style import MEASURES
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  loradiag inspect my_adapter/
+  loradiag inspect runs/checkpoints/            # every checkpoint, in order
+  loradiag inspect a/ b.safetensors --format json --output report.json
+  loradiag inspect my_adapter/ -o report.html -o results.sarif"""
+)
+@click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...", type=click.Path(path_type=str))
+@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@click.option(
+    "--measure", type=click.Choice(list(MEASURES)), default="stable_rank", help="What the heat map shows. [default: stable_rank]"
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every module and every tensor that was not analysed.")
+@output_options
+def inspect(
+    adapters: tuple[str, ...],
+    allow_pickle: bool,
+    measure: str,
+    verbose: bool,
+    format_: str | None,
+    outputs: tuple[str, ...],
+    policy_path: str | None,
+    fail_on: str | None,
+    quiet: bool,
+    color: str,
+) -> None:
+    """Say what is in an adapter and whether it is sound.
+
+    ADAPTER is a directory or a weight file: PEFT, diffusers, kohya and LyCORIS, MLX, GGUF and others. A directory of
+    checkpoints is inspected checkpoint by checkpoint. Nothing is imported that could run code from the files.
+    """
+    from loradiag.api import inspect_all, read_policy
+    from loradiag.cli.progress import Bar
+
+    targets = plan(format_, outputs)
+    policy = with_fail_on(read_policy(policy_path), fail_on)
+    reports = []
+    with Bar(enabled=not quiet) as bar:
+        for adapter in adapters:
+            bar.subject(adapter)
+            reports += inspect_all(adapter, policy=policy, allow_pickle=allow_pickle, progress=bar.advance)
+    single = len(reports) == 1 and exit_code(reports) == 3
+    if not (single and targets == [("text", None)]):
+        emit(reports, targets, style_for(color, measure, verbose), quiet=quiet)
+    tell_unread(reports, told=False)
+    for report in reports[:1]:
+        tell_unused(report.policy)
+    sys.exit(exit_code(reports))

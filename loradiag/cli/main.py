@@ -1,0 +1,87 @@
+"""``loradiag``: the group of commands, imported one by one as they are called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+# Before numpy is imported for the first time: small products are slower on several BLAS threads, and starting those
+# threads costs more than inspecting a small adapter. A user's own setting stays.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import click  # noqa: E402 - the environment comes first
+
+from loradiag._about import __version__  # noqa: E402
+from loradiag.core.errors import EXIT_USAGE, LoradiagError  # noqa: E402
+from loradiag.core.lazy import Entry, load  # noqa: E402
+
+COMMANDS: Mapping[str, Entry] = {
+    "inspect": Entry("loradiag.cli.inspect:inspect", summary="What is in an adapter, and is it sound?"),
+    "judge": Entry("loradiag.cli.judge:judge", summary="Judge a report again, under another policy."),
+    "rule": Entry("loradiag.cli.rule:rule", summary="What a rule means; without a code, all rules."),
+    "schema": Entry("loradiag.cli.schema:schema", summary="Print the JSON Schema of reports."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that lists its commands from the table and imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        entry = COMMANDS.get(cmd_name)
+        return load(entry) if entry else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when there is none of that name."""
+        if args and args[0] not in COMMANDS:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Example: loradiag inspect my_adapter/    Exit codes: 0 sound, 1 the gate failed, 2 wrong usage, 3 unreadable.",
+)
+@click.version_option(__version__, prog_name="loradiag")
+def cli() -> None:
+    """Diagnostics and monitoring for trained LoRA adapters."""
+
+
+def main() -> None:
+    """Run the command line; every foreseen error is one line on stderr and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_USAGE
+    except LoradiagError as error:
+        click.echo(f"loradiag: {error}", err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("loradiag: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        # The reader of a pipe went away (head, less). Point stdout elsewhere so that closing it raises nothing more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,50 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from loradiag.outputs import FORMATS
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def output_options(function: Function) -> Function:
+    """``--format``, ``--output``, ``--policy``, ``--fail-on``, ``--quiet``, ``--color``: the same for every command."""
+    options = [
+        click.option(
+            "-f", "--format", "format_", type=click.Choice(list(FORMATS)), help="Format of the report. [default: text]"
+        ),
+        click.option(
+            "-o",
+            "--output",
+            "outputs",
+            multiple=True,
+            type=click.Path(dir_okay=False, path_type=str),
+            help="Write the report to this file. May be repeated: without --format, each file's ending says its format.",
+        ),
+        click.option(
+            "--policy",
+            "policy_path",
+            type=click.Path(path_type=str),
+            help="Policy file. [default: loradiag.toml or [tool.loradiag] in pyproject.toml, here or above]",
+        ),
+        click.option(
+            "--fail-on",
+            type=click.Choice(["error", "warning", "info", "never"]),
+            help="Least severity that makes the exit code 1. [default: error]",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing that was not asked for."),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            help="Colours in text. [default: auto; NO_COLOR is obeyed]",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,54 @@
+"""A progress bar on standard error, for people only, and only when there is something to wait for."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from loradiag.core.text import printable, shorten
+
+
+class Bar:
+    """Shows the current subject and how many of its modules are done, once work has lasted a second."""
+
+    DELAY = 1.0
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled and sys.stderr.isatty()
+        self._start = time.monotonic()
+        self._progress: Any = None
+        self._task: Any = None
+        self._name = ""
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def subject(self, name: str) -> None:
+        """Name what is being worked on."""
+        self._name = shorten(printable(name), 40)
+
+    def advance(self, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` modules are measured."""
+        if not self._enabled or time.monotonic() - self._start < self.DELAY:
+            return
+        if self._progress is None:
+            self._open()
+        self._progress.update(self._task, description=self._name, completed=done, total=total)
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task(escape(self._name))
+        self._progress.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()

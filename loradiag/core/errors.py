@@ -1,0 +1,58 @@
+"""What can go wrong, as families that the command line turns into one line and an exit code."""
+
+from __future__ import annotations
+
+from loradiag.core.text import printable
+
+EXIT_OK = 0
+EXIT_GATE_FAILED = 1
+EXIT_USAGE = 2
+EXIT_UNREADABLE = 3
+
+
+class LoradiagError(Exception):
+    """Any failure that loradiag foresees. Its text is one line, fit to be shown to a user."""
+
+    exit_code = EXIT_USAGE
+
+
+class UsageError(LoradiagError):
+    """The command, an option or a configuration is wrong."""
+
+
+class PolicyError(UsageError):
+    """A policy file cannot be used."""
+
+
+class MissingExtraError(UsageError):
+    """A package that only an extra installs is not here.
+
+    Args:
+        package: The package that could not be imported.
+        extra: The extra of loradiag that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(f"this needs the package {package}: pip install 'loradiag[{extra}]'")
+
+
+class InputError(LoradiagError):
+    """An input cannot be read, or holds no adapter.
+
+    Args:
+        path: The file or directory in question, shown escaped.
+        problem: What is wrong with it, in a few words.
+        remedy: What the user can do about it; may be empty.
+        kind: A stable word for the sort of problem (see :class:`loradiag.core.measurements.Unreadable`).
+    """
+
+    exit_code = EXIT_UNREADABLE
+
+    def __init__(self, path: object, problem: str, remedy: str = "", kind: str = "unreadable") -> None:
+        self.path = printable(str(path))
+        self.problem = problem
+        self.remedy = remedy
+        self.kind = kind
+        super().__init__(f"{self.path}: {problem}" + (f"; {remedy}" if remedy else ""))

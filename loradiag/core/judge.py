@@ -1,0 +1,113 @@
+"""Judging: rules over evidence under a policy give findings and a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from loradiag.core.findings import Disposition, Finding, Severity, fingerprint
+from loradiag.core.policy import Ignore, Policy
+from loradiag.core.rules import Evidence, Match, Rule, matches_any
+from loradiag.core.verdict import Status, Verdict
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judgement:
+    """The outcome of judging: all findings, worst first, the verdict, and the policy with its unused ignores named."""
+
+    findings: list[Finding]
+    verdict: Verdict
+    policy: Policy
+
+
+def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: datetime.date | None = None) -> Judgement:
+    """Run every selected rule and decide.
+
+    The verdict is ``fail`` if an active finding is at or above the policy's fail level; else ``inconclusive`` if a
+    rule said that the question could not be answered; else ``pass``.
+    """
+    today = today or datetime.datetime.now(datetime.UTC).date()
+    used: set[int] = set()
+    findings: list[Finding] = []
+    undecided: set[str] = set()
+    for rule in rules:
+        if not policy.selects(rule.code):
+            continue
+        ignores = [
+            (index, entry)
+            for index, entry in enumerate(policy.ignore)
+            if entry.code == rule.code and not entry.expired(today)
+        ]
+        found = _run(rule, evidence, policy, ignores, used)
+        findings += found
+        if rule.undecided and any(finding.disposition is Disposition.ACTIVE for finding in found):
+            undecided.add(rule.code)
+    findings.sort(key=lambda finding: (-finding.severity.weight, finding.code, finding.modules))
+    unused = [_describe(entry, today) for index, entry in enumerate(policy.ignore) if index not in used]
+    return Judgement(
+        findings, _decide(findings, undecided, policy), msgspec.structs.replace(policy, unused=unused)
+    )
+
+
+def _run(
+    rule: Rule, evidence: Evidence, policy: Policy, ignores: Sequence[tuple[int, Ignore]], used: set[int]
+) -> list[Finding]:
+    limits = policy.thresholds.get(rule.code, {})
+    matches = list(rule.check(evidence, limits))
+    if not matches or not ignores:
+        return [_finding(rule, match, policy) for match in matches]
+    for index, entry in ignores:
+        if not entry.modules:
+            used.add(index)
+            return [_finding(rule, match, policy, ignored=entry) for match in matches]
+    # Some modules are excused: judge again without them, so that counts and medians in messages stay true.
+    globs = [glob for _, entry in ignores for glob in entry.modules]
+    remaining = list(rule.check(evidence.without(globs), limits))
+    findings = [_finding(rule, match, policy) for match in remaining]
+    for match in matches:
+        for index, entry in ignores:
+            excused = [name for name in match.modules if matches_any(name, entry.modules)]
+            if excused:
+                used.add(index)
+                narrowed = dataclasses.replace(match, modules=excused)
+                findings.append(_finding(rule, narrowed, policy, ignored=entry))
+    return findings
+
+
+def _finding(rule: Rule, match: Match, policy: Policy, ignored: Ignore | None = None) -> Finding:
+    return Finding(
+        code=rule.code,
+        rule=rule.name,
+        severity=policy.severity.get(rule.code, match.severity or rule.severity),
+        confidence=match.confidence or rule.confidence,
+        modules=list(match.modules),
+        observed=match.observed,
+        threshold=match.threshold,
+        message=match.message,
+        advice=match.advice if match.advice is not None else rule.advice,
+        source=rule.source,
+        fingerprint=fingerprint(rule.code, match.modules),
+        disposition=Disposition.IGNORED if ignored else Disposition.ACTIVE,
+        reason=ignored.reason if ignored else None,
+    )
+
+
+def _decide(findings: Iterable[Finding], undecided: set[str], policy: Policy) -> Verdict:
+    active = [finding for finding in findings if finding.disposition is Disposition.ACTIVE]
+    if policy.fail_on != "never":
+        floor = Severity(policy.fail_on).weight
+        failing = [finding.code for finding in active if finding.severity.weight >= floor]
+        if failing:
+            return Verdict(status=Status.FAIL, decided_by=list(dict.fromkeys(failing)))
+    if undecided:
+        return Verdict(status=Status.INCONCLUSIVE, decided_by=sorted(undecided))
+    return Verdict(status=Status.PASS, decided_by=[])
+
+
+def _describe(entry: Ignore, today: datetime.date) -> str:
+    where = f" for {', '.join(entry.modules)}" if entry.modules else ""
+    why = f"expired on {entry.expires}" if entry.expired(today) else "matches no finding"
+    return f"{entry.code}{where} ({entry.reason}): {why}"

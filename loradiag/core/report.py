@@ -1,0 +1,142 @@
+"""The report: one JSON document that any reader, and any later version of loradiag, can rely on."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+from typing import Any
+
+import msgspec
+
+from loradiag._about import __version__
+from loradiag.core.errors import InputError
+from loradiag.core.findings import Finding
+from loradiag.core.measurements import Measurements
+from loradiag.core.policy import Policy
+from loradiag.core.verdict import Verdict
+
+SCHEMA_VERSION = "1.0"
+"""Raised in its first part by a change that breaks a reader, in its second by one that adds to it."""
+
+
+class Tool(msgspec.Struct, kw_only=True, frozen=True):
+    """The program that wrote the report."""
+
+    name: str = "loradiag"
+    version: str = __version__
+
+
+class Subject(msgspec.Struct, kw_only=True, frozen=True):
+    """What the report is about. ``sha256`` is of the weight file; of several, over the lines that sha256sum prints."""
+
+    path: str
+    sha256: str | None = None
+    layout: str | None = None
+    layout_reason: str | None = None
+    peft_type: str | None = None
+    method: str | None = None
+    base: str | None = None
+    revision: str | None = None
+    base_fingerprint: str | None = None
+    modules: int = 0
+    parameters: int = 0
+    bytes: int = 0
+    dtype: str | None = None
+    ranks: dict[str, int] = {}
+    scales: dict[str, int] = {}
+    step: int | None = None
+
+
+class Unsupported(msgspec.Struct, kw_only=True, frozen=True):
+    """A tensor that loradiag knows of and cannot analyse."""
+
+    tensor: str
+    reason: str
+
+
+class Accounting(msgspec.Struct, kw_only=True, frozen=True):
+    """Where every tensor of the file went. ``total`` = ``analysed`` + the lengths of the two lists."""
+
+    total: int = 0
+    analysed: int = 0
+    unsupported: list[Unsupported] = []
+    unexpected: list[str] = []
+
+
+class Report(msgspec.Struct, kw_only=True, frozen=True):
+    """Everything that is known of one subject, and what the policy makes of it."""
+
+    schema_version: str = SCHEMA_VERSION
+    tool: Tool
+    created: str
+    subject: Subject
+    measurements: Measurements
+    accounting: Accounting
+    findings: list[Finding]
+    policy: Policy
+    verdict: Verdict
+
+
+class Reports(msgspec.Struct, kw_only=True, frozen=True):
+    """Reports of several subjects, or of the checkpoints of one run in their order."""
+
+    schema_version: str = SCHEMA_VERSION
+    reports: list[Report]
+
+
+def now() -> str:
+    """Return the time in UTC, to the second; ``SOURCE_DATE_EPOCH`` fixes it for reproducible reports."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = (
+        datetime.datetime.fromtimestamp(int(fixed), datetime.UTC)
+        if fixed.isdigit()
+        else datetime.datetime.now(datetime.UTC)
+    )
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# JSON lets C1 controls and bidirectional overrides through as they are; a terminal that shows the document obeys them.
+_RAW_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+
+
+def encode(document: Report | Reports, indent: int = 2) -> bytes:
+    """Return the document as JSON that is safe to print."""
+    compact = msgspec.json.encode(document)
+    text = msgspec.json.format(compact, indent=indent) if indent else compact
+    decoded = text.decode()
+    return _RAW_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", decoded).encode() + b"\n"
+
+
+def decode(data: bytes, path: str = "<report>") -> list[Report]:
+    """Read a report, or several, from JSON.
+
+    Raises:
+        InputError: It is no report, or one that this version cannot read.
+    """
+    try:
+        document: Any = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(path, f"is not JSON ({error})", "give a report that loradiag wrote") from error
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if not isinstance(version, str):
+        raise InputError(path, "is no loradiag report: it has no schema_version", "write one with --format json")
+    if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        raise InputError(
+            path, f"has report schema {version}; this version reads {SCHEMA_VERSION}", "use a matching loradiag"
+        )
+    try:
+        if "reports" in document:
+            return msgspec.convert(document, Reports).reports
+        return [msgspec.convert(document, Report)]
+    except msgspec.ValidationError as error:
+        raise InputError(path, f"is not a valid report: {error}", "write it anew with --format json") from error
+
+
+def json_schema() -> str:
+    """Return the JSON Schema (2020-12) of both kinds of document, generated from the types."""
+    schema = msgspec.json.schema(Report | Reports)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = f"loradiag report, schema version {SCHEMA_VERSION}"
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"

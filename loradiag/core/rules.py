@@ -1,0 +1,131 @@
+"""What a rule is: a judgement over measurements, with its documentation and its thresholds."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from loradiag.core.findings import Confidence, Severity
+from loradiag.core.measurements import Measure, Measurements
+from loradiag.core.report import Accounting, Subject
+
+Limits = Mapping[str, float]
+"""The thresholds of one rule, by name, as the policy has them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Threshold:
+    """A number that a rule compares with.
+
+    ``source`` says where the default comes from: a paper, a measured quantile, or a convention of practitioners.
+    """
+
+    name: str
+    default: float
+    description: str
+    source: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Match:
+    """One thing that a check found. What it leaves ``None`` comes from the rule."""
+
+    message: str
+    modules: Sequence[str] = ()
+    observed: float | None = None
+    threshold: float | None = None
+    advice: str | None = None
+    severity: Severity | None = None
+    confidence: Confidence | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a rule may look at. No tensors: a report of last year serves as well as an adapter."""
+
+    subject: Subject
+    measurements: Measurements
+    accounting: Accounting
+
+    def without(self, globs: Sequence[str]) -> Evidence:
+        """Return the same evidence less every row about a module whose name matches one of ``globs``."""
+
+        def kept(row: Measure) -> bool:
+            name = getattr(row, "module", None) or getattr(row, "name", None)
+            return name is None or not matches_any(name, globs)
+
+        def thinned(part: Measure | None) -> Measure | None:
+            if part is None:
+                return None
+            lists = {
+                field: [row for row in getattr(part, field) if kept(row)]
+                for field in ("modules", "problems")
+                if isinstance(getattr(part, field, None), list)
+            }
+            return msgspec.structs.replace(part, **lists)
+
+        parts = {name: thinned(getattr(self.measurements, name)) for name in Measurements.__struct_fields__}
+        return dataclasses.replace(self, measurements=Measurements(**parts))
+
+
+Check = Callable[[Evidence, Limits], Iterable[Match]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. ``undecided`` marks those whose findings mean that the verdict cannot be ``pass``, only inconclusive."""
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    source: str
+    advice: str
+    thresholds: tuple[Threshold, ...]
+    undecided: bool
+    check: Check
+    documentation: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation."""
+        return self.documentation.partition("\n")[0]
+
+
+def rule(
+    code: str,
+    name: str,
+    severity: Severity,
+    *,
+    source: str,
+    advice: str,
+    confidence: Confidence = Confidence.HIGH,
+    thresholds: Sequence[Threshold] = (),
+    undecided: bool = False,
+) -> Callable[[Check], Rule]:
+    """Make a rule of a check function; its docstring becomes the documentation that ``loradiag rule`` shows."""
+
+    def wrap(check: Check) -> Rule:
+        return Rule(
+            code=code,
+            name=name,
+            severity=severity,
+            confidence=confidence,
+            source=source,
+            advice=advice,
+            thresholds=tuple(thresholds),
+            undecided=undecided,
+            check=check,
+            documentation=inspect.cleandoc(check.__doc__ or ""),
+        )
+
+    return wrap
+
+
+def matches_any(name: str, globs: Sequence[str]) -> bool:
+    """Whether ``name`` matches one of the shell patterns (``*``, ``?``, ``[…]``; case matters)."""
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)

@@ -1,0 +1,55 @@
+"""Untrusted text made fit to show.
+
+Names of modules, paths and metadata come from files that strangers wrote. A terminal obeys escape sequences in
+them, and bidirectional overrides can make a name read as another. Every output shows such text through here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+# C0 and C1 controls, DEL, zero-width and bidirectional controls, line and paragraph separators, lone surrogates, BOM.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with every character that a terminal or a reader's eye could be fooled by written as an escape."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut ``text`` in its middle so that it is at most ``width`` characters wide."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 module``, ``2 modules``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Write whole numbers as ranges: ``0–3, 7``."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{low}" if low == high else f"{low}–{high}" for low, high in runs)
+
+
+def listed(items: Sequence[str], most: int = 5) -> str:
+    """Join ``items``, naming the first ``most`` and counting the rest."""
+    named = ", ".join(items[:most])
+    return named if len(items) <= most else f"{named} and {len(items) - most:,} more"

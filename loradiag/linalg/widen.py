@@ -1,0 +1,57 @@
+"""Storage formats to float64, exactly. Every finite BF16, FP8, F16 and F32 number is a float64 number."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Raw = npt.NDArray[Any]
+
+
+def widen(raw: Raw, dtype: str) -> Array:
+    """Return ``raw``, given in the carrier type of ``dtype``, as a new float64 array of the same shape.
+
+    Raises:
+        KeyError: ``dtype`` is no known storage format.
+    """
+    out = np.empty(raw.shape, dtype=np.float64)
+    widen_into(raw, dtype, out)
+    return out
+
+
+def widen_into(raw: Raw, dtype: str, out: Array) -> None:
+    """Write the float64 values of ``raw`` into ``out``, which has the same shape."""
+    if dtype == "BF16":
+        # A BF16 number is the upper half of an F32 number whose lower half is zero.
+        wide = np.zeros(raw.shape, dtype=np.uint32)
+        wide.view(np.uint16).reshape(*raw.shape, 2)[..., 1] = raw
+        np.copyto(out, wide.view(np.float32))
+    elif dtype == "F8_E5M2":
+        np.copyto(out, (raw.astype(np.uint16) << 8).view(np.float16))
+    elif dtype == "F8_E4M3":
+        np.take(_e4m3(), raw, out=out)
+    else:
+        np.copyto(out, raw, casting="unsafe")
+
+
+@lru_cache(maxsize=1)
+def _e4m3() -> Array:
+    """The 256 values of FP8 E4M3 (the variant without infinities; S.1111.111 is NaN), Micikevicius et al. 2022."""
+    codes = np.arange(256)
+    sign = np.where(codes & 0x80, -1.0, 1.0)
+    exponent, mantissa = (codes >> 3) & 0xF, codes & 0x7
+    values = np.where(exponent > 0, (1 + mantissa / 8) * 2.0 ** (exponent - 7.0), mantissa / 8 * 2.0**-6)
+    return np.where((codes & 0x7F) == 0x7F, np.nan, sign * values)
+
+
+def count_nonfinite(raw: Raw, dtype: str, block: int = 1 << 16) -> int:
+    """Count NaN and infinite elements, in blocks, so that a large tensor needs little memory."""
+    flat = raw.reshape(-1)
+    bad = 0
+    for start in range(0, flat.size, block):
+        bad += int(np.count_nonzero(~np.isfinite(widen(flat[start : start + block], dtype))))
+    return bad

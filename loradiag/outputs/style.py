@@ -1,0 +1,25 @@
+"""How to show: what an output may need to know beside the reports."""
+
+from __future__ import annotations
+
+import dataclasses
+
+MEASURES = {
+    "stable_rank": "stable rank",
+    "effective_rank": "effective rank (1% rule)",
+    "entropy_rank": "entropy rank",
+    "energy_rank_99": "rank that holds 99% of the energy",
+    "frobenius_norm": "‖ΔW‖_F",
+    "spectral_norm": "σ₁",
+}
+"""Measures of a module that a heat map can show, with their titles."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Style:
+    """Attributes: colour escapes or none; width in columns; the measure of the heat map; whether to show everything."""
+
+    color: bool = False
+    width: int = 100
+    measure: str = "stable_rank"
+    verbose: bool = False

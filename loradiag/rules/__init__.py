@@ -1,0 +1,117 @@
+"""Rules: measurements become findings. The table names them all; listing it imports none.
+
+A rule's code is never used again for another rule, and its name reads as what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from loradiag.core.errors import UsageError
+from loradiag.core.lazy import Entry, load
+
+if TYPE_CHECKING:
+    from loradiag.core.rules import Rule
+
+
+def _family(module: str, rules: Mapping[str, str]) -> dict[str, Entry]:
+    return {
+        code: Entry(f"loradiag.rules.{module}:{name.replace('-', '_')}", summary=name) for code, name in rules.items()
+    }
+
+
+# code -> where the rule lives; its name in the summary
+RULES: Mapping[str, Entry] = {
+    **_family(
+        "integrity",
+        {
+            "LD101": "unreadable-adapter",
+            "LD102": "git-lfs-pointer",
+            "LD103": "empty-adapter",
+            "LD104": "duplicate-header-key",
+            "LD105": "non-finite-values",
+            "LD106": "untrained-adapter",
+            "LD107": "dead-modules",
+            "LD108": "unpaired-factor",
+            "LD109": "shape-mismatch",
+            "LD110": "rank-differs-from-config",
+            "LD111": "zero-sized-tensor",
+            "LD112": "conflicting-weight-files",
+            "LD113": "unsupported-parts",
+            "LD114": "unexpected-tensors",
+            "LD115": "missing-configuration",
+            "LD116": "target-matched-nothing",
+        },
+    ),
+    **_family(
+        "spectrum",
+        {
+            "LD201": "rank-collapse",
+            "LD202": "dominant-direction",
+            "LD203": "over-provisioned-rank",
+            "LD204": "capacity-bound-spectrum",
+            "LD205": "undertrained-update",
+            "LD206": "diverged-update",
+            "LD207": "oversized-update",
+        },
+    ),
+    **_family(
+        "scale",
+        {
+            "LD301": "scale-out-of-band",
+            "LD302": "rslora-scale-out-of-band",
+            "LD303": "uneven-scales",
+            "LD304": "norm-outlier",
+            "LD305": "factor-imbalance",
+            "LD306": "scale-assumed",
+        },
+    ),
+    **_family(
+        "coverage",
+        {
+            "LD401": "attention-only",
+            "LD402": "incomplete-mlp",
+            "LD403": "embedding-or-norm-targeted",
+            "LD404": "head-in-play",
+            "LD405": "block-missing",
+        },
+    ),
+    **_family(
+        "identity",
+        {
+            "LD501": "base-missing",
+            "LD502": "base-is-local-path",
+            "LD503": "revision-unpinned",
+            "LD504": "mixed-dtypes",
+            "LD505": "pickle-only",
+            "LD506": "not-deployable",
+            "LD507": "needs-modified-base",
+            "LD508": "fan-in-fan-out-unset",
+        },
+    ),
+}
+
+
+@lru_cache(maxsize=1)
+def all_rules() -> tuple[Rule, ...]:
+    """Load every rule, in the order of their codes."""
+    return tuple(load(entry) for _, entry in sorted(RULES.items()))
+
+
+def find_rule(word: str) -> Rule:
+    """Return the rule with this code or name.
+
+    Raises:
+        UsageError: There is none; the nearest is named.
+    """
+    for rule in all_rules():
+        if word.upper() == rule.code or word == rule.name:
+            return rule
+    import difflib
+
+    words = [rule.code for rule in all_rules()] + [rule.name for rule in all_rules()]
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else "'loradiag rule' lists them"
+    raise UsageError(f"no rule is called {word!r}; {hint}")

@@ -1,0 +1,354 @@
+"""LD1xx: is the file whole, and does it hold what it should?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from loradiag.core.findings import Confidence, Severity
+from loradiag.core.measurements import Integrity, Problem
+from loradiag.core.rules import Evidence, Limits, Match, rule
+from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.rules.common import names, of_all, where
+
+_SPECIFIC = {"lfs-pointer": "LD102", "empty": "LD103", "duplicate-key": "LD104"}
+
+
+def _unreadable(evidence: Evidence, kinds: Sequence[str] | None) -> Iterator[Match]:
+    """A match if nothing could be read for one of ``kinds``; None stands for every kind that has no rule of its own."""
+    integrity = evidence.measurements.integrity
+    reason = integrity.unreadable if integrity else None
+    if reason is None:
+        return
+    if (reason.kind in kinds) if kinds is not None else (reason.kind not in _SPECIFIC):
+        yield Match(f"{printable(reason.file)}: {printable(reason.detail)}", advice=reason.remedy or None)
+
+
+@rule("LD101", "unreadable-adapter", Severity.ERROR, source="loradiag", advice="Fetch or save the adapter again.")
+def unreadable_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The adapter could not be read, so nothing is known of it.
+
+    ## Why it matters
+    A release that goes on after "could not read" ships something that nobody has looked at.
+
+    ## What to do
+    The message names the file and the reason: cut short, a header that claims more than there is, no permission, a
+    pickle that was not allowed, a shard that is missing.
+    """
+    return _unreadable(evidence, None)
+
+
+@rule("LD102", "git-lfs-pointer", Severity.ERROR, source="git-lfs pointer specification, version 1", advice="Run: git lfs pull")
+def git_lfs_pointer(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The weight file is a git-LFS pointer: some 130 bytes of text in place of the weights.
+
+    ## Why it matters
+    A repository cloned without git-LFS looks complete and holds no adapter.
+
+    ## What to do
+    Install git-lfs and run ``git lfs pull``.
+    """
+    return _unreadable(evidence, ["lfs-pointer"])
+
+
+@rule("LD103", "empty-adapter", Severity.ERROR, source="loradiag", advice="Save the adapter again and look at the log of the run.")
+def empty_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The weight file holds no tensor at all.
+
+    ## Why it matters
+    Loaders take it and serve the base model without a word.
+
+    ## What to do
+    Save again. Under FSDP or DeepSpeed, gather the state dict on rank 0 before saving.
+    """
+    return _unreadable(evidence, ["empty"])
+
+
+@rule(
+    "LD104",
+    "duplicate-header-key",
+    Severity.ERROR,
+    source="RFC 8259 §4: behaviour on duplicate names is unpredictable",
+    advice="Do not load it. Save it again with the safetensors package.",
+)
+def duplicate_header_key(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Two entries of the safetensors header have the same name.
+
+    ## Why it matters
+    One loader takes the first, another the last: what an auditor sees is not what a server runs. No honest writer
+    produces such a file.
+
+    ## What to do
+    Treat the file as hostile or damaged.
+    """
+    return _unreadable(evidence, ["duplicate-key"])
+
+
+def _problems(evidence: Evidence, *kinds: str) -> list[Problem]:
+    integrity = evidence.measurements.integrity
+    return [problem for problem in integrity.problems if problem.kind in kinds] if integrity else []
+
+
+@rule("LD105", "non-finite-values", Severity.ERROR, source="IEEE 754", advice="Go back to the last checkpoint before the loss diverged; lower the learning rate or clip gradients.")
+def non_finite_values(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """A tensor of the adapter holds NaN or infinity.
+
+    ## Why it matters
+    One NaN in one factor turns every output of the model into NaN. PEFT and most servers load such files without a
+    warning.
+
+    ## What to do
+    The run diverged, or overflowed in FP16. Take an earlier checkpoint.
+    """
+    problems = _problems(evidence, "nonfinite")
+    if problems:
+        total = sum(problem.observed or 0 for problem in problems)
+        tensors = [shorten(printable(problem.tensor or "?"), 70) for problem in problems]
+        yield Match(
+            f"{plural(int(total), 'NaN or infinite value')} in {plural(len(problems), 'tensor')}: {listed(tensors, 2)}",
+            modules=names(problems),
+            observed=total,
+            threshold=0,
+        )
+
+
+def _zero(evidence: Evidence) -> tuple[Integrity | None, list[Problem]]:
+    return evidence.measurements.integrity, _problems(evidence, "zero-update")
+
+
+@rule("LD106", "untrained-adapter", Severity.ERROR, source="Hu et al. 2021 (arXiv 2106.09685) §4.1: B starts at zero", advice="Train it, or find out why no gradient reached it, before shipping.")
+def untrained_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Every update is zero: the model with this adapter is the base model.
+
+    ## Why it matters
+    LoRA starts with B = 0, so a run that took no step, froze its own parameters, or saved the wrong ones leaves this.
+    It loads without a warning and does nothing. Of 90 public repositories looked at, five published such a file as
+    finished work.
+
+    ## What to do
+    Check that the optimizer held the adapter's parameters and that the loss moved. With gradient checkpointing, call
+    ``enable_input_require_grads()``.
+    """
+    integrity, zero = _zero(evidence)
+    if integrity and zero and len(zero) >= integrity.modules:
+        yield Match(
+            f"all {plural(len(zero), 'update')} are zero ({zero[0].detail}{_never_moved(zero)}): it is the base model",
+            modules=names(zero),
+            observed=len(zero),
+            threshold=integrity.modules,
+        )
+
+
+@rule("LD107", "dead-modules", Severity.ERROR, source="Hu et al. 2021 (arXiv 2106.09685) §4.1: B starts at zero", advice="If they were frozen on purpose, ignore them by name in the policy with that reason; else find out why no gradient reached them.")
+def dead_modules(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Some modules have a zero update while others were trained.
+
+    ## Why it matters
+    Part of what was paid for does nothing: a layer frozen by mistake, a branch that the training data never reached
+    (cross-attention on a constant prompt), parameters missing from the optimizer.
+
+    ## How sure
+    That the updates are zero is certain. Why is not in the file, with one exception: if A still has exactly its initial
+    size, not even weight decay touched it. Frozen on purpose and frozen by mistake look the same; the message says where
+    the dead modules lie, since a whole layer or a whole role points to intent or to one cause.
+
+    ## What to do
+    Ignore them in the policy with a reason if it was intended:
+
+        [[ignore]]
+        code = "LD107"
+        modules = ["*.attn2.to_q", "*.attn2.to_k"]
+        reason = "trained on a constant prompt"
+    """
+    integrity, zero = _zero(evidence)
+    if integrity and zero and len(zero) < integrity.modules:
+        yield Match(
+            f"{of_all(len(zero), integrity.modules)} have a zero update: {where(zero)} ({zero[0].detail}{_never_moved(zero)})",
+            modules=names(zero),
+            observed=len(zero),
+            threshold=0,
+        )
+
+
+def _never_moved(zero: Sequence[Problem]) -> str:
+    """What the size of A says about modules whose B is zero."""
+    ratios = [problem.observed for problem in zero if problem.observed is not None]
+    if not ratios or len(ratios) < len(zero):
+        return ""
+    if all(0.9 < ratio < 1.1 for ratio in ratios) and abs(sum(ratios) / len(ratios) - 1) < 0.02:
+        return "; A has its initial size, so no step or weight decay touched it"
+    if max(ratios) < 0.98:
+        return "; A has shrunk from its initial size, so weight decay acted on it and it was in the optimizer"
+    return ""
+
+
+@rule("LD108", "unpaired-factor", Severity.ERROR, source="Hu et al. 2021 (arXiv 2106.09685) §4.1: ΔW = B·A", advice="Save the adapter again; half of a pair is lost.")
+def unpaired_factor(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """A module has one factor and lacks the other.
+
+    ## Why it matters
+    Loaders fill the missing half with its initial value, mostly zero, so that the module silently does nothing.
+
+    ## What to do
+    Look for a filter on names in the saving code, or a shard that was not saved.
+    """
+    return _structural(evidence, "unpaired", "lack one of their factors")
+
+
+@rule("LD109", "shape-mismatch", Severity.ERROR, source="matrix multiplication", advice="Save the adapter again.")
+def shape_mismatch(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The factors of a module do not multiply.
+
+    ## Why it matters
+    No loader can apply the module. It is mostly a sign that factors of two runs were mixed.
+
+    ## What to do
+    Save again from one run.
+    """
+    return _structural(evidence, "shape-mismatch", "have factors that do not multiply")
+
+
+@rule("LD110", "rank-differs-from-config", Severity.ERROR, source="PEFT builds modules from the configuration and then loads the weights into them", advice="Restore the configuration that the weights were trained with.")
+def rank_differs_from_config(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The rank of the factors is not the one that the configuration gives the module.
+
+    ## Why it matters
+    PEFT refuses to load it (size mismatch), and α/r is wrong by the same factor wherever it does load.
+
+    ## What to do
+    The configuration belongs to another run, or ``rank_pattern`` was lost.
+    """
+    problems = _problems(evidence, "rank-mismatch")
+    if problems:
+        first = problems[0]
+        yield Match(
+            f"{plural(len(problems), 'module')} differ from the configuration: {first.detail}, {where(problems)}",
+            modules=names(problems),
+            observed=first.observed,
+            threshold=first.expected,
+        )
+
+
+@rule("LD111", "zero-sized-tensor", Severity.ERROR, source="trl#4416, peft#2892: parameters saved ungathered under ZeRO-3 or FSDP", advice="Gather the parameters before saving (ZeRO-3: stage3_gather_16bit_weights_on_model_save).")
+def zero_sized_tensor(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """A factor has no elements.
+
+    ## Why it matters
+    Under ZeRO-3 and FSDP every rank holds a piece of each parameter; saved without gathering, the pieces are empty.
+
+    ## What to do
+    Gather, then save. Modules that AdaLoRA pruned to rank 0 are rightly empty and not meant here.
+    """
+    return _structural(evidence, "empty-tensor", "have a factor without elements")
+
+
+def _structural(evidence: Evidence, kind: str, what: str) -> Iterator[Match]:
+    problems = _problems(evidence, kind)
+    if problems:
+        verb = what if len(problems) != 1 else what.replace("have", "has", 1).replace("lack", "lacks", 1)
+        yield Match(
+            f"{plural(len(problems), 'module')} {verb} ({problems[0].detail}): {where(problems)}",
+            modules=names(problems),
+            observed=len(problems),
+            threshold=0,
+        )
+
+
+@rule("LD112", "conflicting-weight-files", Severity.ERROR, source="PEFT prefers .safetensors; other loaders take the first file that they find", advice="Remove the file that is out of date.")
+def conflicting_weight_files(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Another weight file beside the one that was read holds other values.
+
+    ## Why it matters
+    Which of the two is served depends on the loader and its version.
+
+    ## How it is known
+    Every tensor's bytes are hashed and the two sets compared. Torch archives are compared record by record, without
+    unpickling anything. A file that cannot be compared is named with low confidence, as a warning.
+
+    ## What to do
+    Keep one.
+    """
+    for problem in _problems(evidence, "conflicting-files"):
+        yield Match(problem.detail)
+    for problem in _problems(evidence, "unread-weights"):
+        yield Match(problem.detail, severity=Severity.WARNING, confidence=Confidence.LOW)
+
+
+@rule("LD113", "unsupported-parts", Severity.WARNING, source="loradiag", advice="What is named was not analysed; judge it by its effect (merge-drift, forgetting).", undecided=True)
+def unsupported_parts(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Parts of the adapter are of a kind that loradiag knows and cannot analyse.
+
+    ## Why it matters
+    A verdict over the rest would pass for one over the whole. So the verdict is ``inconclusive``, unless something else
+    fails. A policy with ``inconclusive = "fail"`` makes the gate fail.
+
+    ## What to do
+    All tensors were still checked for NaN and infinity. For more, measure what the adapter does.
+    """
+    parts = evidence.accounting.unsupported
+    if parts:
+        reasons = list(dict.fromkeys(part.reason for part in parts))
+        yield Match(
+            f"{plural(len(parts), 'tensor')} of {evidence.accounting.total:,} not analysed: {listed([printable(r) for r in reasons], 2)}",
+            observed=len(parts),
+            threshold=0,
+        )
+    elif evidence.measurements.integrity and not evidence.subject.modules and evidence.accounting.total:
+        yield Match("no module could be analysed", observed=0)
+
+
+@rule("LD114", "unexpected-tensors", Severity.WARNING, source="loradiag", advice="Find out what wrote them; a loader ignores them or stops at them.")
+def unexpected_tensors(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The file holds tensors that an adapter of its layout does not have.
+
+    ## Why it matters
+    Most loaders drop what they do not know without a word. If it was trained, it is lost; if it was smuggled in, it
+    should not be there.
+
+    ## What to do
+    A renamed key after an upgrade of a library looks like this too: compare the names with those of the base.
+    """
+    unexpected = evidence.accounting.unexpected
+    if unexpected:
+        shown = [shorten(printable(name), 60) for name in unexpected]
+        yield Match(
+            f"{plural(len(unexpected), 'tensor')} of no known use: {listed(shown, 3)}", observed=len(unexpected), threshold=0
+        )
+
+
+@rule("LD115", "missing-configuration", Severity.WARNING, source="PEFT and MLX write adapter_config.json beside the weights", advice="Restore adapter_config.json; without it no loader knows the scale or the base.")
+def missing_configuration(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """There is no configuration beside the weights.
+
+    ## Why it matters
+    α, the base and the targets stand only there. Without α every scale in this report is an assumption.
+
+    ## What to do
+    Fetch the file, or name the directory that holds both.
+    """
+    integrity = evidence.measurements.integrity
+    if integrity and not integrity.unreadable and integrity.config_expected and not integrity.has_config:
+        yield Match("no adapter_config.json beside the weights: scale and base are unknown")
+
+
+_BENIGN_TARGETS = ("classifier", "score")
+
+
+@rule("LD116", "target-matched-nothing", Severity.WARNING, source="PEFT raises only if no target at all matches", advice="Correct the name in target_modules; compare it with the base's module names.", confidence=Confidence.MEDIUM)
+def target_matched_nothing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """An entry of ``target_modules`` accounts for no module of the adapter.
+
+    ## Why it matters
+    PEFT says nothing as long as one entry matches, so a typing error leaves a whole role untrained.
+
+    ## What to do
+    Lists that serve several model families carry names of other families; then it is harmless.
+    """
+    coverage = evidence.measurements.coverage
+    missing = [t for t in coverage.targets if t.matched == 0 and t.target not in _BENIGN_TARGETS] if coverage else []
+    if missing and coverage:
+        shown = [f'"{shorten(printable(target.target), 60)}"' for target in missing]
+        yield Match(
+            f"{listed(shown)} of target_modules matched nothing ({len(missing)} of {len(coverage.targets)} entries)",
+            observed=0,
+            threshold=1,
+        )
