@@ -33,6 +33,7 @@ class Features:
     embedding: bool
     conv: bool
     expert: bool
+    image: bool
     alora: bool
     pickle_only: bool
     unexpected: bool
@@ -62,6 +63,7 @@ def _features(adapter: Adapter) -> Features:
         embedding="embedding" in roles,
         conv="conv" in roles,
         expert="expert" in roles,
+        image=any(module.place.stack in ("unet", "vision") for module in adapter.modules),
         alora=bool(config.get("alora_invocation_tokens")),
         pickle_only=adapter.weight_format == "torch",
         unexpected=bool(adapter.parts.unexpected or adapter.parts.problems),
@@ -120,6 +122,8 @@ def _serving_common(tool: str, f: Features) -> Answer:
     if f.layout != "peft":
         yield "no", f"{tool} reads PEFT's layout, this is {f.layout}"
         return
+    if f.image:
+        yield "no", f"{tool} serves language models; this adapts an image model"
     if f.methods - {Method.LORA}:
         names = ", ".join(sorted(method.value for method in f.methods - {Method.LORA}))
         yield "no", f"{names} is not served, only LoRA"
@@ -141,6 +145,8 @@ def _gguf(f: Features) -> Answer:
     if f.layout != "peft":
         yield "no", f"the converter reads PEFT's layout, this is {f.layout}"
         return
+    if f.image:
+        yield "no", "the converter knows language models; this adapts an image model"
     if f.methods - {Method.LORA} or f.other_method:
         yield "no", "only plain LoRA factors can be converted"
     if f.saved or f.biases:

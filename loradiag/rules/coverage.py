@@ -36,7 +36,7 @@ def attention_only(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         return
     attention = _roles(coverage, "attention") | _roles(coverage, "cross_attention")
     if attention and not coverage.roles.keys() - attention:
-        yield Match(f"only {listed(sorted(attention))} are adapted")
+        yield Match(f"only attention is adapted ({listed(sorted(attention), 8)})")
 
 
 @rule(

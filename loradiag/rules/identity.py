@@ -108,9 +108,15 @@ def not_deployable(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     adapter of one rank and scale.
     """
     table = evidence.measurements.deployability
-    for row in table.targets if table else []:
-        if row.status == "no":
-            yield Match(f"{row.target} ({row.version}): {listed(row.reasons, 2)}")
+    refused = [row for row in table.targets if row.status == "no"] if table else []
+    if refused:
+        shown = [f"{row.target}: {row.reasons[-1]}" for row in refused]
+        yield Match(
+            f"{len(refused)} of {len(table.targets) if table else 0} tools refuse it or would run it wrongly "
+            f"({listed(shown, 2)})",
+            observed=len(refused),
+            threshold=0,
+        )
 
 
 _RESIDUAL = {"pissa", "olora", "corda", "loftq", "eva", "lora_ga", "orthogonal"}

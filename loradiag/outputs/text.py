@@ -1,0 +1,296 @@
+"""Text for a terminal. Untrusted names go through ``printable`` and into ``Text`` objects, never into markup."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from loradiag.core.findings import Disposition, Finding, Severity
+from loradiag.core.measurements import ModuleSpectrum
+from loradiag.core.report import Report
+from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.core.verdict import Status
+from loradiag.outputs.facts import facts, short_number
+from loradiag.outputs.grid import grids
+from loradiag.outputs.style import Style
+from loradiag.outputs.terminal_grid import heat_map
+
+_SEVERITY = {
+    Severity.ERROR: ("✗", "bold red"),
+    Severity.WARNING: ("▲", "bold yellow"),
+    Severity.INFO: ("•", "cyan"),
+}
+_STATUS = {
+    Status.PASS: ("✓ PASS", "bold green"),
+    Status.FAIL: ("✗ FAIL", "bold red"),
+    Status.INCONCLUSIVE: ("? INCONCLUSIVE", "bold yellow"),
+}
+_DEPLOY = {"yes": ("✓", "green"), "with-flag": ("~", "yellow"), "no": ("✗", "red"), "unknown": ("?", "yellow")}
+WORST = 6
+
+
+def render(reports: Sequence[Report], style: Style) -> str:
+    """Return the text of all reports, and an overview after them if there are several."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=style.width,
+        force_terminal=style.color,
+        color_system="truecolor" if style.color else None,
+        no_color=not style.color,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        legacy_windows=False,
+    )
+    several = len(reports) > 1
+    if not several or style.verbose:
+        for report in reports:
+            for part in _report(report, style):
+                console.print(part)
+            if several:
+                console.print()
+    if several:
+        for part in _overview(reports, style):
+            console.print(part)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _report(report: Report, style: Style) -> Iterable[RenderableType]:
+    yield Text(shorten(printable(report.subject.path), style.width), style="bold underline")
+    if report.measurements.integrity and report.measurements.integrity.unreadable is None:
+        yield _header(report)
+        yield ""
+        yield from heat_map(grids(report, style.measure), style.measure, style.width)
+        yield from _modules(report, style)
+        yield from _deployability(report)
+    yield from _findings(report.findings, style)
+    yield from _accounting(report, style)
+    yield _verdict(report)
+
+
+def _header(report: Report) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    rows = facts(report)
+    half = (len(rows) + 1) // 2
+    for index in range(half):
+        left, right = rows[index], rows[index + half] if index + half < len(rows) else ("", "")
+        table.add_row(left[0], Text(left[1]), right[0], Text(right[1]))
+    return table
+
+
+def _modules(report: Report, style: Style) -> Iterable[RenderableType]:
+    spectrum = report.measurements.spectrum
+    if spectrum is None:
+        yield from _vectors(report, style)
+        return
+    ranked = _worst_first(report, spectrum.modules)
+    shown = ranked if style.verbose else ranked[:WORST]
+    rest = len(ranked) - len(shown)
+    yield ""
+    yield Text("every module" if style.verbose else "modules to look at first", style="bold")
+    yield _module_table(shown, style)
+    if rest > 0:
+        yield Text(f"  and {plural(rest, 'module')} more: --verbose shows all", style="dim")
+
+
+def _worst_first(report: Report, modules: Sequence[ModuleSpectrum]) -> list[ModuleSpectrum]:
+    """Modules that findings name come first, by severity; then the ones farthest from their peers."""
+    weight: dict[str, int] = {}
+    for finding in report.findings:
+        if len(finding.modules) < len(modules):  # a finding about all of them singles none out
+            for name in finding.modules:
+                weight[name] = max(weight.get(name, 0), finding.severity.weight)
+    scale = report.measurements.scale
+    distance = {row.name: abs(row.norm_z or 0.0) for row in scale.modules} if scale else {}
+    return sorted(modules, key=lambda row: (-weight.get(row.name, 0), -distance.get(row.name, 0.0)))
+
+
+def _module_table(rows: Sequence[ModuleSpectrum], style: Style) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style="dim")
+    room = max(style.width - 68, 24)
+    table.add_column("module", no_wrap=True)
+    for title in ("r", "scale", "eff. 1%", "entropy", "stable", "99% in", "‖ΔW‖F", "σ₁"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            Text(shorten(printable(row.name), room)),
+            str(row.rank),
+            short_number(row.scale),
+            *(
+                short_number(value)
+                for value in (
+                    row.effective_rank,
+                    row.entropy_rank,
+                    row.stable_rank,
+                    row.energy_rank_99,
+                    row.frobenius_norm,
+                    row.spectral_norm,
+                )
+            ),
+        )
+    return table
+
+
+def _vectors(report: Report, style: Style) -> Iterable[RenderableType]:
+    vectors = report.measurements.vectors
+    if vectors is None:
+        return
+    ranked = sorted(vectors.modules, key=lambda row: -(row.deviation or 0))
+    shown = ranked if style.verbose else ranked[:WORST]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("module", overflow="fold")
+    for title in ("shape", "mean", "least", "largest", "rms from neutral"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in shown:
+        values = (row.mean, row.minimum, row.maximum, row.deviation)
+        shape = " × ".join(map(str, row.shape))
+        table.add_row(Text(printable(row.name)), shape, *(short_number(value) for value in values))
+    yield Text("vectors farthest from doing nothing", style="bold")
+    yield table
+    if len(ranked) > len(shown):
+        yield Text(f"  and {plural(len(ranked) - len(shown), 'module')} more: --verbose shows all", style="dim")
+
+
+def _deployability(report: Report) -> Iterable[RenderableType]:
+    table = report.measurements.deployability
+    if table is None:
+        return
+    yield ""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for row in table.targets:
+        mark, color = _DEPLOY[row.status]
+        name = Text(f"{mark} ", style=color).append(f"{row.target}", style="default")
+        said = "takes it as it is" if row.status == "yes" else printable("; ".join(row.reasons))
+        grid.add_row(name, Text(said, style="dim" if row.status == "yes" else ""))
+    yield Text("where it can go", style="bold")
+    yield Padding(grid, (0, 0, 0, 2))
+
+
+def _findings(findings: Sequence[Finding], style: Style) -> Iterable[RenderableType]:
+    active = [finding for finding in findings if finding.disposition is Disposition.ACTIVE]
+    ignored = [finding for finding in findings if finding.disposition is Disposition.IGNORED]
+    yield ""
+    yield Text(f"findings ({len(active)})" if active else "no findings", style="bold")
+    for finding in active:
+        mark, color = _SEVERITY[finding.severity]
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        head = Text(f"{finding.severity.value} ", style=color).append(f"{finding.code} {finding.rule}", style="bold")
+        if finding.confidence.value != "high":
+            head.append(f"  {finding.confidence.value} confidence", style="dim")
+        grid.add_row(Text(f"  {mark}", style=color), head)
+        grid.add_row("", Text(printable(finding.message)))
+        if finding.severity is not Severity.INFO or style.verbose:
+            grid.add_row("", Text(f"→ {printable(finding.advice)}", style="dim"))
+        if style.verbose and finding.modules:
+            grid.add_row("", Text(printable(", ".join(finding.modules)), style="dim"))
+        yield grid
+    if ignored:
+        shown = [f"{finding.code} ({printable(finding.reason or '')})" for finding in ignored]
+        yield Text(f"  ignored by the policy: {listed(shown, 3)}", style="dim")
+
+
+def _accounting(report: Report, style: Style) -> Iterable[RenderableType]:
+    account = report.accounting
+    if not account.total:
+        return
+    said = f"{account.analysed:,} of {plural(account.total, 'tensor')} analysed"
+    if account.unsupported:
+        said += f", {len(account.unsupported):,} unsupported"
+    if account.unexpected:
+        said += f", {len(account.unexpected):,} unexpected"
+    yield ""
+    yield Text(said, style="dim")
+    if style.verbose:
+        for part in account.unsupported:
+            yield Text(f"  unsupported {printable(part.tensor)}: {printable(part.reason)}", style="dim")
+        for name in account.unexpected:
+            yield Text(f"  unexpected {printable(name)}", style="dim")
+
+
+def _verdict(report: Report) -> Text:
+    word, color = _STATUS[report.verdict.status]
+    line = Text(word, style=color)
+    if report.verdict.decided_by:
+        line.append(f"  decided by {', '.join(report.verdict.decided_by)}", style="default")
+    return line
+
+
+def _overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType]:
+    common = _common_folder([report.subject.path for report in reports])
+    if common:
+        yield Text(shorten(printable(common), style.width), style="bold underline")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("adapter", overflow="fold")
+    for title in ("modules", "stable", "99% in", "‖ΔW‖F"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("errors and warnings", overflow="fold")
+    for report in reports:
+        word, color = _STATUS[report.verdict.status]
+        codes = [finding.code for finding in _serious(report)]
+        table.add_row(
+            Text(word, style=color),
+            Text(printable(report.subject.path[len(common) :])),
+            f"{report.subject.modules:,}",
+            *(short_number(value) for value in _medians(report)),
+            listed(list(dict.fromkeys(codes)), 6),
+        )
+    yield table
+    yield from _told_apart(reports)
+    counts = [sum(report.verdict.status is status for report in reports) for status in (Status.FAIL, Status.INCONCLUSIVE)]
+    said = f"{plural(len(reports), 'adapter')}: {counts[0]} failed, {counts[1]} inconclusive"
+    yield Text(said, style="bold").append("   --verbose shows each in full", style="not bold dim")
+
+
+def _common_folder(paths: Sequence[str]) -> str:
+    """The folder that all paths share, with its slash; empty if there is none worth naming."""
+    shared = os.path.commonprefix([path.rpartition("/")[0] + "/" for path in paths])
+    return shared[: shared.rfind("/") + 1]
+
+
+def _serious(report: Report) -> list[Finding]:
+    return [f for f in report.findings if f.disposition is Disposition.ACTIVE and f.severity is not Severity.INFO]
+
+
+def _told_apart(reports: Sequence[Report]) -> Iterable[RenderableType]:
+    """Each rule that fired once, with its first message and the number of adapters that it fired on."""
+    first: dict[str, Finding] = {}
+    count: dict[str, int] = {}
+    for report in reports:
+        for finding in _serious(report):
+            first.setdefault(finding.code, finding)
+        for code in {finding.code for finding in _serious(report)}:
+            count[code] = count.get(code, 0) + 1
+    for finding in sorted(first.values(), key=lambda finding: (-finding.severity.weight, finding.code)):
+        mark, color = _SEVERITY[finding.severity]
+        line = Text(f"{mark} ", style=color).append(f"{finding.code} {finding.rule}", style="bold")
+        line.append(f" in {plural(count[finding.code], 'adapter')}: ", style="default")
+        yield line.append(printable(finding.message), style="default")
+
+
+def _medians(report: Report) -> tuple[float | None, float | None, float | None]:
+    """The middle module of each measure, for an overview of many adapters."""
+    spectrum = report.measurements.spectrum
+    live = [row for row in spectrum.modules if row.spectral_norm] if spectrum else []
+
+    def middle(name: str) -> float | None:
+        values = sorted(value for row in live if (value := getattr(row, name)) is not None)
+        return values[len(values) // 2] if values else None
+
+    return middle("stable_rank"), middle("energy_rank_99"), middle("frobenius_norm")
