@@ -50,7 +50,9 @@ def _holes(adapter: Adapter) -> Iterator[Hole]:
     """
     present: dict[tuple[str, str], set[int]] = defaultdict(set)
     for module in adapter.modules:
-        if module.place.layer is not None and module.place.role not in ("expert", "other", "conv", "norm"):
+        if module.place.layer is None or module.place.stack == "unet":
+            continue  # a UNet has attention at some resolutions only: its blocks are not alike
+        if module.place.role not in ("expert", "other", "conv", "norm"):
             present[module.place.stack, module.place.role].add(module.place.layer)
     missing: dict[tuple[str, int], list[str]] = defaultdict(list)
     for (stack, role), layers in present.items():

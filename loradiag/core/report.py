@@ -136,7 +136,11 @@ def decode(data: bytes, path: str = "<report>") -> list[Report]:
 
 def json_schema() -> str:
     """Return the JSON Schema (2020-12) of both kinds of document, generated from the types."""
-    schema = msgspec.json.schema(Report | Reports)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = f"loradiag report, schema version {SCHEMA_VERSION}"
+    (single, several), definitions = msgspec.json.schema_components([Report, Reports], ref_template="#/$defs/{name}")
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"loradiag report, schema version {SCHEMA_VERSION}",
+        "anyOf": [single, several],
+        "$defs": definitions,
+    }
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

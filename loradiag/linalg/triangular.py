@@ -46,15 +46,16 @@ def gram(stored: Raw, dtype: str, *, tall: bool, right: Array | None = None) -> 
     total = np.zeros((rank, rank))
     # One row more than needed: see _product.
     scratch = np.zeros((rank + 1, min(width, length)) if not tall else (min(width, length), rank))
-    for start in range(0, length, width):
-        stop = min(start + width, length)
-        block = scratch[: stop - start] if tall else scratch[:, : stop - start]
-        widen_into(stored[start:stop] if tall else stored[:, start:stop], dtype, block if tall else block[:rank])
-        if right is not None:
-            turned = block @ right if tall else (block[:rank].T @ right)
-            total += turned.T @ turned
-        else:
-            total += _product(block, tall, rank)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite shows in the result
+        for start in range(0, length, width):
+            stop = min(start + width, length)
+            block = scratch[: stop - start] if tall else scratch[:, : stop - start]
+            widen_into(stored[start:stop] if tall else stored[:, start:stop], dtype, block if tall else block[:rank])
+            if right is not None:
+                turned = block @ right if tall else (block[:rank].T @ right)
+                total += turned.T @ turned
+            else:
+                total += _product(block, tall, rank)
     return total
 
 

@@ -24,7 +24,12 @@ def widen(raw: Raw, dtype: str) -> Array:
 
 
 def widen_into(raw: Raw, dtype: str, out: Array) -> None:
-    """Write the float64 values of ``raw`` into ``out``, which has the same shape."""
+    """Write the float64 values of ``raw`` into ``out``, which has the same shape. NaN stays NaN, without a warning."""
+    with np.errstate(invalid="ignore"):
+        _widen_into(raw, dtype, out)
+
+
+def _widen_into(raw: Raw, dtype: str, out: Array) -> None:
     if dtype == "BF16":
         # A BF16 number is the upper half of an F32 number whose lower half is zero.
         wide = np.zeros(raw.shape, dtype=np.uint32)

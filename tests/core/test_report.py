@@ -1,0 +1,95 @@
+"""The report: round trip, schema, and what older and stranger documents do."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+import loradiag
+from loradiag.core.errors import InputError
+from loradiag.core.report import Reports, decode, encode, json_schema
+from tests.conftest import MakeAdapter, peft_arrays
+
+SCHEMA = Path(loradiag.__file__).parent / "report.schema.json"
+
+
+@pytest.fixture
+def report(make_adapter: MakeAdapter) -> loradiag.Report:
+    """A report on a small adapter with a dead module."""
+    arrays = peft_arrays()
+    arrays["base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight"][:] = 0
+    return loradiag.inspect(make_adapter(arrays))
+
+
+def test_round_trip_keeps_everything(report: loradiag.Report) -> None:
+    """Decoding what was encoded gives the same report, alone or among others."""
+    assert decode(encode(report)) == [report]
+    assert decode(encode(Reports(reports=[report, report]))) == [report, report]
+
+
+def test_judging_again_gives_the_same_verdict(report: loradiag.Report) -> None:
+    """Nothing that a rule needs is lost on the way to JSON and back."""
+    again = loradiag.judge(decode(encode(report))[0])
+    assert again.findings == report.findings
+    assert again.verdict == report.verdict
+
+
+def test_reports_follow_the_committed_schema(report: loradiag.Report) -> None:
+    """An independent validator accepts real reports under the committed schema, and refuses a broken one."""
+    schema = json.loads(SCHEMA.read_text())
+    document = json.loads(encode(report))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    del document["verdict"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def test_committed_schema_is_up_to_date() -> None:
+    """The schema in the package is the one that the types give. Regenerate: loradiag schema > loradiag/report.schema.json."""
+    assert SCHEMA.read_text() == json_schema()
+
+
+def test_json_has_no_nan_and_nothing_that_a_terminal_obeys(make_adapter: MakeAdapter) -> None:
+    """NaN comes out as null, and C1 controls and bidirectional overrides as escapes."""
+    name = "base_model.model.model.layers.0.self_attn.\x9b31m\u202e_q"
+    arrays = peft_arrays()
+    arrays[f"{name}.lora_A.weight"] = arrays["base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"] * float("nan")
+    arrays[f"{name}.lora_B.weight"] = arrays["base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"]
+    text = encode(loradiag.inspect(make_adapter(arrays))).decode()
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    document = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+    row = next(row for row in document["measurements"]["spectrum"]["modules"] if "\u202e" in row["name"])
+    assert row["spectral_norm"] is None
+    assert row["sigma"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[1, 2]", "no schema_version"),
+        (b'{"schema_version": "2.0"}', "schema 2.0"),
+        (b'{"schema_version": "1.0", "subject": 3}', "not a valid report"),
+    ],
+)
+def test_foreign_documents_are_refused_in_one_line(text: bytes, said: str) -> None:
+    """What is no report is told from what is one of another version."""
+    with pytest.raises(InputError) as caught:
+        decode(text, "file.json")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_later_additions_are_tolerated(report: loradiag.Report) -> None:
+    """A report of a later minor version, with fields that are not known yet, can still be read."""
+    document = json.loads(encode(report))
+    document["schema_version"] = "1.9"
+    document["measurements"]["merge"] = {"routes": []}
+    document["subject"]["new"] = 1
+    assert decode(msgspec.json.encode(document))[0].subject == report.subject

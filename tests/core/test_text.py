@@ -1,0 +1,43 @@
+"""Untrusted text is shown without obeying it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loradiag.core.text import listed, printable, ranges, shorten
+
+
+@given(st.text())
+def test_nothing_that_a_terminal_obeys_survives(text: str) -> None:
+    """No control, format or surrogate character comes out, except the few that are harmless and common."""
+    shown = printable(text)
+    harmless = {"\u00ad", "\u200c", "\u200d"}
+    for character in shown:
+        assert unicodedata.category(character) not in ("Cc", "Cs"), repr(character)
+        if unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"):
+            raise AssertionError(repr(character))
+        assert character not in "\u200b\u200e\u200f\u2028\u2029\ufeff" or character in harmless
+
+
+def test_escapes_are_readable() -> None:
+    """The reader sees what was there."""
+    assert printable("a\x1b[31mb\u202ec\x9b") == r"a\x1b[31mb\u202ec\x9b"
+    assert printable("Größe σ₁ 模型") == "Größe σ₁ 模型"
+
+
+@given(st.text(max_size=60), st.integers(3, 40))
+def test_shorten_keeps_within_width(text: str, width: int) -> None:
+    """The result fits, and short text stays as it is."""
+    assert len(shorten(text, width)) <= width
+    if len(text) <= width:
+        assert shorten(text, width) == text
+
+
+def test_ranges_and_lists() -> None:
+    """Runs are joined, long lists are counted."""
+    assert ranges([3, 0, 1, 2, 7, 9, 8]) == "0–3, 7–9"
+    assert ranges([]) == ""
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"

@@ -1,0 +1,70 @@
+"""What holds for every rule."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from loradiag.core.measurements import Measurements
+from loradiag.core.report import Accounting, Subject
+from loradiag.core.rules import Evidence, Rule
+from loradiag.rules import RULES, all_rules, find_rule
+from loradiag.rules.documentation import as_markdown, as_text
+
+EMPTY = Evidence(Subject(path="x"), Measurements(), Accounting())
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
+class TestEveryRule:
+    """One rule at a time."""
+
+    def test_table_names_it_rightly(self, rule: Rule) -> None:
+        """The table's code and name are the rule's own."""
+        assert RULES[rule.code].summary == rule.name
+        assert re.fullmatch(r"LD[1-9]\d\d", rule.code)
+        assert re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", rule.name)
+
+    def test_is_documented(self, rule: Rule) -> None:
+        """One sentence, why it matters and what to do; a source, advice, and a source for every threshold."""
+        assert re.fullmatch(r"[^\n]+\.|[^\n]+[.:] [^\n]+\.", rule.summary)
+        assert "## Why it matters" in rule.documentation
+        assert "## What to do" in rule.documentation
+        assert rule.source
+        assert rule.advice.rstrip(".")
+        for threshold in rule.thresholds:
+            assert threshold.description
+            assert threshold.source
+
+    def test_says_nothing_about_nothing(self, rule: Rule) -> None:
+        """A rule has no opinion on what was not measured."""
+        limits = {threshold.name: threshold.default for threshold in rule.thresholds}
+        assert list(rule.check(EMPTY, limits)) == []
+
+    def test_uses_every_threshold_that_it_declares(self, rule: Rule) -> None:
+        """Each threshold's name occurs in the check's source."""
+        import inspect
+
+        code = inspect.getsource(rule.check).partition("-> Iterable[Match]:")[2]
+        for threshold in rule.thresholds:
+            assert f'limits["{threshold.name}"]' in code
+
+    def test_can_be_found_and_shown(self, rule: Rule) -> None:
+        """By code, by code in small letters, by name; as text and Markdown."""
+        assert find_rule(rule.code.lower()) is rule
+        assert find_rule(rule.name) is rule
+        assert rule.code in as_text(rule)
+        assert rule.code in as_markdown(rule)
+
+
+def test_codes_and_names_are_unique() -> None:
+    """No two rules share a code or a name."""
+    rules = all_rules()
+    assert len({rule.code for rule in rules}) == len({rule.name for rule in rules}) == len(rules)
+
+
+def test_every_rule_is_tested() -> None:
+    """Every code is provoked by a case in test_rules.py."""
+    from tests.rules.test_rules import PROVOKED
+
+    assert set(PROVOKED) == {rule.code for rule in all_rules()}

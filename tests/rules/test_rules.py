@@ -1,0 +1,285 @@
+"""Every rule is provoked by an adapter that deserves it, and keeps silent on one that does not."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import loradiag
+from loradiag.core.findings import Finding, Severity
+from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
+
+LAYERS = "base_model.model.model.layers"
+Make = Callable[[MakeAdapter, Path], Path]
+
+
+def with_changes(**changes: Any) -> Make:
+    """A sound adapter with another configuration."""
+    return lambda make, tmp: make(**changes)
+
+
+def with_arrays(change: Callable[[dict[str, Any]], None], shape: dict[str, Any] | None = None, **changes: Any) -> Make:
+    """A sound adapter with other tensors."""
+
+    def build(make: MakeAdapter, tmp: Path) -> Path:
+        arrays = peft_arrays(**(shape or {}))
+        change(arrays)
+        return make(arrays, **changes)
+
+    return build
+
+
+def scaled(factor: float, which: str = "lora_B") -> Callable[[dict[str, Any]], None]:
+    """Multiply every factor of one side."""
+
+    def change(arrays: dict[str, Any]) -> None:
+        for name in arrays:
+            if which in name:
+                arrays[name] = arrays[name] * np.float32(factor)
+
+    return change
+
+
+def shaped_spectrum(*sigma: float) -> Callable[[dict[str, Any]], None]:
+    """Give every update the singular values ``sigma`` (before the scale), in orthogonal factors."""
+
+    def change(arrays: dict[str, Any]) -> None:
+        rng = np.random.default_rng(0)
+        for name in [name for name in arrays if "lora_A" in name]:
+            a, b = arrays[name], arrays[name.replace("lora_A", "lora_B")]
+            left = np.linalg.qr(rng.standard_normal(b.shape))[0]
+            right = np.linalg.qr(rng.standard_normal(a.T.shape))[0]
+            arrays[name] = right.T.astype(np.float32)
+            arrays[name.replace("lora_A", "lora_B")] = (left * np.array(sigma)).astype(np.float32)
+
+    return change
+
+
+def zero(fragment: str) -> Callable[[dict[str, Any]], None]:
+    """Set the B of matching modules to zero."""
+
+    def change(arrays: dict[str, Any]) -> None:
+        for name in arrays:
+            if "lora_B" in name and fragment in name:
+                arrays[name] = np.zeros_like(arrays[name])
+
+    return change
+
+
+def truncated(make: MakeAdapter, tmp: Path) -> Path:
+    """A weight file cut in its middle."""
+    folder = make()
+    file = folder / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    return folder
+
+
+def pointer(make: MakeAdapter, tmp: Path) -> Path:
+    """A git-LFS pointer in place of the weights."""
+    folder = make()
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 84213432\n"
+    (folder / "adapter_model.safetensors").write_text(text)
+    return folder
+
+
+def without_tensors(make: MakeAdapter, tmp: Path) -> Path:
+    """A safetensors file with an empty header."""
+    folder = make()
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+    return folder
+
+
+def duplicate_key(make: MakeAdapter, tmp: Path) -> Path:
+    """Two header entries of one name."""
+    folder = make()
+    entry = '"x.lora_A.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
+    header = f"{{{entry},{entry}}}".encode()
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0\0\0")
+    return folder
+
+
+def two_files(make: MakeAdapter, tmp: Path) -> Path:
+    """A second weight file with other values."""
+    folder = make()
+    write_safetensors(folder / "other.safetensors", peft_arrays(seed=5))
+    return folder
+
+
+def no_config(make: MakeAdapter, tmp: Path) -> Path:
+    """Weights alone."""
+    folder = make()
+    (folder / "adapter_config.json").unlink()
+    return folder
+
+
+def pickled(make: MakeAdapter, tmp: Path) -> Path:
+    """The same adapter as a torch pickle only."""
+    torch = pytest.importorskip("torch", reason="writing a pickle needs torch")
+    torch.save({name: torch.from_numpy(array) for name, array in peft_arrays().items()}, tmp / "adapter_model.bin")
+    (tmp / "adapter_config.json").write_text(json.dumps(peft_config()))
+    return tmp
+
+
+def drop(fragment: str) -> Callable[[dict[str, Any]], None]:
+    """Remove tensors."""
+
+    def change(arrays: dict[str, Any]) -> None:
+        for name in [name for name in arrays if fragment in name]:
+            del arrays[name]
+
+    return change
+
+
+def put(name: str, array: Any) -> Callable[[dict[str, Any]], None]:
+    """Add or replace a tensor."""
+
+    def change(arrays: dict[str, Any]) -> None:
+        arrays[name] = array
+
+    return change
+
+
+FULL = {"layers": 6, "rank": 16, "d_in": 96, "d_out": 64}
+R16 = {"r": 16, "lora_alpha": 16}
+
+PROVOKED: dict[str, Make] = {
+    "LD101": truncated,
+    "LD102": pointer,
+    "LD103": without_tensors,
+    "LD104": duplicate_key,
+    "LD105": with_arrays(put(f"{LAYERS}.0.self_attn.q_proj.lora_B.weight", np.full((32, 8), np.nan, np.float32))),
+    "LD106": with_arrays(zero("")),
+    "LD107": with_arrays(zero(".layers.1.")),
+    "LD108": with_arrays(drop("layers.2.self_attn.q_proj.lora_B")),
+    "LD109": with_arrays(put(f"{LAYERS}.0.self_attn.q_proj.lora_B.weight", np.ones((32, 4), np.float32))),
+    "LD110": with_changes(r=4),
+    "LD111": with_arrays(put(f"{LAYERS}.0.self_attn.q_proj.lora_B.weight", np.ones((0, 8), np.float32))),
+    "LD112": two_files,
+    "LD113": with_arrays(put("base_model.model.model.layers.0.mlp.up_proj.oft_r", np.ones((4, 4), np.float32))),
+    "LD114": with_arrays(put("base_model.model.stowaway", np.ones((4, 4), np.float32))),
+    "LD115": no_config,
+    "LD116": with_changes(target_modules=["q_proj", "v_proj", "V"]),
+    "LD201": with_arrays(shaped_spectrum(1, 0.5, *[1e-4] * 14), FULL, **R16),
+    "LD202": with_arrays(shaped_spectrum(1, *[0.02] * 15), FULL, **R16),
+    "LD203": with_arrays(shaped_spectrum(1, 0.5, 0.3, *[0.02] * 13), FULL, **R16),
+    "LD204": with_arrays(shaped_spectrum(*[1.0] * 16), FULL, **R16),
+    "LD205": with_arrays(scaled(1e-3)),
+    "LD206": with_arrays(shaped_spectrum(60, 20, *[0.5] * 14), FULL, **R16),
+    "LD207": with_arrays(shaped_spectrum(*np.linspace(2, 1, 16)), FULL, **R16),
+    "LD301": with_changes(lora_alpha=256),
+    "LD302": with_changes(use_rslora=True, lora_alpha=256),
+    "LD303": with_changes(alpha_pattern={"q_proj": 1}),
+    "LD304": with_arrays(
+        put(f"{LAYERS}.4.self_attn.q_proj.lora_B.weight", np.full((32, 8), 5.0, np.float32)), {"layers": 9}
+    ),
+    "LD305": with_arrays(scaled(1e-6)),
+    "LD306": no_config,
+    "LD401": with_changes(),
+    "LD402": with_arrays(lambda arrays: arrays.update({k.replace("self_attn.v_proj", "mlp.up_proj"): v for k, v in list(arrays.items())})),
+    "LD403": with_arrays(lambda arrays: arrays.update(
+        {
+            "base_model.model.model.embed_tokens.lora_embedding_A": np.ones((8, 100), np.float32),
+            "base_model.model.model.embed_tokens.lora_embedding_B": np.ones((32, 8), np.float32),
+        }
+    )),
+    "LD404": with_arrays(put("base_model.model.lm_head.weight", np.ones((9, 9), np.float32)), modules_to_save=["lm_head"]),
+    "LD405": with_arrays(drop(".layers.3.self_attn.q_proj"), {"layers": 8}),
+    "LD501": with_changes(base_model_name_or_path=None),
+    "LD502": with_changes(base_model_name_or_path="/mnt/data/base"),
+    "LD503": with_changes(revision=None),
+    "LD504": lambda make, tmp: mixed(make),
+    "LD505": pickled,
+    "LD506": with_changes(use_rslora=True),
+    "LD507": with_changes(init_lora_weights="pissa_niter_16"),
+    "LD508": with_arrays(lambda arrays: arrays.update({k.replace("q_proj", "c_attn"): v for k, v in list(arrays.items())})),
+}  # fmt: skip
+
+
+def mixed(make: MakeAdapter) -> Path:
+    """Half of the tensors in F32, half in F16."""
+    folder = make()
+    arrays = peft_arrays()
+    header: dict[str, Any] = {}
+    blob = b""
+    for index, (name, array) in enumerate(arrays.items()):
+        data = array.astype("<f2" if index % 2 else "<f4").tobytes()
+        header[name] = {
+            "dtype": "F16" if index % 2 else "F32",
+            "shape": list(array.shape),
+            "data_offsets": [len(blob), len(blob) + len(data)],
+        }
+        blob += data
+    text = json.dumps(header).encode()
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + blob)
+    return folder
+
+
+def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
+    """Findings on what lies at ``path``, also if it cannot be read."""
+    (report,) = loradiag.inspect_all(path, allow_pickle=allow_pickle)
+    return report.findings
+
+
+@pytest.mark.parametrize("code", [pytest.param(code, marks=[pytest.mark.models] if code == "LD505" else []) for code in PROVOKED])
+def test_rule_fires_where_it_should(code: str, make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """The adapter made for the rule provokes it, with a message in one line and modules that exist."""
+    path = PROVOKED[code](make_adapter, tmp_path)
+    found = [finding for finding in findings_of(path, allow_pickle=code == "LD505") if finding.code == code]
+    assert found, f"{code} did not fire"
+    for finding in found:
+        assert finding.message
+        assert "\n" not in finding.message
+        assert finding.advice
+
+
+def test_a_sound_adapter_has_no_errors_or_warnings(make_adapter: MakeAdapter) -> None:
+    """The adapter that all others are made from draws information at most."""
+    findings = findings_of(make_adapter())
+    assert [finding.code for finding in findings if finding.severity is not Severity.INFO] == []
+
+
+@pytest.mark.parametrize("alpha", [4, 32])
+def test_bounds_of_the_scale_are_inclusive(make_adapter: MakeAdapter, alpha: int) -> None:
+    """α/r of exactly 0.5 and exactly 4 is within the band; 90 of 252 public configurations sit on 4."""
+    assert "LD301" not in {finding.code for finding in findings_of(make_adapter(lora_alpha=alpha))}
+
+
+def test_rslora_is_judged_by_its_own_band(make_adapter: MakeAdapter) -> None:
+    """α/√r = 5.66 at r = 8, α = 16 would be outside of [0.5, 4] and is within the matching band."""
+    codes = {finding.code for finding in findings_of(make_adapter(use_rslora=True))}
+    assert not codes & {"LD301", "LD302"}
+
+
+def test_classifier_heads_among_the_targets_are_benign(make_adapter: MakeAdapter) -> None:
+    """classifier and score matched nothing in many sound adapters."""
+    codes = {finding.code for finding in findings_of(make_adapter(target_modules=["q_proj", "v_proj", "classifier", "score"]))}
+    assert "LD116" not in codes
+
+
+def test_names_in_messages_are_escaped(make_adapter: MakeAdapter) -> None:
+    """A module name with an escape sequence does not reach a message as it is."""
+    arrays = peft_arrays()
+    arrays["base_model.model.\x1b]0;owned\x07.stray"] = np.ones((2, 2), np.float32)
+    messages = [finding.message for finding in findings_of(make_adapter(arrays, target_modules=["q_proj", "\x1b[2J"]))]
+    assert any("\\x1b" in message for message in messages)
+    assert not any("\x1b" in message or "\x07" in message for message in messages)
+
+
+def test_weight_decay_is_told_from_never_touched(make_adapter: MakeAdapter) -> None:
+    """With B zero, an A of its initial size and an A that shrank tell different stories."""
+
+    def story(factor: float) -> str:
+        arrays = peft_arrays(layers=2, rank=64, d_in=512)
+        zero("")(arrays)
+        scaled(factor, "lora_A")(arrays)
+        adapter = make_adapter(arrays, name=f"a{factor}", r=64, lora_alpha=64)
+        return next(finding.message for finding in findings_of(adapter) if finding.code == "LD106")
+
+    assert "initial size, so no step" in story(1.0)
+    assert "weight decay acted" in story(0.8)
