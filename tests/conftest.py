@@ -40,7 +40,12 @@ def write_safetensors(path: Path, arrays: Arrays, dtype: str = "F32") -> None:
 
 
 def peft_arrays(
-    layers: int = 4, rank: int = 8, d_in: int = 48, d_out: int = 32, targets: tuple[str, ...] = ("q_proj", "v_proj"), seed: int = 0
+    layers: int = 4,
+    rank: int = 8,
+    d_in: int = 48,
+    d_out: int = 32,
+    targets: tuple[str, ...] = ("q_proj", "v_proj"),
+    seed: int = 0,
 ) -> dict[str, npt.NDArray[Any]]:
     """Factors of a trained-looking PEFT adapter: A as initialised, B of a tenth of its size."""
     rng = np.random.default_rng(seed)
@@ -78,7 +83,12 @@ def make_adapter(tmp_path: Path) -> MakeAdapter:
     """Return a function that writes a PEFT adapter directory from arrays and configuration changes."""
 
     def make(
-        arrays: Arrays | None = None, *, name: str = "adapter", dtype: str = "F32", config: Mapping[str, Any] | None = None, **changes: Any
+        arrays: Arrays | None = None,
+        *,
+        name: str = "adapter",
+        dtype: str = "F32",
+        config: Mapping[str, Any] | None = None,
+        **changes: Any,
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir()

@@ -9,7 +9,18 @@ import pytest
 
 from tests.conftest import MakeAdapter
 
-HEAVY = ("torch", "transformers", "peft", "scipy", "pandas", "lm_eval", "sentence_transformers", "ray", "streamlit", "gguf")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "scipy",
+    "pandas",
+    "lm_eval",
+    "sentence_transformers",
+    "ray",
+    "streamlit",
+    "gguf",
+)
 
 
 def imported(code: str) -> set[str]:
@@ -27,7 +38,9 @@ def test_importing_loradiag_is_light() -> None:
 
 def test_help_is_light() -> None:
     """``loradiag --help`` loads neither numpy nor rich."""
-    code = "from loradiag.cli.main import cli\ntry: cli.main(['--help'], standalone_mode=False)\nexcept SystemExit: pass"
+    code = (
+        "from loradiag.cli.main import cli\ntry: cli.main(['--help'], standalone_mode=False)\nexcept SystemExit: pass"
+    )
     assert not imported(code) & {"numpy", "rich", "safetensors", *HEAVY}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def _holes(adapter: Adapter) -> Iterator[Hole]:
     missing: dict[tuple[str, int], list[str]] = defaultdict(list)
     for (stack, role), layers in present.items():
         ordered = sorted(layers)
-        gaps = Counter(b - a for a, b in zip(ordered, ordered[1:], strict=False))
+        gaps = Counter(b - a for a, b in itertools.pairwise(ordered))
         if len(ordered) < 3 or not gaps:
             continue
         stride, count = gaps.most_common(1)[0]

@@ -42,7 +42,9 @@ class Features:
 def deployability(inspection: Inspection) -> Deployability:
     """Ask for every known tool whether it would take the adapter."""
     features = _features(inspection.adapter)
-    return Deployability(targets=[_target(name, version, features, check) for name, (version, check) in _TARGETS.items()])
+    return Deployability(
+        targets=[_target(name, version, features, check) for name, (version, check) in _TARGETS.items()]
+    )
 
 
 def _features(adapter: Adapter) -> Features:

@@ -13,7 +13,7 @@ from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.linalg import spectra
 from loradiag.linalg.threads import parallel
-from loradiag.linalg.triangular import gram, r_factor
+from loradiag.linalg.triangular import gram, r_factor, triangle
 from loradiag.linalg.widen import Array, Raw, count_nonfinite, widen
 
 
@@ -59,7 +59,7 @@ def measure_factors(adapter: Adapter, progress: Callable[[int, int], None]) -> F
     Raises:
         InputError: A file ends before its header says.
     """
-    reader = _Values(adapter.modules)
+    reader = _Values()
     results: dict[str, ModuleFactors] = {}
     modules = adapter.modules
     for module, result in zip(modules, parallel(lambda module: _measure(module, reader), modules), strict=True):
@@ -89,7 +89,7 @@ def _scan(tensors: Iterable[Tensor]) -> dict[str, int]:
 class _Values:
     """Reads factors. A tensor that many modules take interleaved parts of is kept for the next of them."""
 
-    def __init__(self, modules: Iterable[Module]) -> None:
+    def __init__(self) -> None:
         self._kept = lru_cache(maxsize=4)(lambda tensor: tensor.read())
 
     def stored(self, matrix: Matrix) -> Raw:
@@ -161,7 +161,7 @@ def _tucker(module: Module, values: _Values) -> ModuleFactors:
     a, b = values.dense(module.factors["A"]), values.dense(module.factors["B"])
     core = values.dense(module.factors["mid"])
     right = _contract(core, a)
-    sigma = spectra.of_product(np.linalg.qr(b, mode="r"), np.linalg.qr(right.T, mode="r")) * abs(module.scale.value)
+    sigma = spectra.of_product(triangle(b), triangle(right.T)) * abs(module.scale.value)
     return ModuleFactors(
         sigma=sigma,
         norm_a=float(np.linalg.norm(a)),
@@ -173,7 +173,8 @@ def _tucker(module: Module, values: _Values) -> ModuleFactors:
 def _contract(core: Array, side: Array) -> Array:
     """Multiply a flattened Tucker core [p, q·k] with a side [q, n]: [p, n·k]."""
     p, q = core.shape[0], side.shape[0]
-    return np.einsum("pqk,qn->pnk", core.reshape(p, q, -1), side).reshape(p, -1)
+    contracted: Array = np.einsum("pqk,qn->pnk", core.reshape(p, q, -1), side)
+    return contracted.reshape(p, -1)
 
 
 def _loha(module: Module, values: _Values) -> ModuleFactors:
@@ -188,8 +189,8 @@ def _loha(module: Module, values: _Values) -> ModuleFactors:
         # The factors of rank r² would be as large as the update itself.
         sigma = spectra.of_dense((a1 @ b1) * (a2 @ b2))
     else:
-        left = np.linalg.qr(spectra.face_splitting(a1, a2), mode="r")
-        right = np.linalg.qr(spectra.face_splitting(b1.T, b2.T), mode="r")
+        left = triangle(spectra.face_splitting(a1, a2))
+        right = triangle(spectra.face_splitting(b1.T, b2.T))
         sigma = spectra.of_product(left, right)
     return _scaled(module, sigma, "w1 ⊙ w2")
 
@@ -206,7 +207,7 @@ def _kronecker_side(module: Module, values: _Values, side: str) -> Array:
     a, b = values.dense(module.factors[f"{side}_a"]), values.dense(module.factors[f"{side}_b"])
     if side == "w2" and "t2" in module.factors:
         a, b = a.T, _contract(values.dense(module.factors["t2"]), b)
-    return spectra.of_product(np.linalg.qr(a, mode="r"), np.linalg.qr(b.T, mode="r"))
+    return spectra.of_product(triangle(a), triangle(b.T))
 
 
 def _vera(module: Module, values: _Values) -> ModuleFactors:
@@ -218,8 +219,8 @@ def _vera(module: Module, values: _Values) -> ModuleFactors:
         return ModuleFactors(zero_factor=zero, reason=reason, sigma=np.zeros(d.size) if zero else None)
     shared_a = values.dense(module.factors["vera_A"])[:, : module.d_in]
     shared_b = values.dense(module.factors["vera_B"])[: b.size]
-    left = np.linalg.qr(b[:, None] * shared_b * d[None, :], mode="r")
-    sigma = spectra.of_product(left, np.linalg.qr(shared_a.T, mode="r"))
+    left = triangle(b[:, None] * shared_b * d[None, :])
+    sigma = spectra.of_product(left, triangle(shared_a.T))
     return ModuleFactors(sigma=sigma, zero_factor=zero)
 
 

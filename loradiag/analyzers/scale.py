@@ -49,7 +49,9 @@ def _row(module: Module, factors: ModuleFactors, norm_ratio: float | None, norm_
         norm_a=factors.norm_a,
         norm_b=factors.norm_b,
         factor_ratio=_ratio(module, factors),
-        update_rms=norm / math.sqrt(module.d_out * module.d_in) if norm is not None and module.d_out and module.d_in else None,
+        update_rms=norm / math.sqrt(module.d_out * module.d_in)
+        if norm is not None and module.d_out and module.d_in
+        else None,
         norm_ratio=norm_ratio,
         norm_z=norm_z,
     )
@@ -62,7 +64,9 @@ def _ratio(module: Module, factors: ModuleFactors) -> float | None:
     return (factors.norm_b / math.sqrt(module.d_out)) / (factors.norm_a / math.sqrt(module.d_in))
 
 
-def _against_peers(modules: list[Module], factors: Mapping[str, ModuleFactors]) -> dict[str, tuple[float, float | None]]:
+def _against_peers(
+    modules: list[Module], factors: Mapping[str, ModuleFactors]
+) -> dict[str, tuple[float, float | None]]:
     """‖ΔW‖_F against the live modules of the same stack, role and shape: ratio to the median, robust z of the logarithm."""
     groups: dict[tuple[object, ...], list[tuple[str, float]]] = defaultdict(list)
     for module in modules:

@@ -22,7 +22,10 @@ Examples:
 @click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...", type=click.Path(path_type=str))
 @click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
 @click.option(
-    "--measure", type=click.Choice(list(MEASURES)), default="stable_rank", help="What the heat map shows. [default: stable_rank]"
+    "--measure",
+    type=click.Choice(list(MEASURES)),
+    default="stable_rank",
+    help="What the heat map shows. [default: stable_rank]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show every module and every tensor that was not analysed.")
 @output_options
@@ -45,10 +48,11 @@ def inspect(
     """
     from loradiag.api import inspect_all, read_policy
     from loradiag.cli.progress import Bar
+    from loradiag.core.report import Report
 
     targets = plan(format_, outputs)
     policy = with_fail_on(read_policy(policy_path), fail_on)
-    reports = []
+    reports: list[Report] = []
     with Bar(enabled=not quiet) as bar:
         for adapter in adapters:
             bar.subject(adapter)

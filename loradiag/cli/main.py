@@ -10,11 +10,11 @@ from collections.abc import Mapping
 # threads costs more than inspecting a small adapter. A user's own setting stays.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import click  # noqa: E402 - the environment comes first
+import click
 
-from loradiag._about import __version__  # noqa: E402
-from loradiag.core.errors import EXIT_USAGE, LoradiagError  # noqa: E402
-from loradiag.core.lazy import Entry, load  # noqa: E402
+from loradiag._about import __version__
+from loradiag.core.errors import EXIT_USAGE, LoradiagError
+from loradiag.core.lazy import Entry, load
 
 COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("loradiag.cli.inspect:inspect", summary="What is in an adapter, and is it sound?"),
@@ -27,11 +27,11 @@ COMMANDS: Mapping[str, Entry] = {
 class LazyGroup(click.Group):
     """A group that lists its commands from the table and imports a command when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Names, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return a command."""
         entry = COMMANDS.get(cmd_name)
         return load(entry) if entry else None
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])

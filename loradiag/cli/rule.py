@@ -7,7 +7,9 @@ import click
 
 @click.command(epilog="Examples: loradiag rule    loradiag rule LD107    loradiag rule dead-modules")
 @click.argument("code", required=False)
-@click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="[default: text]")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="[default: text]"
+)
 def rule(code: str | None, format_: str) -> None:
     """Explain the rule called CODE (or by its name); without one, list all rules."""
     from loradiag.rules import all_rules, find_rule

@@ -47,9 +47,7 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
             undecided.add(rule.code)
     findings.sort(key=lambda finding: (-finding.severity.weight, finding.code, finding.modules))
     unused = [_describe(entry, today) for index, entry in enumerate(policy.ignore) if index not in used]
-    return Judgement(
-        findings, _decide(findings, undecided, policy), msgspec.structs.replace(policy, unused=unused)
-    )
+    return Judgement(findings, _decide(findings, undecided, policy), msgspec.structs.replace(policy, unused=unused))
 
 
 def _run(

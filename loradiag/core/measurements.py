@@ -13,7 +13,7 @@ class Measure(msgspec.Struct, kw_only=True, frozen=True):
     """Base of every measurement."""
 
 
-class ModuleSpectrum(Measure):
+class ModuleSpectrum(Measure, kw_only=True, frozen=True):
     """The singular values of one module's update ΔW = scale · B · A and what derives from them.
 
     ``rank`` bounds the rank of the update: r for LoRA, the number of singular values for LoHa (up to r²) and LoKr.
@@ -42,13 +42,13 @@ class ModuleSpectrum(Measure):
     spectral_norm: float | None
 
 
-class Spectrum(Measure):
+class Spectrum(Measure, kw_only=True, frozen=True):
     """Spectra of all modules that have one."""
 
     modules: list[ModuleSpectrum]
 
 
-class ModuleScale(Measure):
+class ModuleScale(Measure, kw_only=True, frozen=True):
     """How one module's update is scaled, and how large its factors and its update are.
 
     ``update_rms`` is ‖ΔW‖_F / √(d_out · d_in): the root mean square of the entries of the update.
@@ -72,14 +72,14 @@ class ModuleScale(Measure):
     norm_z: float | None
 
 
-class Scale(Measure):
+class Scale(Measure, kw_only=True, frozen=True):
     """Scales and norms. ``convention`` is the formula in force: ``alpha/r``, ``alpha/sqrt(r)`` or ``stored``."""
 
     convention: str
     modules: list[ModuleScale]
 
 
-class Problem(Measure):
+class Problem(Measure, kw_only=True, frozen=True):
     """One thing about one module or tensor that is not as it must be. ``kind`` is a stable word."""
 
     kind: str
@@ -93,7 +93,7 @@ class Problem(Measure):
     expected: float | None = None
 
 
-class Unreadable(Measure):
+class Unreadable(Measure, kw_only=True, frozen=True):
     """Why nothing could be read. ``kind`` is a stable word: ``missing``, ``lfs-pointer``, ``truncated`` and so on."""
 
     kind: str
@@ -102,7 +102,7 @@ class Unreadable(Measure):
     remedy: str
 
 
-class Integrity(Measure):
+class Integrity(Measure, kw_only=True, frozen=True):
     """Structure and values: every problem found, and the counts that they are to be seen against."""
 
     modules: int
@@ -114,7 +114,7 @@ class Integrity(Measure):
     unreadable: Unreadable | None = None
 
 
-class Target(Measure):
+class Target(Measure, kw_only=True, frozen=True):
     """One entry of the configuration's ``target_modules`` and how many modules of the adapter it accounts for."""
 
     target: str
@@ -122,7 +122,7 @@ class Target(Measure):
     matched: int
 
 
-class Hole(Measure):
+class Hole(Measure, kw_only=True, frozen=True):
     """A layer in the middle of a stack that lacks what its neighbours have."""
 
     stack: str
@@ -130,7 +130,7 @@ class Hole(Measure):
     roles: list[str]
 
 
-class StackCoverage(Measure):
+class StackCoverage(Measure, kw_only=True, frozen=True):
     """The layers and roles that one stack of the network (decoder, encoder, unet, text encoder …) has adapted."""
 
     stack: str
@@ -140,7 +140,7 @@ class StackCoverage(Measure):
     roles: dict[str, int]
 
 
-class Coverage(Measure):
+class Coverage(Measure, kw_only=True, frozen=True):
     """What the adapter reaches, as far as the adapter alone can tell."""
 
     roles: dict[str, int]
@@ -152,7 +152,7 @@ class Coverage(Measure):
     layers_chosen: bool
 
 
-class Identity(Measure):
+class Identity(Measure, kw_only=True, frozen=True):
     """Where the adapter says it comes from, and what it is stored as.
 
     ``base_kind`` is ``hub-id``, ``local-path`` or ``missing``. ``dtypes`` counts bytes by storage format.
@@ -172,7 +172,7 @@ class Identity(Measure):
     conv1d_targets: bool
 
 
-class DeployTarget(Measure):
+class DeployTarget(Measure, kw_only=True, frozen=True):
     """Whether one tool takes the adapter as it is: ``yes``, ``with-flag``, ``no`` or ``unknown``, and why."""
 
     target: str
@@ -181,13 +181,13 @@ class DeployTarget(Measure):
     reasons: list[str]
 
 
-class Deployability(Measure):
+class Deployability(Measure, kw_only=True, frozen=True):
     """The deployability table."""
 
     targets: list[DeployTarget]
 
 
-class VectorModule(Measure):
+class VectorModule(Measure, kw_only=True, frozen=True):
     """An adapter part that is no low-rank update: an IA³ vector or a prompt.
 
     ``deviation`` is the root mean square distance from the value that does nothing (1 for IA³, 0 for prompts).
@@ -207,13 +207,13 @@ class VectorModule(Measure):
     entropy_rank: float | None = None
 
 
-class Vectors(Measure):
+class Vectors(Measure, kw_only=True, frozen=True):
     """IA³ vectors and prompts."""
 
     modules: list[VectorModule]
 
 
-class Measurements(Measure):
+class Measurements(Measure, kw_only=True, frozen=True):
     """One key per analyzer that ran."""
 
     integrity: Integrity | None = None

@@ -6,6 +6,7 @@ import dataclasses
 import fnmatch
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -68,7 +69,9 @@ class Evidence:
             }
             return msgspec.structs.replace(part, **lists)
 
-        parts = {name: thinned(getattr(self.measurements, name)) for name in Measurements.__struct_fields__}
+        parts: dict[str, Any] = {
+            name: thinned(getattr(self.measurements, name)) for name in Measurements.__struct_fields__
+        }
         return dataclasses.replace(self, measurements=Measurements(**parts))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
+from loradiag.linalg.triangular import triangle
 from loradiag.linalg.widen import Array
 
 # A singular value below this share of the largest is rounding, whatever produced it.
@@ -27,8 +28,7 @@ def of_product(left: Array, right: Array) -> Array:
     core = left @ right.T
     if not core.size or not core.any():
         return np.zeros(min(core.shape))
-    values: Array = np.linalg.svd(core, compute_uv=False)
-    return values
+    return _singular_values(core)
 
 
 def of_kronecker(first: Array, second: Array) -> Array:
@@ -52,9 +52,11 @@ def of_dense(matrix: Array) -> Array:
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     if not tall.size:
         return np.zeros(0)
-    core = np.linalg.qr(tall, mode="r") if tall.shape[0] > tall.shape[1] else tall
-    values: Array = np.linalg.svd(core, compute_uv=False)
-    return values
+    return _singular_values(triangle(tall) if tall.shape[0] > tall.shape[1] else tall)
+
+
+def _singular_values(core: Array) -> Array:
+    return cast("Array", np.linalg.svd(core, compute_uv=False))
 
 
 class SpectrumMeasures(NamedTuple):

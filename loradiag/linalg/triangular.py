@@ -15,6 +15,8 @@ columns are scaled to unit length; so the condition number decides, and the choi
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from loradiag.linalg.widen import Array, Raw, widen, widen_into
@@ -112,15 +114,17 @@ def r_factor(stored: Raw, dtype: str, *, tall: bool, gram_matrix: Array | None =
                 if second is not None:
                     twice: Array = (second @ first) * scale
                     return twice
-    thin = widen(stored if tall else stored.T, dtype)
-    householder: Array = np.linalg.qr(thin, mode="r")
-    return householder
+    return triangle(widen(stored if tall else stored.T, dtype))
+
+
+def triangle(matrix: Array) -> Array:
+    """Return R of the Householder QR of a float64 matrix [n, r]: [min(n, r), r]."""
+    return cast("Array", np.linalg.qr(matrix, mode="r"))
 
 
 def _cholesky(matrix: Array) -> Array | None:
     """Upper triangular R with RᵀR = ``matrix``; None if it is not numerically positive definite."""
     try:
-        upper: Array = np.linalg.cholesky(matrix).T
+        return cast("Array", np.linalg.cholesky(matrix)).T
     except np.linalg.LinAlgError:
         return None
-    return upper

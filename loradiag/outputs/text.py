@@ -246,22 +246,27 @@ def _overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableTyp
         codes = [finding.code for finding in _serious(report)]
         table.add_row(
             Text(word, style=color),
-            Text(printable(report.subject.path[len(common) :])),
+            Text(printable(report.subject.path.removeprefix(common))),
             f"{report.subject.modules:,}",
             *(short_number(value) for value in _medians(report)),
             listed(list(dict.fromkeys(codes)), 6),
         )
     yield table
     yield from _told_apart(reports)
-    counts = [sum(report.verdict.status is status for report in reports) for status in (Status.FAIL, Status.INCONCLUSIVE)]
+    counts = [
+        sum(report.verdict.status is status for report in reports) for status in (Status.FAIL, Status.INCONCLUSIVE)
+    ]
     said = f"{plural(len(reports), 'adapter')}: {counts[0]} failed, {counts[1]} inconclusive"
     yield Text(said, style="bold").append("   --verbose shows each in full", style="not bold dim")
 
 
 def _common_folder(paths: Sequence[str]) -> str:
     """The folder that all paths share, with its slash; empty if there is none worth naming."""
-    shared = os.path.commonprefix([path.rpartition("/")[0] + "/" for path in paths])
-    return shared[: shared.rfind("/") + 1]
+    try:
+        shared = os.path.commonpath([path.rpartition("/")[0] for path in paths])
+    except ValueError:  # absolute and relative paths mixed
+        return ""
+    return shared.rstrip("/") + "/" if shared else ""
 
 
 def _serious(report: Report) -> list[Finding]:

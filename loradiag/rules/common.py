@@ -32,9 +32,7 @@ def median(values: Iterable[float | None]) -> float | None:
 
 def median_share(rows: Sequence[ModuleSpectrum], measure: Callable[[ModuleSpectrum], float | None]) -> float | None:
     """Median over modules of a measure divided by the module's rank."""
-    return median(
-        None if (value := measure(row)) is None else value / row.rank for row in rows if row.rank
-    )
+    return median(None if (value := measure(row)) is None else value / row.rank for row in rows if row.rank)
 
 
 def update_rms(evidence: Evidence) -> float | None:

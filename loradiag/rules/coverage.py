@@ -87,7 +87,9 @@ def embedding_or_norm_targeted(evidence: Evidence, limits: Limits) -> Iterable[M
     if coverage is None:
         return
     found = [role for role in ("embedding", "norm") if role in coverage.roles]
-    saved = [name for name in coverage.saved_modules if name.split(".")[-1] in ("embed_tokens", "wte", "word_embeddings")]
+    saved = [
+        name for name in coverage.saved_modules if name.split(".")[-1] in ("embed_tokens", "wte", "word_embeddings")
+    ]
     if found or saved:
         yield Match(f"adapts or saves {listed([*found, *map(printable, saved)])}", modules=saved)
 
@@ -144,7 +146,8 @@ def block_missing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     if coverage is None or not coverage.holes:
         return
     shown = [
-        f"{hole.stack + ' ' if hole.stack else ''}layer {hole.layer} without {listed(hole.roles, 3)}" for hole in coverage.holes
+        f"{hole.stack + ' ' if hole.stack else ''}layer {hole.layer} without {listed(hole.roles, 3)}"
+        for hole in coverage.holes
     ]
     severity = Severity.INFO if coverage.layers_chosen else None
     yield Match(

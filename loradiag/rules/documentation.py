@@ -50,7 +50,9 @@ def _plain(line: str) -> str:
 def as_markdown(rule: Rule) -> str:
     """The documentation of one rule as a section of Markdown."""
     lines = [f"## {rule.code} {rule.name}", "", f"*{rule.severity.value}, confidence {rule.confidence.value}*", ""]
-    lines += ["#" + line if line.startswith("## ") else line.replace("``", "`") for line in rule.documentation.splitlines()]
+    lines += [
+        "#" + line if line.startswith("## ") else line.replace("``", "`") for line in rule.documentation.splitlines()
+    ]
     lines += ["", f"**Advice.** {rule.advice}", "", f"**Source.** {rule.source}", ""]
     if rule.thresholds:
         lines += ["| threshold | default | meaning | source |", "|---|---|---|---|"]

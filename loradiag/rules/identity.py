@@ -9,7 +9,13 @@ from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import listed, printable, shorten
 
 
-@rule("LD501", "base-missing", Severity.WARNING, source="loradiag", advice="Record the base: base_model_name_or_path in adapter_config.json.")
+@rule(
+    "LD501",
+    "base-missing",
+    Severity.WARNING,
+    source="loradiag",
+    advice="Record the base: base_model_name_or_path in adapter_config.json.",
+)
 def base_missing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Nothing says which base the adapter was trained on.
 
@@ -24,7 +30,13 @@ def base_missing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         yield Match("no base model is named")
 
 
-@rule("LD502", "base-is-local-path", Severity.INFO, source="loradiag", advice="Put the hub id and the revision in its place.")
+@rule(
+    "LD502",
+    "base-is-local-path",
+    Severity.INFO,
+    source="loradiag",
+    advice="Put the hub id and the revision in its place.",
+)
 def base_is_local_path(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The base is given as a path on the machine that trained.
 
@@ -39,7 +51,13 @@ def base_is_local_path(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         yield Match(f'base is the local path "{shorten(printable(identity.base_name or ""), 80)}"')
 
 
-@rule("LD503", "revision-unpinned", Severity.INFO, source="loradiag", advice="Set revision in adapter_config.json to the commit that was trained on.")
+@rule(
+    "LD503",
+    "revision-unpinned",
+    Severity.INFO,
+    source="loradiag",
+    advice="Set revision in adapter_config.json to the commit that was trained on.",
+)
 def revision_unpinned(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The base is named without a revision.
 
@@ -60,7 +78,14 @@ def revision_unpinned(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Severity.INFO,
     source="loradiag",
     advice="Save in one format, unless the wider one is meant for a part that needs it.",
-    thresholds=[Threshold("min_share", 0.01, "least share of the bytes that a second format has to hold", "below it are scalars and buffers")],
+    thresholds=[
+        Threshold(
+            "min_share",
+            0.01,
+            "least share of the bytes that a second format has to hold",
+            "below it are scalars and buffers",
+        )
+    ],
 )
 def mixed_dtypes(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Tensors are stored in more than one number format.
@@ -77,11 +102,19 @@ def mixed_dtypes(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     total = sum(identity.dtypes.values()) or 1
     large = {name: size / total for name, size in identity.dtypes.items() if size / total >= limits["min_share"]}
     if len(large) > 1:
-        shown = ", ".join(f"{printable(name)} {share:.0%}" for name, share in sorted(large.items(), key=lambda item: -item[1]))
+        shown = ", ".join(
+            f"{printable(name)} {share:.0%}" for name, share in sorted(large.items(), key=lambda item: -item[1])
+        )
         yield Match(f"stored in {shown}", observed=len(large), threshold=1)
 
 
-@rule("LD505", "pickle-only", Severity.WARNING, source="safetensors: a format that cannot carry code", advice="Save with safe_serialization=True and remove the .bin file.")
+@rule(
+    "LD505",
+    "pickle-only",
+    Severity.WARNING,
+    source="safetensors: a format that cannot carry code",
+    advice="Save with safe_serialization=True and remove the .bin file.",
+)
 def pickle_only(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The weights are a pickle, with no safetensors file beside it.
 
@@ -96,7 +129,14 @@ def pickle_only(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         yield Match(f"weights are only in {listed([printable(name) for name in identity.weight_files])}")
 
 
-@rule("LD506", "not-deployable", Severity.INFO, source="sources of the named tools, in the versions named", advice="See the deployability table for what each tool refuses and why.", confidence=Confidence.MEDIUM)
+@rule(
+    "LD506",
+    "not-deployable",
+    Severity.INFO,
+    source="sources of the named tools, in the versions named",
+    advice="See the deployability table for what each tool refuses and why.",
+    confidence=Confidence.MEDIUM,
+)
 def not_deployable(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Some tools refuse the adapter, or would run it at the wrong scale without saying so.
 
@@ -122,7 +162,14 @@ def not_deployable(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 _RESIDUAL = {"pissa", "olora", "corda", "loftq", "eva", "lora_ga", "orthogonal"}
 
 
-@rule("LD507", "needs-modified-base", Severity.WARNING, source="Meng et al. 2024 (arXiv 2404.02948), PEFT documentation of PiSSA and OLoRA", advice="Convert it when saving (path_initial_model_for_weight_conversion), or keep the residual base beside it.", confidence=Confidence.MEDIUM)
+@rule(
+    "LD507",
+    "needs-modified-base",
+    Severity.WARNING,
+    source="Meng et al. 2024 (arXiv 2404.02948), PEFT documentation of PiSSA and OLoRA",
+    advice="Convert it when saving (path_initial_model_for_weight_conversion), or keep the residual base beside it.",
+    confidence=Confidence.MEDIUM,
+)
 def needs_modified_base(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The adapter starts from the base's own weights, and was stored unconverted.
 
@@ -141,7 +188,14 @@ def needs_modified_base(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         yield Match(f'initialised with "{printable(init)}" and stored unconverted')
 
 
-@rule("LD508", "fan-in-fan-out-unset", Severity.INFO, source="PEFT sets fan_in_fan_out for Conv1D layers itself, with a warning", advice="Set fan_in_fan_out to true in adapter_config.json.", confidence=Confidence.MEDIUM)
+@rule(
+    "LD508",
+    "fan-in-fan-out-unset",
+    Severity.INFO,
+    source="PEFT sets fan_in_fan_out for Conv1D layers itself, with a warning",
+    advice="Set fan_in_fan_out to true in adapter_config.json.",
+    confidence=Confidence.MEDIUM,
+)
 def fan_in_fan_out_unset(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The targets look like GPT-2's Conv1D layers, and ``fan_in_fan_out`` is false.
 

@@ -37,7 +37,13 @@ def unreadable_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     return _unreadable(evidence, None)
 
 
-@rule("LD102", "git-lfs-pointer", Severity.ERROR, source="git-lfs pointer specification, version 1", advice="Run: git lfs pull")
+@rule(
+    "LD102",
+    "git-lfs-pointer",
+    Severity.ERROR,
+    source="git-lfs pointer specification, version 1",
+    advice="Run: git lfs pull",
+)
 def git_lfs_pointer(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The weight file is a git-LFS pointer: some 130 bytes of text in place of the weights.
 
@@ -50,7 +56,13 @@ def git_lfs_pointer(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     return _unreadable(evidence, ["lfs-pointer"])
 
 
-@rule("LD103", "empty-adapter", Severity.ERROR, source="loradiag", advice="Save the adapter again and look at the log of the run.")
+@rule(
+    "LD103",
+    "empty-adapter",
+    Severity.ERROR,
+    source="loradiag",
+    advice="Save the adapter again and look at the log of the run.",
+)
 def empty_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The weight file holds no tensor at all.
 
@@ -88,7 +100,13 @@ def _problems(evidence: Evidence, *kinds: str) -> list[Problem]:
     return [problem for problem in integrity.problems if problem.kind in kinds] if integrity else []
 
 
-@rule("LD105", "non-finite-values", Severity.ERROR, source="IEEE 754", advice="Go back to the last checkpoint before the loss diverged; lower the learning rate or clip gradients.")
+@rule(
+    "LD105",
+    "non-finite-values",
+    Severity.ERROR,
+    source="IEEE 754",
+    advice="Go back to the last checkpoint before the loss diverged; lower the learning rate or clip gradients.",
+)
 def non_finite_values(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """A tensor of the adapter holds NaN or infinity.
 
@@ -115,7 +133,13 @@ def _zero(evidence: Evidence) -> tuple[Integrity | None, list[Problem]]:
     return evidence.measurements.integrity, _problems(evidence, "zero-update")
 
 
-@rule("LD106", "untrained-adapter", Severity.ERROR, source="Hu et al. 2021 (arXiv 2106.09685) §4.1: B starts at zero", advice="Train it, or find out why no gradient reached it, before shipping.")
+@rule(
+    "LD106",
+    "untrained-adapter",
+    Severity.ERROR,
+    source="Hu et al. 2021 (arXiv 2106.09685) §4.1: B starts at zero",
+    advice="Train it, or find out why no gradient reached it, before shipping.",
+)
 def untrained_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Every update is zero: the model with this adapter is the base model.
 
@@ -138,7 +162,14 @@ def untrained_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         )
 
 
-@rule("LD107", "dead-modules", Severity.ERROR, source="Hu et al. 2021 (arXiv 2106.09685) §4.1: B starts at zero", advice="If they were frozen on purpose, ignore them by name in the policy with that reason; else find out why no gradient reached them.")
+@rule(
+    "LD107",
+    "dead-modules",
+    Severity.ERROR,
+    source="Hu et al. 2021 (arXiv 2106.09685) §4.1: B starts at zero",
+    advice="If they were frozen on purpose, ignore them by name in the policy and say so; "
+    "else find out why no gradient reached them.",
+)
 def dead_modules(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Some modules have a zero update while others were trained.
 
@@ -181,7 +212,13 @@ def _never_moved(zero: Sequence[Problem]) -> str:
     return ""
 
 
-@rule("LD108", "unpaired-factor", Severity.ERROR, source="Hu et al. 2021 (arXiv 2106.09685) §4.1: ΔW = B·A", advice="Save the adapter again; half of a pair is lost.")
+@rule(
+    "LD108",
+    "unpaired-factor",
+    Severity.ERROR,
+    source="Hu et al. 2021 (arXiv 2106.09685) §4.1: ΔW = B·A",
+    advice="Save the adapter again; half of a pair is lost.",
+)
 def unpaired_factor(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """A module has one factor and lacks the other.
 
@@ -207,7 +244,13 @@ def shape_mismatch(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     return _structural(evidence, "shape-mismatch", "have factors that do not multiply")
 
 
-@rule("LD110", "rank-differs-from-config", Severity.ERROR, source="PEFT builds modules from the configuration and then loads the weights into them", advice="Restore the configuration that the weights were trained with.")
+@rule(
+    "LD110",
+    "rank-differs-from-config",
+    Severity.ERROR,
+    source="PEFT builds modules from the configuration and then loads the weights into them",
+    advice="Restore the configuration that the weights were trained with.",
+)
 def rank_differs_from_config(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The rank of the factors is not the one that the configuration gives the module.
 
@@ -228,7 +271,13 @@ def rank_differs_from_config(evidence: Evidence, limits: Limits) -> Iterable[Mat
         )
 
 
-@rule("LD111", "zero-sized-tensor", Severity.ERROR, source="trl#4416, peft#2892: parameters saved ungathered under ZeRO-3 or FSDP", advice="Gather the parameters before saving (ZeRO-3: stage3_gather_16bit_weights_on_model_save).")
+@rule(
+    "LD111",
+    "zero-sized-tensor",
+    Severity.ERROR,
+    source="trl#4416, peft#2892: parameters saved ungathered under ZeRO-3 or FSDP",
+    advice="Gather the parameters before saving (ZeRO-3: stage3_gather_16bit_weights_on_model_save).",
+)
 def zero_sized_tensor(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """A factor has no elements.
 
@@ -253,7 +302,13 @@ def _structural(evidence: Evidence, kind: str, what: str) -> Iterator[Match]:
         )
 
 
-@rule("LD112", "conflicting-weight-files", Severity.ERROR, source="PEFT prefers .safetensors; other loaders take the first file that they find", advice="Remove the file that is out of date.")
+@rule(
+    "LD112",
+    "conflicting-weight-files",
+    Severity.ERROR,
+    source="PEFT prefers .safetensors; other loaders take the first file that they find",
+    advice="Remove the file that is out of date.",
+)
 def conflicting_weight_files(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Another weight file beside the one that was read holds other values.
 
@@ -273,7 +328,14 @@ def conflicting_weight_files(evidence: Evidence, limits: Limits) -> Iterable[Mat
         yield Match(problem.detail, severity=Severity.WARNING, confidence=Confidence.LOW)
 
 
-@rule("LD113", "unsupported-parts", Severity.WARNING, source="loradiag", advice="What is named was not analysed; judge it by its effect (merge-drift, forgetting).", undecided=True)
+@rule(
+    "LD113",
+    "unsupported-parts",
+    Severity.WARNING,
+    source="loradiag",
+    advice="What is named was not analysed; judge it by its effect (merge-drift, forgetting).",
+    undecided=True,
+)
 def unsupported_parts(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Parts of the adapter are of a kind that loradiag knows and cannot analyse.
 
@@ -288,7 +350,8 @@ def unsupported_parts(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     if parts:
         reasons = list(dict.fromkeys(part.reason for part in parts))
         yield Match(
-            f"{plural(len(parts), 'tensor')} of {evidence.accounting.total:,} not analysed: {listed([printable(r) for r in reasons], 2)}",
+            f"{plural(len(parts), 'tensor')} of {evidence.accounting.total:,} not analysed: "
+            f"{listed([printable(reason) for reason in reasons], 2)}",
             observed=len(parts),
             threshold=0,
         )
@@ -296,7 +359,13 @@ def unsupported_parts(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         yield Match("no module could be analysed", observed=0)
 
 
-@rule("LD114", "unexpected-tensors", Severity.WARNING, source="loradiag", advice="Find out what wrote them; a loader ignores them or stops at them.")
+@rule(
+    "LD114",
+    "unexpected-tensors",
+    Severity.WARNING,
+    source="loradiag",
+    advice="Find out what wrote them; a loader ignores them or stops at them.",
+)
 def unexpected_tensors(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The file holds tensors that an adapter of its layout does not have.
 
@@ -311,11 +380,19 @@ def unexpected_tensors(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     if unexpected:
         shown = [shorten(printable(name), 60) for name in unexpected]
         yield Match(
-            f"{plural(len(unexpected), 'tensor')} of no known use: {listed(shown, 3)}", observed=len(unexpected), threshold=0
+            f"{plural(len(unexpected), 'tensor')} of no known use: {listed(shown, 3)}",
+            observed=len(unexpected),
+            threshold=0,
         )
 
 
-@rule("LD115", "missing-configuration", Severity.WARNING, source="PEFT and MLX write adapter_config.json beside the weights", advice="Restore adapter_config.json; without it no loader knows the scale or the base.")
+@rule(
+    "LD115",
+    "missing-configuration",
+    Severity.WARNING,
+    source="PEFT and MLX write adapter_config.json beside the weights",
+    advice="Restore adapter_config.json; without it no loader knows the scale or the base.",
+)
 def missing_configuration(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """There is no configuration beside the weights.
 
@@ -333,7 +410,14 @@ def missing_configuration(evidence: Evidence, limits: Limits) -> Iterable[Match]
 _BENIGN_TARGETS = ("classifier", "score")
 
 
-@rule("LD116", "target-matched-nothing", Severity.WARNING, source="PEFT raises only if no target at all matches", advice="Correct the name in target_modules; compare it with the base's module names.", confidence=Confidence.MEDIUM)
+@rule(
+    "LD116",
+    "target-matched-nothing",
+    Severity.WARNING,
+    source="PEFT raises only if no target at all matches",
+    advice="Correct the name in target_modules; compare it with the base's module names.",
+    confidence=Confidence.MEDIUM,
+)
 def target_matched_nothing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """An entry of ``target_modules`` accounts for no module of the adapter.
 

@@ -15,7 +15,9 @@ _CONVENTION = "practitioners' convention: α between r/2 and 4r"
 
 def _described(values: Iterable[float]) -> str:
     counts = Counter(round(value, 4) for value in values)
-    return ", ".join(f"{value:g} ({count}×)" if len(counts) > 1 else f"{value:g}" for value, count in counts.most_common(3))
+    return ", ".join(
+        f"{value:g} ({count}×)" if len(counts) > 1 else f"{value:g}" for value, count in counts.most_common(3)
+    )
 
 
 @rule(
@@ -73,7 +75,12 @@ def scale_out_of_band(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     thresholds=[
         Threshold("low", 0.5, "least α/√(r₀·r₀)·… at the reference rank, as in LD301", _CONVENTION),
         Threshold("high", 4.0, "largest, as in LD301", _CONVENTION),
-        Threshold("reference_rank", 8, "rank r₀ at which α/r and α/√r are held to mean the same", "the commonest rank of public adapters"),
+        Threshold(
+            "reference_rank",
+            8,
+            "rank r₀ at which α/r and α/√r are held to mean the same",
+            "the commonest rank of public adapters",
+        ),
     ],
 )
 def rslora_scale_out_of_band(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -113,7 +120,9 @@ def rslora_scale_out_of_band(evidence: Evidence, limits: Limits) -> Iterable[Mat
     Severity.INFO,
     source="loradiag",
     advice="Check that rank_pattern and alpha_pattern were meant together: a rank without its α changes the scale.",
-    thresholds=[Threshold("max_ratio", 4.0, "largest scale over smallest", "the width of half the usual band, [0.5, 4]")],
+    thresholds=[
+        Threshold("max_ratio", 4.0, "largest scale over smallest", "the width of half the usual band, [0.5, 4]")
+    ],
 )
 def uneven_scales(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Modules have scales that differ by a large factor.
@@ -145,8 +154,18 @@ def uneven_scales(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     advice="Look at the module: the first and last layers often stand apart, one in the middle seldom does.",
     confidence=Confidence.LOW,
     thresholds=[
-        Threshold("min_z", 5.0, "least robust z-score of log ‖ΔW‖_F", "3.5 in the source; healthy adapters of 8 layers often exceed it"),
-        Threshold("min_ratio", 4.0, "least ratio to the median of the peers, either way", "measured: no healthy adapter of the reference set reached it in the middle layers"),
+        Threshold(
+            "min_z",
+            5.0,
+            "least robust z-score of log ‖ΔW‖_F",
+            "3.5 in the source; healthy adapters of 8 layers often exceed it",
+        ),
+        Threshold(
+            "min_ratio",
+            4.0,
+            "least ratio to the median of the peers, either way",
+            "measured: no healthy adapter of the reference set reached it in the middle layers",
+        ),
     ],
 )
 def norm_outlier(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -190,7 +209,9 @@ def norm_outlier(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     advice="Balance the factors (same product, equal norms) before training on or storing in FP16 or FP8.",
     confidence=Confidence.MEDIUM,
     thresholds=[
-        Threshold("low", 1e-3, "least root mean square entry of B over that of A", "measured: the least median was 0.0036"),
+        Threshold(
+            "low", 1e-3, "least root mean square entry of B over that of A", "measured: the least median was 0.0036"
+        ),
         Threshold("high", 30.0, "largest", "measured: the largest median was 1.06"),
     ],
 )
@@ -237,6 +258,7 @@ def scale_assumed(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     assumed = [row for row in scales(evidence) if row.scale_source == "default"]
     if assumed:
         yield Match(
-            f"no α stored for {of_all(len(assumed), len(scales(evidence)))}; taken as {_described(row.scale or 0 for row in assumed)}",
+            f"no α stored for {of_all(len(assumed), len(scales(evidence)))}; "
+            f"taken as {_described(row.scale or 0 for row in assumed)}",
             observed=assumed[0].scale,
         )

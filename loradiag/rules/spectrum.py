@@ -21,7 +21,12 @@ _ZOO = "measured: 24 public adapters and 19 trained on one base under known cond
     advice="Look at the update's size: tiny means undertrained, huge means diverged. Else a smaller rank holds the same.",
     confidence=Confidence.MEDIUM,
     thresholds=[
-        Threshold("min_share", 0.5, "least median share of singular values above 1% of the largest", "practitioners' convention"),
+        Threshold(
+            "min_share",
+            0.5,
+            "least median share of singular values above 1% of the largest",
+            "practitioners' convention",
+        ),
         Threshold("least_rank", 4, "modules of a smaller rank are not judged", "two or three values make no share"),
     ],
 )
@@ -61,7 +66,12 @@ def rank_collapse(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     advice="Common in classifiers with few classes. In a language model, look for a constant prompt or a single answer style.",
     confidence=Confidence.MEDIUM,
     thresholds=[
-        Threshold("max_energy_share", 0.974, "largest median share of σ₁² in Σσ²", f"2% quantile of the stable rank, 1.0267; {BANDS}"),
+        Threshold(
+            "max_energy_share",
+            0.974,
+            "largest median share of σ₁² in Σσ²",
+            f"2% quantile of the stable rank, 1.0267; {BANDS}",
+        ),
         Threshold("least_rank", 4, "modules of a smaller rank are not judged", "with rank 1 the share is always 1"),
     ],
 )
@@ -94,7 +104,12 @@ def dominant_direction(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     source=BANDS,
     advice="Train with the smaller rank, or write a smaller adapter: loradiag resize --energy 0.99.",
     thresholds=[
-        Threshold("max_share", 0.5, "median energy rank at 99%, over r, at or below which the rank is called too large", f"25% quantile; {BANDS}"),
+        Threshold(
+            "max_share",
+            0.5,
+            "median energy rank at 99%, over r, at or below which the rank is called too large",
+            f"25% quantile; {BANDS}",
+        ),
         Threshold("least_rank", 8, "modules of a smaller rank are not judged", "there is little to save"),
     ],
 )
@@ -112,9 +127,10 @@ def over_provisioned_rank(evidence: Evidence, limits: Limits) -> Iterable[Match]
     share = median_share(rows, lambda row: row.energy_rank_99)
     if share is not None and share <= limits["max_share"]:
         rank = median(row.rank for row in rows) or 0
-        most = [sorted(value or 0 for value in values)[int(0.9 * (len(rows) - 1))] for values in (
-            [row.energy_rank_90 for row in rows], [row.energy_rank_99 for row in rows]
-        )]
+        most = [
+            sorted(value or 0 for value in values)[int(0.9 * (len(rows) - 1))]
+            for values in ([row.energy_rank_90 for row in rows], [row.energy_rank_99 for row in rows])
+        ]
         yield Match(
             f"rank {most[1]} would hold 99% of the energy and rank {most[0]} 90% in nine of ten modules, of rank {rank:g} "
             f"({percentile('en99', share, rank)} of public adapters)",
@@ -132,7 +148,12 @@ def over_provisioned_rank(evidence: Evidence, limits: Limits) -> Iterable[Match]
     advice="Try a larger rank, or a smaller learning rate if the base's abilities matter: flat spectra went with forgetting.",
     confidence=Confidence.LOW,
     thresholds=[
-        Threshold("min_entropy_share", 0.935, "median entropy rank over r from which a spectrum is called flat", f"95% quantile; {BANDS}"),
+        Threshold(
+            "min_entropy_share",
+            0.935,
+            "median entropy rank over r from which a spectrum is called flat",
+            f"95% quantile; {BANDS}",
+        ),
         Threshold("least_rank", 8, "modules of a smaller rank are not judged", "small ranks are often flat"),
     ],
 )
@@ -151,7 +172,8 @@ def capacity_bound_spectrum(evidence: Evidence, limits: Limits) -> Iterable[Matc
     if share is not None and share >= limits["min_entropy_share"]:
         rank = median(row.rank for row in rows) or 0
         yield Match(
-            f"the median module's entropy rank is {share:.0%} of its rank ({percentile('ent', share, rank)} of public adapters)",
+            f"the median module's entropy rank is {share:.0%} of its rank "
+            f"({percentile('ent', share, rank)} of public adapters)",
             observed=share,
             threshold=limits["min_entropy_share"],
         )
@@ -165,7 +187,9 @@ def capacity_bound_spectrum(evidence: Evidence, limits: Limits) -> Iterable[Matc
     advice="Check the learning rate, the number of steps and the scale; compare the loss at the end with that at the start.",
     confidence=Confidence.MEDIUM,
     thresholds=[
-        Threshold("max_rms", 1e-4, "median root mean square entry of the updates, below which training hardly began", _ZOO),
+        Threshold(
+            "max_rms", 1e-4, "median root mean square entry of the updates, below which training hardly began", _ZOO
+        ),
     ],
 )
 def undertrained_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -230,7 +254,9 @@ def diverged_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     advice="Measure what the base forgot; inspect with --base for the size relative to the weights.",
     confidence=Confidence.MEDIUM,
     thresholds=[
-        Threshold("min_rms", 0.03, "median root mean square entry of the updates from which they rival the weights", _ZOO),
+        Threshold(
+            "min_rms", 0.03, "median root mean square entry of the updates from which they rival the weights", _ZOO
+        ),
         Threshold("module_rms", 0.1, "root mean square entry from which a single module is named", _ZOO),
     ],
 )

@@ -62,7 +62,9 @@ def test_norms_ratios_and_peers(make_adapter: MakeAdapter) -> None:
     norms = []
     for layer in range(9):
         name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
-        norms.append(np.linalg.norm(2.0 * arrays[f"{name}.lora_B.weight"].astype(float) @ arrays[f"{name}.lora_A.weight"]))
+        norms.append(
+            np.linalg.norm(2.0 * arrays[f"{name}.lora_B.weight"].astype(float) @ arrays[f"{name}.lora_A.weight"])
+        )
     assert row.norm_ratio == pytest.approx(norms[4] / np.median(norms), rel=1e-9)
     logs = np.log(norms)
     spread = 1.4826 * np.median(np.abs(logs - np.median(logs)))
@@ -129,14 +131,21 @@ def test_progress_reaches_the_end(make_adapter: MakeAdapter) -> None:
 def test_holes_and_targets(make_adapter: MakeAdapter) -> None:
     """A layer missing in the middle, an unmatched target, and a role on every second layer that is no hole."""
     arrays = peft_arrays(layers=8)
-    sparse = {name: array for name, array in peft_arrays(layers=8, targets=("k_proj",)).items() if int(name.split(".")[4]) % 2}
+    sparse = {
+        name: array for name, array in peft_arrays(layers=8, targets=("k_proj",)).items() if int(name.split(".")[4]) % 2
+    }
     gone = {name for name in arrays if ".layers.3." in name and "q_proj" in name}
     arrays = {name: array for name, array in {**arrays, **sparse}.items() if name not in gone}
     report = loradiag.inspect(make_adapter(arrays, target_modules=["q_proj", "v_proj", "k_proj", "V"]))
     coverage = report.measurements.coverage
     assert coverage is not None
     assert [(hole.layer, hole.roles) for hole in coverage.holes] == [(3, ["attention.q"])]
-    assert {target.target: target.matched for target in coverage.targets} == {"q_proj": 7, "v_proj": 8, "k_proj": 4, "V": 0}
+    assert {target.target: target.matched for target in coverage.targets} == {
+        "q_proj": 7,
+        "v_proj": 8,
+        "k_proj": 4,
+        "V": 0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def test_gate_fails_with_1(dead: Path) -> None:
     assert run("inspect", dead, "--fail-on", "never").returncode == 0
 
 
-@pytest.mark.parametrize("arguments", [["inspect"], ["inspekt", "x"], ["inspect", "x", "--formatt", "json"], ["rule", "LD999"]])
+@pytest.mark.parametrize(
+    "arguments", [["inspect"], ["inspekt", "x"], ["inspect", "x", "--formatt", "json"], ["rule", "LD999"]]
+)
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     """Missing arguments, unknown commands, options and rules: exit 2 and no traceback."""
     done = run(*arguments)
@@ -159,8 +161,12 @@ def test_unused_ignores_are_told(make_adapter: MakeAdapter, tmp_path: Path) -> N
 
 def test_inconclusive_is_0_unless_the_policy_minds(make_adapter: MakeAdapter, tmp_path: Path) -> None:
     """Unsupported parts leave the verdict open; the policy decides what that is worth."""
-    arrays = {**peft_arrays(), "base_model.model.model.layers.0.mlp.up_proj.oft_r": peft_arrays()[
-        "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"]}
+    arrays = {
+        **peft_arrays(),
+        "base_model.model.model.layers.0.mlp.up_proj.oft_r": peft_arrays()[
+            "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+        ],
+    }
     adapter = make_adapter(arrays)
     done = run("inspect", adapter)
     assert (done.returncode, "INCONCLUSIVE" in done.stdout) == (0, True)

@@ -30,10 +30,14 @@ def dead(*names: str, of: int = 10) -> Evidence:
     integrity = Integrity(
         modules=of, tensors=2 * of, zero_modules=len(names), has_config=True, config_expected=True, problems=problems
     )
-    return Evidence(Subject(path="x", modules=of), Measurements(integrity=integrity), Accounting(total=2 * of, analysed=2 * of))
+    return Evidence(
+        Subject(path="x", modules=of), Measurements(integrity=integrity), Accounting(total=2 * of, analysed=2 * of)
+    )
 
 
-def decide(text: str, evidence: Evidence, today: str = "2026-06-01") -> tuple[Status, list[tuple[str, Disposition, list[str]]], list[str]]:
+def decide(
+    text: str, evidence: Evidence, today: str = "2026-06-01"
+) -> tuple[Status, list[tuple[str, Disposition, list[str]]], list[str]]:
     """Judge, and return what tests look at."""
     result = judge(evidence, all_rules(), policy(text), datetime.date.fromisoformat(today))
     rows = [(finding.code, finding.disposition, finding.modules) for finding in result.findings]

@@ -58,7 +58,9 @@ def test_json_has_no_nan_and_nothing_that_a_terminal_obeys(make_adapter: MakeAda
     """NaN comes out as null, and C1 controls and bidirectional overrides as escapes."""
     name = "base_model.model.model.layers.0.self_attn.\x9b31m\u202e_q"
     arrays = peft_arrays()
-    arrays[f"{name}.lora_A.weight"] = arrays["base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"] * float("nan")
+    arrays[f"{name}.lora_A.weight"] = arrays["base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"] * float(
+        "nan"
+    )
     arrays[f"{name}.lora_B.weight"] = arrays["base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"]
     text = encode(loradiag.inspect(make_adapter(arrays))).decode()
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)

@@ -145,6 +145,15 @@ def put(name: str, array: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def renamed(old: str, new: str) -> Callable[[dict[str, Any]], None]:
+    """Add copies of the modules whose names hold ``old``, with ``new`` in its place."""
+
+    def change(arrays: dict[str, Any]) -> None:
+        arrays.update({name.replace(old, new): array for name, array in list(arrays.items())})
+
+    return change
+
+
 FULL = {"layers": 6, "rank": 16, "d_in": 96, "d_out": 64}
 R16 = {"r": 16, "lora_alpha": 16}
 
@@ -181,7 +190,7 @@ PROVOKED: dict[str, Make] = {
     "LD305": with_arrays(scaled(1e-6)),
     "LD306": no_config,
     "LD401": with_changes(),
-    "LD402": with_arrays(lambda arrays: arrays.update({k.replace("self_attn.v_proj", "mlp.up_proj"): v for k, v in list(arrays.items())})),
+    "LD402": with_arrays(renamed("self_attn.v_proj", "mlp.up_proj")),
     "LD403": with_arrays(lambda arrays: arrays.update(
         {
             "base_model.model.model.embed_tokens.lora_embedding_A": np.ones((8, 100), np.float32),
@@ -197,7 +206,7 @@ PROVOKED: dict[str, Make] = {
     "LD505": pickled,
     "LD506": with_changes(use_rslora=True),
     "LD507": with_changes(init_lora_weights="pissa_niter_16"),
-    "LD508": with_arrays(lambda arrays: arrays.update({k.replace("q_proj", "c_attn"): v for k, v in list(arrays.items())})),
+    "LD508": with_arrays(renamed("q_proj", "c_attn")),
 }  # fmt: skip
 
 
@@ -226,7 +235,9 @@ def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
     return report.findings
 
 
-@pytest.mark.parametrize("code", [pytest.param(code, marks=[pytest.mark.models] if code == "LD505" else []) for code in PROVOKED])
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, marks=[pytest.mark.models] if code == "LD505" else []) for code in PROVOKED]
+)
 def test_rule_fires_where_it_should(code: str, make_adapter: MakeAdapter, tmp_path: Path) -> None:
     """The adapter made for the rule provokes it, with a message in one line and modules that exist."""
     path = PROVOKED[code](make_adapter, tmp_path)
@@ -257,8 +268,11 @@ def test_rslora_is_judged_by_its_own_band(make_adapter: MakeAdapter) -> None:
 
 
 def test_classifier_heads_among_the_targets_are_benign(make_adapter: MakeAdapter) -> None:
-    """classifier and score matched nothing in many sound adapters."""
-    codes = {finding.code for finding in findings_of(make_adapter(target_modules=["q_proj", "v_proj", "classifier", "score"]))}
+    """Classifier and score matched nothing in many sound adapters."""
+    codes = {
+        finding.code
+        for finding in findings_of(make_adapter(target_modules=["q_proj", "v_proj", "classifier", "score"]))
+    }
     assert "LD116" not in codes
 
 
