@@ -6,8 +6,9 @@ wrongly, which is worse); ``unknown`` (the file has not what the tool needs to b
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
 
 from loradiag.adapters.model import Adapter, Method
 from loradiag.analyzers.inspection import Inspection
@@ -17,8 +18,7 @@ VLLM_DEFAULT_RANK = 16
 """vLLM's default for --max-lora-rank (LoRAConfig.max_lora_rank)."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Features:
+class Features(msgspec.Struct, frozen=True):
     """What tools ask about an adapter."""
 
     layout: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 
 from loradiag.adapters.model import Adapter, Method, Module
@@ -17,8 +17,7 @@ from loradiag.linalg.triangular import gram, r_factor, triangle
 from loradiag.linalg.widen import Array, Raw, count_nonfinite, widen
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ModuleFactors:
+class ModuleFactors(msgspec.Struct, frozen=True):
     """What the values of one module come to.
 
     Attributes:
@@ -32,13 +31,12 @@ class ModuleFactors:
     sigma: Array | None = None
     norm_a: float | None = None
     norm_b: float | None = None
-    nonfinite: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    nonfinite: Mapping[str, int] = {}
     zero_factor: str | None = None
     reason: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FactorPass:
+class FactorPass(msgspec.Struct, frozen=True):
     """Results by module name, and the non-finite counts of all tensors that belong to no module."""
 
     modules: Mapping[str, ModuleFactors]
@@ -118,7 +116,7 @@ def _measure(module: Module, values: _Values) -> ModuleFactors:
         for matrix in (module.factors[name] for name in aside)
         if (count := count_nonfinite(values.stored(matrix), matrix.dtype))
     }
-    return dataclasses.replace(measured, nonfinite=bad) if bad else measured
+    return msgspec.structs.replace(measured, nonfinite=bad) if bad else measured
 
 
 def _nonfinite(module: Module, values: _Values) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import cached_property
 from typing import Protocol
@@ -19,12 +18,12 @@ def silent(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
-@dataclasses.dataclass
 class Inspection:
     """One adapter under inspection. Values are read once, when the first analyzer asks for them."""
 
-    adapter: Adapter
-    progress: Progress = silent
+    def __init__(self, adapter: Adapter, progress: Progress = silent) -> None:
+        self.adapter = adapter
+        self.progress = progress
 
     @cached_property
     def factors(self) -> FactorPass:

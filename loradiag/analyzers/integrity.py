@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from loradiag.adapters.model import Adapter, Method, Module
-from loradiag.adapters.rivals import rival_problems
 from loradiag.analyzers.factors import FactorPass, ModuleFactors
 from loradiag.analyzers.inspection import Inspection
 from loradiag.core.measurements import Integrity, Problem
@@ -23,8 +22,16 @@ def integrity(inspection: Inspection) -> Integrity:
         zero_modules=len(zero),
         has_config=adapter.config is not None,
         config_expected=adapter.config_expected,
-        problems=[*adapter.parts.problems, *zero, *_nonfinite(adapter, factors), *rival_problems(adapter)],
+        problems=[*adapter.parts.problems, *zero, *_nonfinite(adapter, factors), *_rivals(adapter)],
     )
+
+
+def _rivals(adapter: Adapter) -> Iterable[Problem]:
+    if not adapter.other_weights:
+        return ()
+    from loradiag.adapters.rivals import rival_problems  # brings archive modules that most adapters need not wait for
+
+    return rival_problems(adapter)
 
 
 def _zero_updates(adapter: Adapter, factors: FactorPass) -> Iterator[Problem]:

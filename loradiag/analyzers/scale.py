@@ -12,6 +12,7 @@ from loradiag.adapters.model import Method, Module
 from loradiag.analyzers.factors import ModuleFactors
 from loradiag.analyzers.inspection import Inspection
 from loradiag.core.measurements import ModuleScale, Scale
+from loradiag.core.numbers import median
 
 _MAD_TO_SIGMA = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""
@@ -78,10 +79,10 @@ def _against_peers(
     for members in groups.values():
         if len(members) < MIN_PEERS:
             continue
-        logs = np.array([value for _, value in members])
-        centre = np.median(logs)
-        spread = _MAD_TO_SIGMA * float(np.median(np.abs(logs - centre)))
+        logs = [value for _, value in members]
+        centre = median(logs) or 0.0
+        spread = _MAD_TO_SIGMA * (median(abs(value - centre) for value in logs) or 0.0)
         for name, value in members:
-            distance = float(value - centre)
+            distance = value - centre
             scores[name] = (math.exp(distance), distance / spread if spread > 0 else None)
     return scores

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,6 +60,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         UsageError: The directory is missing or cannot be written.
     """
+    import tempfile
+
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -83,11 +84,20 @@ def _umask() -> int:
 
 def style_for(color: str, measure: str = "stable_rank", verbose: bool = False) -> Style:
     """How to show on this standard output."""
-    import shutil
-
     wanted = color == "always" or (color == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    width = shutil.get_terminal_size((100, 40)).columns
+    width = _columns()
     return Style(color=wanted, width=max(width, 60), measure=measure, verbose=verbose)
+
+
+def _columns() -> int:
+    """Columns of the terminal: COLUMNS, as shutil reads it, else what the terminal says, else 100."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdigit() and int(said) > 0:
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else 1).columns or 100
+    except (OSError, ValueError):
+        return 100
 
 
 def exit_code(reports: Sequence[Report]) -> int:

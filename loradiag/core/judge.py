@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Iterable, Sequence
 
@@ -14,8 +13,7 @@ from loradiag.core.rules import Evidence, Match, Rule, matches_any
 from loradiag.core.verdict import Status, Verdict
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """The outcome of judging: all findings, worst first, the verdict, and the policy with its unused ignores named."""
 
     findings: list[Finding]
@@ -70,7 +68,7 @@ def _run(
             excused = [name for name in match.modules if matches_any(name, entry.modules)]
             if excused:
                 used.add(index)
-                narrowed = dataclasses.replace(match, modules=excused)
+                narrowed = msgspec.structs.replace(match, modules=excused)
                 findings.append(_finding(rule, narrowed, policy, ignored=entry))
     return findings
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -121,5 +120,7 @@ def resolve(file: PolicyFile, rules: Iterable[Rule], source: str) -> Policy:
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(word, list(names), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

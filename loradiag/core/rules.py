@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,8 +17,7 @@ Limits = Mapping[str, float]
 """The thresholds of one rule, by name, as the policy has them."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(msgspec.Struct, frozen=True):
     """A number that a rule compares with.
 
     ``source`` says where the default comes from: a paper, a measured quantile, or a convention of practitioners.
@@ -31,8 +29,7 @@ class Threshold:
     source: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """One thing that a check found. What it leaves ``None`` comes from the rule."""
 
     message: str
@@ -44,8 +41,7 @@ class Match:
     confidence: Confidence | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """All that a rule may look at. No tensors: a report of last year serves as well as an adapter."""
 
     subject: Subject
@@ -72,14 +68,13 @@ class Evidence:
         parts: dict[str, Any] = {
             name: thinned(getattr(self.measurements, name)) for name in Measurements.__struct_fields__
         }
-        return dataclasses.replace(self, measurements=Measurements(**parts))
+        return msgspec.structs.replace(self, measurements=Measurements(**parts))
 
 
 Check = Callable[[Evidence, Limits], Iterable[Match]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One rule. ``undecided`` marks those whose findings mean that the verdict cannot be ``pass``, only inconclusive."""
 
     code: str

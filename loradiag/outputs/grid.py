@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
+
 from loradiag.core.measurements import ModuleSpectrum
+from loradiag.core.numbers import median
 from loradiag.core.report import Report
 
 _ORDER = (
@@ -17,8 +18,7 @@ _ORDER = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """One layer and role: the median of the measure over its modules, and how many are zero or could not be measured."""
 
     value: float | None
@@ -27,8 +27,7 @@ class Cell:
     broken: int
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(msgspec.Struct, frozen=True):
     """One stack's grid. ``rows`` are roles, ``columns`` layers (None: outside any layer)."""
 
     stack: str
@@ -64,7 +63,7 @@ def _rank(role: str) -> int:
 def _cell(rows: Sequence[ModuleSpectrum], measure: str) -> Cell:
     values = [value for row in rows if (value := getattr(row, measure)) is not None and row.spectral_norm]
     return Cell(
-        value=float(statistics.median(values)) if values else None,
+        value=median(values),
         modules=tuple(row.name for row in rows),
         dead=sum(row.spectral_norm == 0 for row in rows),
         broken=sum(row.spectral_norm is None for row in rows),

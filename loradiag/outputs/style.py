@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import msgspec
 
 MEASURES = {
     "stable_rank": "stable rank",
@@ -15,8 +15,7 @@ MEASURES = {
 """Measures of a module that a heat map can show, with their titles."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Style:
+class Style(msgspec.Struct, frozen=True):
     """Attributes: colour escapes or none; width in columns; the measure of the heat map; whether to show everything."""
 
     color: bool = False

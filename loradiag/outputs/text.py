@@ -14,6 +14,7 @@ from rich.text import Text
 
 from loradiag.core.findings import Disposition, Finding, Severity
 from loradiag.core.measurements import ModuleSpectrum
+from loradiag.core.numbers import median
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.verdict import Status
@@ -295,7 +296,6 @@ def _medians(report: Report) -> tuple[float | None, float | None, float | None]:
     live = [row for row in spectrum.modules if row.spectral_norm] if spectrum else []
 
     def middle(name: str) -> float | None:
-        values = sorted(value for row in live if (value := getattr(row, name)) is not None)
-        return values[len(values) // 2] if values else None
+        return median(value for row in live if (value := getattr(row, name)) is not None)
 
     return middle("stable_rank"), middle("energy_rank_99"), middle("frobenius_norm")

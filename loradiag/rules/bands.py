@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import json
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 SOURCE = "quantiles over public trained LoRA adapters of ranks 2 to 36 (loradiag/rules/reference_bands.json)"
@@ -13,6 +12,8 @@ SOURCE = "quantiles over public trained LoRA adapters of ranks 2 to 36 (loradiag
 
 @lru_cache(maxsize=1)
 def _groups() -> dict[str, Any]:
+    from importlib import resources
+
     text = resources.files("loradiag.rules").joinpath("reference_bands.json").read_text("utf-8")
     groups: dict[str, Any] = json.loads(text)["groups"]
     return groups

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from loradiag.core.measurements import ModuleScale, ModuleSpectrum
+from loradiag.core.numbers import median as middle
 from loradiag.core.rules import Evidence
 from loradiag.core.text import listed, plural, printable, ranges
 
@@ -26,8 +26,7 @@ def scales(evidence: Evidence) -> list[ModuleScale]:
 
 def median(values: Iterable[float | None]) -> float | None:
     """Median of what is not None; None if nothing is left."""
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
+    return middle(value for value in values if value is not None)
 
 
 def median_share(rows: Sequence[ModuleSpectrum], measure: Callable[[ModuleSpectrum], float | None]) -> float | None:
