@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from loradiag.core.findings import Confidence, Severity
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import listed, printable, shorten
+from loradiag.rules.common import holds_part_of_base
 
 
 @rule(
@@ -159,9 +160,6 @@ def not_deployable(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         )
 
 
-_RESIDUAL = {"pissa", "olora", "corda", "loftq", "eva", "lora_ga", "orthogonal"}
-
-
 @rule(
     "LD507",
     "needs-modified-base",
@@ -182,10 +180,8 @@ def needs_modified_base(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Convert to a plain LoRA of twice the rank.
     """
     identity = evidence.measurements.identity
-    init = (identity.init or "").lower() if identity else ""
-    method = init.partition("_niter")[0]
-    if method in _RESIDUAL - {"eva", "orthogonal", "lora_ga"}:
-        yield Match(f'initialised with "{printable(init)}" and stored unconverted')
+    if identity and holds_part_of_base(evidence):
+        yield Match(f'initialised with "{printable(identity.init or "")}" and stored unconverted')
 
 
 @rule(

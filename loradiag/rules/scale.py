@@ -225,7 +225,8 @@ def factor_imbalance(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Multiply one factor and divide the other by the same number.
     """
-    known = [row for row in scales(evidence) if row.factor_ratio]
+    # An embedding's factors start the other way round: A at zero, B at random.
+    known = [row for row in scales(evidence) if row.factor_ratio and row.role != "embedding"]
     outside = [row for row in known if not limits["low"] <= (row.factor_ratio or 0) <= limits["high"]]
     if outside:
         worst = max(outside, key=lambda row: abs(math.log(row.factor_ratio or 1)))

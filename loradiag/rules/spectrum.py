@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loradiag.core.findings import Confidence, Severity
+from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.rules.bands import SOURCE as BANDS
 from loradiag.rules.bands import percentile
-from loradiag.rules.common import live_spectra, median, median_share, names, of_all, update_rms, where
+from loradiag.rules.common import (
+    holds_part_of_base,
+    live_spectra,
+    median,
+    median_share,
+    names,
+    of_all,
+    update_rms,
+    where,
+)
 
 _ZOO = "measured: 24 public adapters and 19 trained on one base under known conditions"
+
+
+def _judged(evidence: Evidence, least_rank: float) -> list[ModuleSpectrum]:
+    """The spectra that say something of the training. Factors that hold part of the base say more of the base."""
+    return [] if holds_part_of_base(evidence) else live_spectra(evidence, int(least_rank))
+
+
+def _size(evidence: Evidence) -> float | None:
+    return None if holds_part_of_base(evidence) else update_rms(evidence)
 
 
 @rule(
@@ -44,7 +63,7 @@ def rank_collapse(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Judge it with LD205 (undertrained) and LD206 (diverged). If neither fires, train with a smaller rank or write a
     smaller adapter with ``loradiag resize``.
     """
-    rows = live_spectra(evidence, int(limits["least_rank"]))
+    rows = _judged(evidence, limits["least_rank"])
     share = median_share(rows, lambda row: row.effective_rank)
     if share is not None and share < limits["min_share"]:
         rank = median(row.rank for row in rows) or 0
@@ -84,7 +103,7 @@ def dominant_direction(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Compare with the stable rank of the other modules, and with how many different things the data asks for.
     """
-    rows = live_spectra(evidence, int(limits["least_rank"]))
+    rows = _judged(evidence, limits["least_rank"])
     stable = median(row.stable_rank for row in rows)
     if stable and 1 / stable > limits["max_energy_share"]:
         rank = median(row.rank for row in rows) or 0
@@ -123,7 +142,7 @@ def over_provisioned_rank(evidence: Evidence, limits: Limits) -> Iterable[Match]
     The message names the ranks that hold 90% and 99% in nine of ten modules. Check quality after cutting: energy is no
     measure of usefulness.
     """
-    rows = live_spectra(evidence, int(limits["least_rank"]))
+    rows = _judged(evidence, limits["least_rank"])
     share = median_share(rows, lambda row: row.energy_rank_99)
     if share is not None and share <= limits["max_share"]:
         rank = median(row.rank for row in rows) or 0
@@ -167,7 +186,7 @@ def capacity_bound_spectrum(evidence: Evidence, limits: Limits) -> Iterable[Matc
     ## What to do
     Compare with a run of twice the rank; measure forgetting.
     """
-    rows = live_spectra(evidence, int(limits["least_rank"]))
+    rows = _judged(evidence, limits["least_rank"])
     share = median_share(rows, lambda row: row.entropy_rank)
     if share is not None and share >= limits["min_entropy_share"]:
         rank = median(row.rank for row in rows) or 0
@@ -205,7 +224,7 @@ def undertrained_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     A run that took its first steps only, a learning rate far too small, a scale of nearly zero.
     """
-    rms = update_rms(evidence)
+    rms = _size(evidence)
     if rms is not None and rms < limits["max_rms"]:
         yield Match(
             f"the median update has a root mean square entry of {rms:.1e}", observed=rms, threshold=limits["max_rms"]
@@ -237,7 +256,7 @@ def diverged_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Look at the training log. Inspect with ``--base`` for the size relative to the weights.
     """
-    rms, share = update_rms(evidence), median_share(live_spectra(evidence, 4), lambda row: row.effective_rank_10)
+    rms, share = _size(evidence), median_share(live_spectra(evidence, 4), lambda row: row.effective_rank_10)
     if rms is not None and share is not None and rms >= limits["min_rms"] and share <= limits["max_share"]:
         yield Match(
             f"the median update has a root mean square entry of {rms:.2g} in {share:.0%} of its directions",
@@ -273,9 +292,10 @@ def oversized_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """
     if list(diverged_update.check(evidence, {t.name: t.default for t in diverged_update.thresholds})):
         return
-    rms = update_rms(evidence)
+    rms = _size(evidence)
     scale = evidence.measurements.scale
-    single = [row for row in (scale.modules if scale else []) if (row.update_rms or 0) >= limits["module_rms"]]
+    rows = scale.modules if scale and not holds_part_of_base(evidence) else []
+    single = [row for row in rows if (row.update_rms or 0) >= limits["module_rms"]]
     if rms is not None and rms >= limits["min_rms"]:
         yield Match(
             f"the median update has a root mean square entry of {rms:.2g}, as large as the weights of most bases",
