@@ -19,7 +19,7 @@ def rule(code: str | None, format_: str) -> None:
     if format_ == "json":
         text = as_json(rules)
     elif format_ == "markdown":
-        text = "\n".join(as_markdown(each) for each in rules)
+        text = ("" if code else "# Rules\n\n") + "\n".join(as_markdown(each) for each in rules)
     else:
         text = as_text(rules[0]) if code else listing(rules)
     click.echo(text, nl=False)

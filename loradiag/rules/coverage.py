@@ -110,7 +110,7 @@ def head_in_play(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     or loses one.
 
     ## What to do
-    Inspect with ``--base``, which knows whether they are tied.
+    Look for tie_word_embeddings in the base's config.json.
     """
     coverage = evidence.measurements.coverage
     if coverage is None:

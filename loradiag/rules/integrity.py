@@ -333,7 +333,7 @@ def conflicting_weight_files(evidence: Evidence, limits: Limits) -> Iterable[Mat
     "unsupported-parts",
     Severity.WARNING,
     source="loradiag",
-    advice="What is named was not analysed; judge it by its effect (merge-drift, forgetting).",
+    advice="What is named was not analysed; judge it by what it does on your evaluation.",
     undecided=True,
 )
 def unsupported_parts(evidence: Evidence, limits: Limits) -> Iterable[Match]:

@@ -73,8 +73,8 @@ def scale_out_of_band(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     advice="With use_rslora, α is chosen for √r: α = 16 gives a scale of 4 at r = 16.",
     confidence=Confidence.LOW,
     thresholds=[
-        Threshold("low", 0.5, "least α/√(r₀·r₀)·… at the reference rank, as in LD301", _CONVENTION),
-        Threshold("high", 4.0, "largest, as in LD301", _CONVENTION),
+        Threshold("low", 0.5, "least scale at the reference rank, as in LD301", _CONVENTION),
+        Threshold("high", 4.0, "largest scale at the reference rank, as in LD301", _CONVENTION),
         Threshold(
             "reference_rank",
             8,
@@ -158,13 +158,13 @@ def uneven_scales(evidence: Evidence, limits: Limits) -> Iterable[Match]:
             "min_z",
             5.0,
             "least robust z-score of log ‖ΔW‖_F",
-            "3.5 in the source; healthy adapters of 8 layers often exceed it",
+            "3.5 in the source; sound adapters of 8 layers often exceed it",
         ),
         Threshold(
             "min_ratio",
             4.0,
             "least ratio to the median of the peers, either way",
-            "measured: no healthy adapter of the reference set reached it in the middle layers",
+            "measured: both together single out modules in 3 of 63 adapters",
         ),
     ],
 )
@@ -205,14 +205,17 @@ def norm_outlier(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     "LD305",
     "factor-imbalance",
     Severity.INFO,
-    source="measured: 43 adapters had medians between 0.003 and 1",
+    source="measured: the medians of 63 adapters lie between 0.0036 and 1.3",
     advice="Balance the factors (same product, equal norms) before training on or storing in FP16 or FP8.",
     confidence=Confidence.MEDIUM,
     thresholds=[
         Threshold(
-            "low", 1e-3, "least root mean square entry of B over that of A", "measured: the least median was 0.0036"
+            "low",
+            1e-3,
+            "least root mean square entry of B over that of A",
+            "measured: the least median of 63 adapters was 0.0036",
         ),
-        Threshold("high", 30.0, "largest", "measured: the largest median was 1.06"),
+        Threshold("high", 30.0, "largest", "measured: the largest median of 63 adapters was 1.3"),
     ],
 )
 def factor_imbalance(evidence: Evidence, limits: Limits) -> Iterable[Match]:

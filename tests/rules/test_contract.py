@@ -68,3 +68,10 @@ def test_every_rule_is_tested() -> None:
     from tests.rules.test_rules import PROVOKED
 
     assert set(PROVOKED) == {rule.code for rule in all_rules()}
+
+
+def test_the_rule_page_is_up_to_date() -> None:
+    """docs/rules.md is what the rules say. Regenerate: loradiag rule --format markdown > docs/rules.md."""
+    from tests.conftest import ROOT
+
+    assert (ROOT / "docs" / "rules.md").read_text() == "# Rules\n\n" + "\n".join(map(as_markdown, all_rules()))
