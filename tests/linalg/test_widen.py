@@ -42,3 +42,15 @@ def test_counting_nonfinite_elements_across_blocks() -> None:
     values[[0, 65_535, 65_536, 199_999]] = [np.nan, np.inf, -np.inf, np.nan]
     assert count_nonfinite(values, "F32") == 4
     assert count_nonfinite(np.array([0x7FC0, 0x7F80, 0x3F80], np.uint16), "BF16") == 2
+
+
+@pytest.mark.parametrize("dtype", ["F16", "BF16", "F8_E4M3", "F8_E5M2"])
+def test_every_pattern_is_judged_as_its_value_is(dtype: str) -> None:
+    """Counting by bits agrees, pattern by pattern, with widening and asking numpy."""
+    raw = np.arange(65536, dtype=np.uint16) if dtype.endswith("16") else np.arange(256, dtype=np.uint8)
+    raw = raw.view(np.float16) if dtype == "F16" else raw
+    expected = ~np.isfinite(widen(raw, dtype))
+    assert [count_nonfinite(raw[index : index + 1], dtype) for index in range(raw.size)] == expected.astype(
+        int
+    ).tolist()
+    assert count_nonfinite(raw, dtype) == expected.sum()
