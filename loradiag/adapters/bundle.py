@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from loradiag.adapters.containers.arrays import ArrayContainer
-from loradiag.adapters.containers.safetensors import SafetensorsFile
+from loradiag.adapters import strict_json
+from loradiag.adapters.containers.opening import open_container
 from loradiag.adapters.locate import Located
+from loradiag.adapters.strict_json import quoted
 from loradiag.adapters.tensors import Tensor
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed
 
 MAX_CONFIG = 16_000_000
 """Bytes. The largest public adapter_config.json has a few kilobytes; one of this size is no configuration."""
+
+MAX_NAME = 1_000
+"""Characters of a tensor's name. The longest real ones have about 150."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,45 +51,17 @@ def open_bundle(located: Located, *, allow_pickle: bool = False) -> Bundle:
     file_format = ""
     for path in located.weights:
         container = open_container(path, allow_pickle=allow_pickle)
+        _check_names(container.tensors, path)
         file_format = container.format
         metadata |= container.metadata
         twice = tensors.keys() & container.tensors.keys()
         if twice:
-            raise InputError(path, f"repeats tensors of another shard: {listed(sorted(twice), 2)}", "save it again")
+            names = listed([quoted(name) for name in sorted(twice)], 2)
+            raise InputError(path, f"repeats tensors of another shard: {names}", "save it again", kind="duplicate-key")
         tensors |= container.tensors
     if not tensors:
         raise InputError(located.weights[0], "holds no tensors: the adapter is empty", "save it again", kind="empty")
     return Bundle(located, file_format, tensors, metadata, config)
-
-
-def open_container(path: Path, *, allow_pickle: bool = False) -> SafetensorsFile | ArrayContainer:
-    """Open one weight file by what it is, whatever it is called.
-
-    Raises:
-        InputError: It cannot be read, or is of no known format.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(256)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(path, f"cannot be read ({reason})", "check its permissions", kind="permission") from error
-    if size == 0:
-        raise InputError(path, "is an empty file", "fetch or save it again", kind="empty")
-    if head.startswith(b"version https://git-lfs"):
-        raise _lfs_pointer(path, head)
-    if head.startswith(b"GGUF"):
-        from loradiag.adapters.containers.gguf import open_gguf
-
-        return open_gguf(path)
-    if head.startswith(b"PK\x03\x04"):
-        return _open_zip(path, allow_pickle)
-    if head.startswith(b"\x80") and path.suffix != ".safetensors":
-        return _open_pickled(path, allow_pickle)
-    if head[8:9] == b"{" or path.suffix == ".safetensors":
-        return SafetensorsFile(path)
-    raise InputError(path, "is of no format that adapters come in", "name a safetensors file", kind="no-adapter")
 
 
 def read_config(path: Path) -> Mapping[str, Any]:
@@ -95,43 +70,39 @@ def read_config(path: Path) -> Mapping[str, Any]:
     Raises:
         InputError: It is none.
     """
+    remedy = "restore it, or remove it to inspect the tensors without it"
     try:
-        if path.stat().st_size > MAX_CONFIG:
+        with path.open("rb") as file:
+            data = file.read(MAX_CONFIG + 1)
+        if len(data) > MAX_CONFIG:
             raise InputError(path, "is far too large to be a configuration", "save the adapter again", kind="config")
-        config = json.loads(path.read_text("utf-8"))
+        config = strict_json.loads(data)
+        json.dumps(config, ensure_ascii=False).encode()  # half a surrogate pair passes for text until it is written
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "check its permissions", kind="permission") from error
-    except (ValueError, RecursionError) as error:
         raise InputError(
-            path, "is not JSON", "restore it, or remove it to inspect the tensors without it", kind="config"
+            path, f"cannot be read ({error.strerror})", "check its permissions", kind="permission"
         ) from error
+    except strict_json.RepeatedKeyError as error:
+        raise InputError(path, f"has two entries called {error}", remedy, kind="config") from error
+    except ValueError as error:
+        raise InputError(path, "is not JSON", remedy, kind="config") from error
     if not isinstance(config, dict):
-        raise InputError(path, "is JSON but not an object", "restore it, or remove it", kind="config")
+        raise InputError(path, "is JSON but not an object", remedy, kind="config")
     return config
 
 
-def _open_zip(path: Path, allow_pickle: bool) -> ArrayContainer:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise InputError(path, "is a damaged or cut archive", "fetch or save it again", kind="truncated") from error
-    if any(name.endswith(".npy") for name in names):
-        from loradiag.adapters.containers.npz import open_npz
-
-        return open_npz(path)
-    return _open_pickled(path, allow_pickle)
-
-
-def _open_pickled(path: Path, allow_pickle: bool) -> ArrayContainer:
-    from loradiag.adapters.containers.pickled import open_pickled
-
-    return open_pickled(path, allowed=allow_pickle)
-
-
-def _lfs_pointer(path: Path, head: bytes) -> InputError:
-    sizes = [line[5:] for line in head.decode("ascii", "replace").splitlines() if line.startswith("size ")]
-    size = f" to {int(sizes[0]):,} bytes" if sizes and sizes[0].isdigit() else ""
-    return InputError(
-        path, f"is a git-LFS pointer{size}, not the weights", "run: git lfs pull", kind="lfs-pointer"
-    )
+def _check_names(names: Iterable[str], path: Path) -> None:
+    for name in names:
+        if len(name) > MAX_NAME:
+            raise InputError(
+                path,
+                f"has a tensor whose name has {len(name):,} characters: {quoted(name)}",
+                "rename it",
+                kind="header",
+            )
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                path, f"has a tensor name that is no text: {quoted(name)}", "rename it", "header"
+            ) from error

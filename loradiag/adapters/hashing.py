@@ -18,7 +18,9 @@ def content_sha256(paths: Sequence[Path]) -> str:
     if len(paths) == 1:
         return _of_file(paths[0])
     lines = sorted((path.name, _of_file(path)) for path in paths)
-    return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in lines).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(
+        "".join(f"{digest}  {name}\n" for name, digest in lines).encode("utf-8", "surrogateescape")
+    ).hexdigest()
 
 
 def _of_file(path: Path) -> str:
@@ -26,4 +28,6 @@ def _of_file(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "check its permissions", kind="permission") from error
+        raise InputError(
+            path, f"cannot be read ({error.strerror})", "check its permissions", kind="permission"
+        ) from error

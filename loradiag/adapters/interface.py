@@ -17,13 +17,13 @@ class Reader(Protocol):
     layout: str
     config_expected: bool
 
-    def recognise(self, bundle: Bundle) -> str | None:
+    def recognise(self, bundle: Bundle, /) -> str | None:
         """Say what in the bundle shows that it is of this layout; None if it is not. Reads no tensor."""
 
-    def read(self, bundle: Bundle) -> Parts:
+    def read(self, bundle: Bundle, /) -> Parts:
         """Give every tensor its place: module, extra, unsupported, unexpected or part of a problem."""
 
-    def provenance(self, bundle: Bundle) -> Provenance:
+    def provenance(self, bundle: Bundle, /) -> Provenance:
         """What the files say about their origin."""
 
 
@@ -34,12 +34,16 @@ READERS: Mapping[str, Entry] = {
         "loradiag.adapters.layouts.legacy:LegacyReader", "", "PEFT before 0.3, one factor for several projections"
     ),
     "kohya": Entry("loradiag.adapters.layouts.kohya:KohyaReader", "", "kohya sd-scripts and LyCORIS"),
-    "peft": Entry("loradiag.adapters.layouts.peft:PeftReader", "", "PEFT: LoRA, DoRA, AdaLoRA, LoHa, LoKr, VeRA, IA³, prompts"),
+    "peft": Entry(
+        "loradiag.adapters.layouts.peft:PeftReader", "", "PEFT: LoRA, DoRA, AdaLoRA, LoHa, LoKr, VeRA, IA³, prompts"
+    ),
     "diffusers": Entry("loradiag.adapters.layouts.diffusers:DiffusersReader", "", "diffusers, old and new names"),
     "mlx": Entry("loradiag.adapters.layouts.mlx:MlxReader", "", "MLX"),
     "cloneofsimo": Entry("loradiag.adapters.layouts.cloneofsimo:CloneofsimoReader", "", "cloneofsimo/lora"),
     "sam": Entry("loradiag.adapters.layouts.sam:SamReader", "", "Sam_LoRA, w_a_000 and w_b_000"),
-    "tensor-list": Entry("loradiag.adapters.layouts.tensor_list:TensorListReader", "", "a list of alternating up and down factors"),
+    "tensor-list": Entry(
+        "loradiag.adapters.layouts.tensor_list:TensorListReader", "", "a list of alternating up and down factors"
+    ),
 }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.core.measurements import Problem
 from loradiag.core.report import Unsupported
+from loradiag.core.text import shorten
 
 
 class Method(enum.StrEnum):
@@ -59,11 +60,12 @@ class Module:
         factors: By canonical name. LoRA: ``A`` [r, d_in] and ``B`` [d_out, r]; ``E`` [1, r] (AdaLoRA); ``mid``
             (Tucker core); ``magnitude`` (DoRA). LoHa: ``w1_a`` [d_out, r], ``w1_b`` [r, d_in], ``w2_a``, ``w2_b``,
             ``t1``, ``t2``. LoKr: ``w1`` or ``w1_a``·``w1_b``, ``w2`` or ``w2_a``·``w2_b``, ``t2``. VeRA: shared
-            ``A``, ``B`` and the vectors ``d``, ``b``. IA³: ``l``. Prompts: ``prompt`` [tokens, dim].
+            ``vera_A``, ``vera_B`` and the vectors ``d``, ``b``. IA³: ``l``. Prompts: ``prompt`` [tokens, dim].
         rank: Inner dimension of the factors.
         scale: What the product is multiplied by.
         d_out, d_in: Shape of the weight that is adapted, a convolution flattened to [out, in·kh·kw]; None if unknown.
         expected_rank: What the configuration says the rank is, where it says so.
+        alphas: The tensors that α was read from, where the file stores it module by module.
     """
 
     name: str
@@ -75,11 +77,16 @@ class Module:
     d_out: int | None
     d_in: int | None
     expected_rank: int | None = None
+    alphas: tuple[Tensor, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Extra:
-    """A tensor that belongs to the adapter without being a low-rank factor: ``kind`` is ``saved``, ``bias`` or ``copy``."""
+    """A tensor that belongs to the adapter without being a low-rank factor.
+
+    ``kind`` is ``saved`` (a layer, or rows of one, stored whole), ``bias``, ``copy`` (of weights of the base) or
+    ``training`` (state that the trained model does not use).
+    """
 
     tensor: Tensor
     kind: str
@@ -88,13 +95,39 @@ class Extra:
 
 @dataclasses.dataclass(slots=True)
 class Parts:
-    """What a layout's reader makes of the tensors of a file. Every tensor ends up in exactly one place."""
+    """What a layout's reader makes of the tensors of a file. Every tensor ends up in exactly one place.
+
+    Attributes:
+        modules: The updates that can be analysed.
+        extras: Tensors that are no updates.
+        unsupported: Tensors of a known kind that cannot be analysed, with the reason.
+        unexpected: Names of tensors that nothing is known of, or whose place another one has taken.
+        problems: What is wrong, module by module.
+        broken: Names of the tensors of modules that could not be put together; a problem says why.
+    """
 
     modules: list[Module] = dataclasses.field(default_factory=list)
     extras: list[Extra] = dataclasses.field(default_factory=list)
     unsupported: list[Unsupported] = dataclasses.field(default_factory=list)
     unexpected: list[str] = dataclasses.field(default_factory=list)
     problems: list[Problem] = dataclasses.field(default_factory=list)
+    broken: list[str] = dataclasses.field(default_factory=list)
+
+    def places(self) -> Iterator[tuple[str, str]]:
+        """Yield every tensor's name with its place, once for each place that it is in.
+
+        A tensor that several modules share, as experts do, is in one place.
+        """
+        used = dict.fromkeys(
+            tensor.name
+            for module in self.modules
+            for tensor in (*(matrix.tensor for matrix in module.factors.values()), *module.alphas)
+        )
+        yield from ((name, "module") for name in used)
+        yield from ((extra.tensor.name, "extra") for extra in self.extras)
+        yield from ((row.tensor, "unsupported") for row in self.unsupported)
+        yield from ((name, "unexpected") for name in self.unexpected)
+        yield from ((name, "broken") for name in self.broken)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,6 +140,11 @@ class Provenance:
     task_type: str | None = None
     library_version: str | None = None
     init: str | None = None
+
+
+def shown(value: object) -> str | None:
+    """What a file says of itself, fit for :class:`Provenance`: cut to a sane length; None for what is no text or number."""
+    return shorten(str(value), 500) if isinstance(value, (str, int, float)) and value != "" else None
 
 
 @dataclasses.dataclass(slots=True)

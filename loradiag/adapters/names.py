@@ -1,7 +1,6 @@
-"""From the name of a module to its place in the network: role, layer, stack.
+"""From the dotted name of a module to its place in the network: role, layer, stack.
 
-Names come dotted (``model.layers.3.self_attn.q_proj``) or, from kohya and LyCORIS, with underscores
-(``lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn1_to_q``).
+Names that kohya and LyCORIS write with underscores are made dotted by :mod:`loradiag.adapters.underscored` first.
 """
 
 from __future__ import annotations
@@ -14,36 +13,55 @@ from loradiag.adapters.model import Place
 ATTENTION = ("attention.q", "attention.k", "attention.v", "attention.qkv", "attention.o")
 MLP = ("mlp.gate", "mlp.up", "mlp.gate_up", "mlp.down")
 
-# Leaf names by role, over the families of models on which adapters are trained. Matched against the whole leaf.
+# Leaf names by role, over the families of models on which adapters are trained. A leaf must match as a whole.
 _LEAVES: Mapping[str, str] = {
-    "attention.q": r"q|q_proj|query|query_proj|q_lin|to_q|add_q_proj|q_a_proj|q_b_proj|wq|attn_q|linear_q|q_lora|query_layer",
-    "attention.k": r"k|k_proj|key|key_proj|k_lin|to_k|add_k_proj|wk|attn_k|linear_k|key_layer",
-    "attention.v": r"v|v_proj|value|value_proj|v_lin|to_v|add_v_proj|wv|attn_v|linear_v|value_layer",
-    "attention.qkv": r"qkv|qkv_proj|query_key_value|c_attn|wqkv|attn_qkv|in_proj|kv_a_proj_with_mqa|kv_b_proj|kv_proj|to_kv|to_qkv",
-    "attention.o": r"o|o_proj|out_proj|out_lin|to_out|to_out_lora|to_add_out|wo|attn_output|proj_attn|attn_out|output_proj",
-    "mlp.gate": r"gate_proj|w1|ffn_gate|wi_0",
-    "mlp.up": r"up_proj|w3|ffn_up|wi|wi_1|c_fc|fc1|lin1|fc_in|dense_h_to_4h|intermediate|linear1|ff_proj",
-    "mlp.gate_up": r"gate_up_proj|ffn_gate_up|linear_in",
-    "mlp.down": r"down_proj|w2|ffn_down|fc2|lin2|fc_out|dense_4h_to_h|linear2|linear_out|ff_out",
-    "embedding": r"embed_tokens|wte|word_embeddings|token_embd|tok_embeddings|wpe|embed_in|shared|position_embeddings",
-    "head": r"lm_head|score|classifier|output|embed_out|qa_outputs|v_head|classification_head",
-    "norm": r".*norm.*|ln_\w+|layer_?norm\w*",
-    "conv": r"conv\w*|.*_conv|conv_shortcut|downsample|upsample",
+    "attention.q": "q q_proj query query_proj q_lin to_q add_q_proj q_a_proj q_b_proj wq attn_q linear_q q_attn query_layer",
+    "attention.k": "k k_proj key key_proj k_lin to_k add_k_proj wk attn_k linear_k key_layer",
+    "attention.v": "v v_proj value value_proj v_lin to_v add_v_proj wv attn_v linear_v value_layer",
+    "attention.qkv": "qkv qkv_proj query_key_value c_attn wqkv attn_qkv in_proj w_pack kv_a_proj_with_mqa kv_b_proj kv_proj "
+    "to_kv to_qkv attn_kv_a_mqa attn_kv_b in_proj_qkvz",
+    "attention.o": "o o_proj out_proj out_lin to_out to_out_lora to_add_out wo attn_output proj_attn attn_out output_proj",
+    "mlp.gate": "gate_proj w1 ffn_gate wi_0",
+    "mlp.up": "up_proj w3 ffn_up wi wi_1 c_fc fc1 lin1 fc_in dense_h_to_4h intermediate intermediate_dense linear1 ff_proj "
+    "proj_mlp",
+    "mlp.gate_up": "gate_up_proj ffn_gate_up linear_in",
+    "mlp.down": "down_proj w2 ffn_down fc2 lin2 fc_out dense_4h_to_h output_dense linear2 linear_out ff_out",
+    "embedding": "embed_tokens wte wpe word_embeddings token_embd tok_embeddings embed_in shared position_embeddings "
+    "token_embedding position_embedding token_type_embeddings",
+    "head": "lm_head score classifier pre_classifier output embed_out qa_outputs v_head classification_head",
+    "conv": "conv conv1 conv2 conv1d conv_in conv_out conv_shortcut downsample upsample skip_connection op",
 }
-_ROLES = {role: re.compile(pattern, re.IGNORECASE) for role, pattern in _LEAVES.items()}
-_EXPERT = re.compile(r"(^|\.)(experts?|switch_mlp|block_sparse_moe|local_experts)(\.|$)")
-_CROSS = re.compile(r"attn2|encoder_attn|encdecattention|crossattention|cross_attn|cross_attention", re.IGNORECASE)
-_LAYER = re.compile(r"(?:^|\.)(layers|layer|h|blocks|block|blk|encoder_layers|transformer_blocks|single_transformer_blocks)\.(\d+)(?=\.|$)")
-_UNET = re.compile(r"(down_blocks|up_blocks)\.(\d+)|mid_block|(input_blocks|output_blocks)\.(\d+)|middle_block")
-_STACKS = (
-    ("text_encoder_2", re.compile(r"(^|\.)(text_encoder_2|te2)(\.|$)")),
-    ("text_encoder", re.compile(r"(^|\.)(text_encoder|te|te1|text_model)(\.|$)")),
-    ("vision", re.compile(r"(^|\.)(vision_tower|vision_model|visual|image_encoder|vision_encoder)(\.|$)")),
-    ("decoder", re.compile(r"(^|\.)decoder(\.|$)")),
-    ("encoder", re.compile(r"(^|\.)encoder(\.|$)")),
-    ("unet", re.compile(r"(^|\.)unet(\.|$)|(^|\.)(down_blocks|mid_block|up_blocks|input_blocks|output_blocks|middle_block)(\.|$)")),
-    ("single", re.compile(r"(^|\.)single_transformer_blocks(\.|$)")),
+_ROLES = {leaf: role for role, leaves in _LEAVES.items() for leaf in leaves.split()}
+
+_NORM = re.compile(r".*norm.*|ln_\w+")
+_EXPERT = re.compile(r"(^|\.)(experts?|switch_mlp|local_experts|ffn_\w+_exps)(\.|$)")
+_CROSS = re.compile(r"attn2|encoder_attn|encdecattention|crossattention|cross_attn|cross_attention")
+_HEADS = re.compile(r"(^|\.)(classifier|classification_head|score)\.")
+_STATE_SPACE = re.compile(r"(^|\.)(mixer|mamba|ssm)\.\w+$")
+_FUSED = re.compile(r"(^|\.)single_blocks\.\d+\.linear[12]$")  # attention and MLP of Flux's single blocks in one weight
+_SEQUENTIAL = re.compile(r"(?:^|\.)(?:\w*mlp|ffn|ff\.net|ff_context\.net)\.(?P<index>0|2)(?:\.proj)?$")
+
+_LAYER = re.compile(
+    r"(?:^|\.)(?:layers?|h|blocks?|blk|encoder_layers|transformer_blocks|single_transformer_blocks|double_blocks|"
+    r"single_blocks|joint_blocks)\.(\d{1,6})(?=\.|$)"
 )
+_UNET = re.compile(
+    r"(?:^|\.)(?:(down_blocks|up_blocks|input_blocks|output_blocks)\.\d+|mid_block|middle_block)(?=\.|$)"
+)
+# The first that matches counts: a text encoder inside a pipeline has an encoder inside itself.
+_STACKS = {
+    "text_encoder_3": r"text_encoder_3|te3",
+    "text_encoder_2": r"text_encoder_2|te2",
+    "text_encoder": r"text_encoder|te|te1|text_model",
+    "vision": r"vision_tower|vision_model|vision_encoder|visual|image_encoder|vit",
+    "audio": r"audio_tower|audio_encoder",
+    "single": r"single_transformer_blocks|single_blocks",
+    "double": r"double_blocks",
+    "unet": r"unet|down_blocks|mid_block|up_blocks|input_blocks|output_blocks|middle_block",
+    "decoder": r"decoder|mask_decoder",
+    "encoder": r"encoder",
+}
+_STACK_PATTERNS = {stack: re.compile(rf"(^|\.)({words})(\.|$)") for stack, words in _STACKS.items()}
 
 
 def place_of(name: str) -> Place:
@@ -52,53 +70,59 @@ def place_of(name: str) -> Place:
 
 
 def role_of(name: str) -> str:
-    """Return the role of a module: ``attention.q`` … ``mlp.down``, ``embedding``, ``head``, ``norm``, ``conv``, ``expert``, ``other``."""
-    if _EXPERT.search(name):
+    """Return the role of a module: ``attention.q`` … ``mlp.down``, ``embedding``, ``head``, ``norm``, ``conv`` ….
+
+    Attention that reads another sequence than its own has ``cross_attention.`` instead. A single expert of a mixture is
+    ``expert``, whatever it does inside the expert. What is none of these is ``other``.
+    """
+    lowered = name.lower()
+    if _EXPERT.search(lowered):
         return "expert"
-    parts = [part for part in name.split(".") if not part.isdigit()]
-    leaf = parts[-1] if parts else name
-    parent = parts[-2].lower() if len(parts) > 1 else ""
-    role = _special(leaf, parent, name) or next((role for role, leaves in _ROLES.items() if leaves.fullmatch(leaf)), "other")
-    if role.startswith("attention.") and _CROSS.search(name):
-        return role.replace("attention.", "cross_attention.", 1)
+    parts = [part for part in lowered.split(".") if not part.isdigit()] or [lowered]
+    role = _by_context(parts, lowered) or _ROLES.get(parts[-1]) or ("norm" if _NORM.fullmatch(parts[-1]) else "other")
+    if role.startswith("attention.") and _CROSS.search(lowered):
+        return f"cross_{role}"
     return role
 
 
-def _special(leaf: str, parent: str, name: str) -> str | None:
-    """Leaves that mean different things in different parents."""
-    if leaf == "c_proj":
-        return "mlp.down" if parent == "mlp" else "attention.o"
+def _by_context(parts: Sequence[str], name: str) -> str | None:
+    """The role of a leaf that means different things in different places; None if the leaf says it by itself."""
+    leaf, parent, grandparent = parts[-1], "".join(parts[-2:-1]), "".join(parts[-3:-2])
+    if _HEADS.search(name) or name == "proj_out":  # RoBERTa's classifier.out_proj, Whisper's proj_out
+        return "head"
+    if _STATE_SPACE.search(name) or _FUSED.search(name):
+        return "conv" if leaf == "conv1d" else "other"
+    sequential = _SEQUENTIAL.search(name)
+    if sequential:
+        return "mlp.up" if sequential["index"] == "0" else "mlp.down"
     if leaf == "dense":
-        if parent in ("output", "self_output") and "attention" in name:
-            return "attention.o"
-        if parent == "intermediate":
-            return "mlp.up"
-        if parent == "output":
-            return "mlp.down"
-        return "attention.o" if parent in ("self_attention", "attention", "self_attn", "attn") else "other"
+        return _dense(parent, grandparent)
+    inside_mlp = parent in ("mlp", "densereludense", "ffn")
+    if leaf in ("c_proj", "wo"):
+        return "mlp.down" if inside_mlp else "attention.o"
+    if leaf in ("w1", "w2") and re.search(r"(^|\.)h\.\d+\.mlp\.", name):  # the first Qwen, whose third one is c_proj
+        return "mlp.up" if leaf == "w1" else "mlp.gate"
     if leaf == "proj":
-        if parent in ("attn", "attention", "self_attn"):
-            return "attention.o"
-        if parent in ("net", "ff", "geglu"):
-            return "mlp.up"
-    if leaf == "net" and ".ff." in f".{name}.":
-        return "mlp.down"
-    if leaf == "wo" and parent in ("densereludense", "mlp", "ffn"):
-        return "mlp.down"
-    if leaf in ("proj_in", "proj_out", "time_emb_proj"):
-        return "other"
+        return "attention.o" if parent in ("attn", "attention", "self_attn", "img_attn", "txt_attn") else None
     return None
 
 
+def _dense(parent: str, grandparent: str) -> str:
+    """``dense`` of BERT and its kin, of GPT-NeoX, BLOOM, Falcon and Phi."""
+    if parent == "intermediate":
+        return "mlp.up"
+    if parent == "output":
+        return "attention.o" if grandparent in ("attention", "crossattention") else "mlp.down"
+    return "attention.o" if parent in ("self_attention", "attention", "self_attn", "attn") else "other"
+
+
 def _layer_of(name: str) -> int | None:
-    if _UNET.search(name):
-        return None
-    match = _LAYER.search(name)
-    return int(match[2]) if match else None
+    match = None if _UNET.search(name) else _LAYER.search(name)
+    return int(match[1]) if match else None
 
 
 def _stack_of(name: str) -> str:
-    return next((stack for stack, pattern in _STACKS if pattern.search(name)), "")
+    return next((stack for stack, pattern in _STACK_PATTERNS.items() if pattern.search(name)), "")
 
 
 def unet_block(name: str) -> tuple[int, ...] | None:
@@ -109,9 +133,12 @@ def unet_block(name: str) -> tuple[int, ...] | None:
     match = _UNET.search(name)
     if match is None:
         return None
-    side = 0 if match[0].startswith(("down", "input")) else 2 if match[0].startswith(("up", "output")) else 1
-    inner = re.sub(r"\.(attn\d|ff|proj_in|proj_out|norm\d|conv\w*|time_emb_proj)\b.*", "", name[match.start() :])
-    return (side, *(int(number) for number in re.findall(r"\.(\d+)", inner)))
+    side = match[0].removeprefix(".")
+    order = 0 if side.startswith(("down", "input")) else 2 if side.startswith(("up", "output")) else 1
+    inner = re.split(
+        r"\.(?:attn\d|ff|proj_in|proj_out|norm\d|conv\w*|time_emb_proj)\b", name[match.start() :], maxsplit=1
+    )[0]
+    return (order, *(int(number) for number in re.findall(r"\.(\d{1,6})(?=\.|$)", inner)))
 
 
 def number_unet_layers(names: Sequence[str]) -> dict[str, int]:
@@ -119,33 +146,3 @@ def number_unet_layers(names: Sequence[str]) -> dict[str, int]:
     blocks = {name: block for name in names if (block := unet_block(name)) is not None}
     order = {block: index for index, block in enumerate(sorted(set(blocks.values())))}
     return {name: order[block] for name, block in blocks.items()}
-
-
-# Words with underscores of their own, which must survive when an underscored path is split at its underscores.
-_WORDS = sorted(
-    (
-        "down_blocks", "up_blocks", "mid_block", "input_blocks", "output_blocks", "middle_block", "transformer_blocks",
-        "single_transformer_blocks", "double_blocks", "single_blocks", "to_q", "to_k", "to_v", "to_out", "to_add_out",
-        "add_q_proj", "add_k_proj", "add_v_proj", "proj_in", "proj_out", "ff_context", "time_emb_proj", "conv_in",
-        "conv_out", "conv_shortcut", "conv1", "conv2", "text_model", "self_attn", "q_proj", "k_proj", "v_proj", "out_proj",
-        "time_embedding", "linear_1", "linear_2", "img_attn", "txt_attn", "img_mlp", "txt_mlp", "img_mod", "txt_mod",
-        "gate_proj", "up_proj", "down_proj", "o_proj", "cross_attn", "token_embedding", "position_embedding",
-    ),
-    key=len,
-    reverse=True,
-)  # fmt: skip
-_KOHYA_WORD = re.compile(r"(" + "|".join(_WORDS) + r"|[A-Za-z]+\d*|\d+)(?:_|$)")
-_KOHYA_STACKS = (("lora_unet_unet_", "unet"), ("lora_unet_", "unet"), ("lora_te1_", "te1"), ("lora_te2_", "te2"), ("lora_te3_", "te3"), ("lora_te_", "te"), ("lycoris_", "lycoris"), ("lora_transformer_", "transformer"))  # fmt: skip
-
-
-def dotted(name: str) -> str:
-    """Turn a kohya or LyCORIS name into the dotted path that it stands for, as far as the words are known.
-
-    ``lora_te_text_model_encoder_layers_3_self_attn_q_proj`` becomes
-    ``te.text_model.encoder.layers.3.self_attn.q_proj``.
-    """
-    for prefix, stack in _KOHYA_STACKS:
-        if name.startswith(prefix):
-            words = _KOHYA_WORD.findall(name[len(prefix) :])
-            return ".".join([stack, *words]) if words else name
-    return name

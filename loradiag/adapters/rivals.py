@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from loradiag.adapters.bundle import open_container
+from loradiag.adapters.containers.opening import open_container
 from loradiag.adapters.model import Adapter
 from loradiag.core.errors import LoradiagError
 from loradiag.core.measurements import Problem

@@ -7,10 +7,12 @@ A layout's reader says which module and which factor each tensor is (a slot). He
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 
 from loradiag.adapters.model import Method, Module, Parts, Place, Scale
 from loradiag.adapters.names import number_unet_layers, place_of
+from loradiag.adapters.shapes import Shape, method_of, shape_of, used_by
 from loradiag.adapters.tensors import Matrix, Tensor, flattened
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.measurements import Problem
@@ -23,53 +25,80 @@ Resolver = Callable[[str, int, "Slots"], Scale]
 
 @dataclasses.dataclass(slots=True)
 class Slots:
-    """The tensors of one module, by canonical factor name, and the α stored beside them."""
+    """The tensors of one module: its factors by canonical name, and those that hold its α."""
 
     factors: dict[str, Matrix] = dataclasses.field(default_factory=dict)
-    tensors: list[Tensor] = dataclasses.field(default_factory=list)
+    alphas: list[Tensor] = dataclasses.field(default_factory=list)
     alpha: float | None = None
     place: Place | None = None
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All of them, by name."""
+        stored = [*(matrix.tensor for matrix in self.factors.values()), *self.alphas]
+        return {tensor.name: tensor for tensor in stored}
+
 
 class SlotTable:
-    """Slots of all modules, in the order of the file."""
+    """Slots of all modules, in the order of the file.
 
-    def __init__(self) -> None:
+    Attributes:
+        modules: Slots by module.
+        taken: Names of tensors whose place another tensor had taken already.
+        aside: Modules that cannot be analysed, with the reason.
+        required: Factors that every module must have beyond those that its formula needs.
+    """
+
+    def __init__(self, required: tuple[str, ...] = ()) -> None:
         self.modules: dict[str, Slots] = {}
+        self.taken: list[str] = []
+        self.aside: dict[str, str] = {}
+        self.required = required
 
-    def add(self, module: str, factor: str, tensor: Tensor, matrix: Matrix | None = None) -> bool:
-        """Put a tensor into its slot. False if the slot is taken: the tensor is then unexpected."""
-        slots = self.modules.setdefault(module, Slots())
-        if factor in slots.factors:
-            return False
-        slots.factors[factor] = flattened(tensor) if matrix is None else matrix
-        slots.tensors.append(tensor)
-        return True
+    def add(self, module: str, factor: str, tensor: Tensor, matrix: Matrix | None = None) -> None:
+        """Put a tensor into a slot of a module."""
+        self.add_parts(factor, tensor, {module: flattened(tensor) if matrix is None else matrix})
+
+    def add_parts(self, factor: str, tensor: Tensor, parts: Mapping[str, Matrix]) -> None:
+        """Put the parts of one tensor into the same slot of several modules: of all, or if one is taken, of none."""
+        if any(module in self.modules and factor in self.modules[module].factors for module in parts):
+            self.taken.append(tensor.name)
+            return
+        for module, matrix in parts.items():
+            self.slots(module).factors[factor] = matrix
 
     def add_alpha(self, module: str, tensor: Tensor) -> None:
         """Note the α that a scalar tensor holds. Reads the value: a few bytes."""
-        slots = self.modules.setdefault(module, Slots())
-        slots.tensors.append(tensor)
+        slots = self.slots(module)
+        if slots.alphas:
+            self.taken.append(tensor.name)
+            return
+        slots.alphas.append(tensor)
         slots.alpha = scalar(tensor)
+
+    def slots(self, module: str) -> Slots:
+        """The slots of a module, made where there are none yet."""
+        return self.modules.setdefault(module, Slots())
 
 
 def scalar(tensor: Tensor) -> float | None:
-    """Return the single number that a tensor holds; None if it holds none or several, or in an unknown format."""
-    if tensor.size != 1 or tensor.dtype not in DTYPES:
+    """Return the single finite number that a tensor holds; None if it holds none, several, or one in an odd format."""
+    if tensor.size != 1 or tensor.dtype not in DTYPES or tensor.dtype.startswith("F8"):
         return None
     raw = tensor.read()
     if tensor.dtype == "BF16":
         import numpy as np
 
-        return float((raw.astype(np.uint32) << 16).view(np.float32)[0])
-    return None if tensor.dtype.startswith("F8") else float(raw[0])
+        value = float((raw.astype(np.uint32) << 16).view(np.float32)[0])
+    else:
+        value = float(raw[0])
+    return value if math.isfinite(value) else None
 
 
 def assemble(
     table: SlotTable,
     resolve: Resolver,
     parts: Parts,
-    expected_rank: Callable[[str], int | None] = lambda name: None,
+    expected_rank: Callable[[str], int | None] = lambda _name: None,
     name_of: Callable[[str], str] = lambda name: name,
 ) -> None:
     """Turn slots into modules and problems, and append them to ``parts``.
@@ -77,158 +106,126 @@ def assemble(
     Args:
         table: The slots.
         resolve: Gives each module its scale.
-        parts: Receives modules, problems and unsupported tensors.
-        expected_rank: The rank that the configuration gives a module.
+        parts: Receives modules, problems, unsupported, unexpected and broken tensors.
+        expected_rank: The rank that the configuration gives a module; asked for LoRA and DoRA only.
         name_of: From a module's name in the file to the name that it is shown and placed by.
     """
-    dotted = {name: name_of(name) for name in table.modules}
-    layers = number_unet_layers(list(dotted.values()))
+    shown = _distinct({name: name_of(name) for name in table.modules})
+    layers = number_unet_layers(list(shown.values()))
+    assembly = _Assembly(table, resolve, expected_rank)
     for name, slots in table.modules.items():
-        shown = dotted[name]
-        place = slots.place or place_of(shown)
-        if shown in layers:
-            place = dataclasses.replace(place, layer=layers[shown])
-        _assemble_one(shown, slots, place, resolve, parts, expected_rank(shown))
+        place = slots.place or place_of(shown[name])
+        if shown[name] in layers:
+            place = dataclasses.replace(place, layer=layers[shown[name]])
+        assembly.module(name, shown[name], slots, place)
+    assembly.finish(parts)
 
 
-def _assemble_one(
-    name: str, slots: Slots, place: Place, resolve: Resolver, parts: Parts, expected: int | None
-) -> None:
-    def problem(kind: str, detail: str, observed: float | None = None, wanted: float | None = None) -> None:
-        parts.problems.append(
-            Problem(
-                kind=kind,
-                detail=detail,
-                module=name,
-                role=place.role,
-                stack=place.stack,
-                layer=place.layer,
-                observed=observed,
-                expected=wanted,
-            )
+def _distinct(shown: dict[str, str]) -> dict[str, str]:
+    """Two modules of a file must not be shown by one name: where they would be, both keep the file's."""
+    first: dict[str, str] = {}
+    clashing = {name for name, dotted in shown.items() if first.setdefault(dotted, name) != name}
+    clashing |= {first[shown[name]] for name in clashing}
+    return {name: name if name in clashing else dotted for name, dotted in shown.items()}
+
+
+class _Assembly:
+    """Modules so far, and where the tensors that are in none of them go."""
+
+    def __init__(self, table: SlotTable, resolve: Resolver, expected_rank: Callable[[str], int | None]) -> None:
+        self._table = table
+        self._resolve = resolve
+        self._expected_rank = expected_rank
+        self._modules: list[Module] = []
+        self._problems: list[Problem] = []
+        self._unsupported: dict[str, str] = {}
+        self._unexpected: dict[str, None] = dict.fromkeys(table.taken)
+        self._broken: dict[str, None] = {}
+
+    def module(self, key: str, name: str, slots: Slots, place: Place) -> None:
+        """Make a module of the slots called ``key``, or note why there is none."""
+        reason = self._table.aside.get(key) or _odd_format(slots)
+        if reason is not None:
+            self._unsupported |= dict.fromkeys(slots.tensors(), reason)
+            return
+        problem = _Reporter(name, place, self._problems)
+        method = method_of(slots.factors)
+        shape = self._shape(method, slots, problem)
+        if method is None or shape is None:
+            self._broken |= dict.fromkeys(slots.tensors())
+            return
+        rank, d_out, d_in = shape
+        expected = self._expected_rank(key) if method in (Method.LORA, Method.DORA) else None
+        if expected is not None and rank != expected:
+            problem("rank-mismatch", f"factors have rank {rank}, the configuration says {expected}", rank, expected)
+        factors = used_by(method, slots.factors)
+        left = [slots.factors[factor].tensor.name for factor in slots.factors.keys() - factors.keys()]
+        self._unexpected |= dict.fromkeys(sorted(left))
+        scale = self._resolve(key, rank, slots)
+        alphas = tuple(slots.alphas)
+        self._modules.append(Module(name, method, place, factors, rank, scale, d_out, d_in, expected, alphas))
+
+    def _shape(self, method: Method | None, slots: Slots, problem: _Reporter) -> Shape | None:
+        missing = [factor for factor in self._table.required if factor not in slots.factors]
+        if method is None or missing:
+            present = ", ".join(sorted(slots.factors)) or "only alpha"
+            problem("unpaired", f"has {present} and lacks {' and '.join(missing) if missing else 'the other half'}")
+            return None
+        tensors = slots.tensors().values()
+        empty = [tensor.name for tensor in tensors if tensor.size == 0]
+        if empty and not (method is Method.ADALORA and _pruned(slots)):
+            problem("empty-tensor", f"{printable(empty[0])} has no elements")
+            return None
+        if slots.alphas and slots.alpha is None:
+            alpha = slots.alphas[0]
+            problem("shape-mismatch", f"{printable(alpha.name)} {list(alpha.shape)} is not one finite number")
+            return None
+        shape = shape_of(method, slots.factors)
+        if isinstance(shape, str):
+            problem("shape-mismatch", shape)
+            return None
+        return shape
+
+    def finish(self, parts: Parts) -> None:
+        """Append everything to ``parts``: a tensor that any module uses is that module's, whatever else it is in."""
+        found = Parts(modules=self._modules)
+        placed = {name for name, _ in found.places()}
+        parts.modules += self._modules
+        parts.problems += self._problems
+        for name, reason in self._unsupported.items():
+            if name not in placed:
+                placed.add(name)
+                parts.unsupported.append(Unsupported(tensor=name, reason=reason))
+        for names, target in ((self._broken, parts.broken), (self._unexpected, parts.unexpected)):
+            target += [name for name in names if name not in placed]
+            placed |= names.keys()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Reporter:
+    """Notes problems of one module."""
+
+    name: str
+    place: Place
+    problems: list[Problem]
+
+    def __call__(self, kind: str, detail: str, observed: float | None = None, wanted: float | None = None) -> None:
+        place = self.place
+        where = {"module": self.name, "role": place.role, "stack": place.stack}
+        self.problems.append(
+            Problem(kind=kind, detail=detail, **where, layer=place.layer, observed=observed, expected=wanted)
         )
 
-    unknown = [tensor for tensor in slots.tensors if tensor.dtype not in DTYPES or not DTYPES[tensor.dtype].floating]
-    unknown = [tensor for tensor in unknown if tensor.size != 1]
-    if unknown:
-        parts.unsupported += [Unsupported(tensor=t.name, reason=f"stored as {printable(t.dtype)}") for t in slots.tensors]
-        return
-    method = _method(slots.factors)
-    if method is None:
-        present = ", ".join(sorted(slots.factors)) or "only alpha"
-        problem("unpaired", f"has {present} and lacks the other half")
-        return
-    shape = _SHAPES[method](slots.factors)
-    empty = [tensor.name for tensor in slots.tensors if tensor.size == 0]
-    if empty and method is not Method.ADALORA:
-        problem("empty-tensor", f"{printable(empty[0])} has no elements")
-        return
-    if isinstance(shape, str):
-        problem("shape-mismatch", shape)
-        return
-    rank, d_out, d_in = shape
-    if expected is not None and method in (Method.LORA, Method.DORA) and rank != expected:
-        problem("rank-mismatch", f"factors have rank {rank}, the configuration says {expected}", rank, expected)
-    scale = resolve(name, rank, slots)
-    parts.modules.append(Module(name, method, place, slots.factors, rank, scale, d_out, d_in, expected))
 
-
-def _method(factors: Mapping[str, Matrix]) -> Method | None:
-    names = factors.keys()
-    if {"A", "B"} <= names:
-        return Method.ADALORA if "E" in names else Method.DORA if "magnitude" in names else Method.LORA
-    if {"w1_a", "w1_b", "w2_a", "w2_b"} <= names and not names & {"w1", "w2"} and "hada" in factors["w1_a"].tensor.name:
-        return Method.LOHA
-    if ("w1" in names or {"w1_a", "w1_b"} <= names) and ("w2" in names or {"w2_a", "w2_b"} <= names):
-        return Method.LOKR
-    if {"b", "d"} <= names:
-        return Method.VERA
-    if "l" in names:
-        return Method.IA3
-    if "prompt" in names:
-        return Method.PROMPT
+def _odd_format(slots: Slots) -> str | None:
+    """Why the numbers cannot be read: a factor in an unknown or in a whole-number format."""
+    for matrix in slots.factors.values():
+        if matrix.dtype not in DTYPES or not DTYPES[matrix.dtype].floating:
+            return f"stored as {printable(matrix.dtype)}"
     return None
 
 
-Shape = tuple[int, int | None, int | None]
-
-
-def _lora_shape(factors: Mapping[str, Matrix]) -> Shape | str:
-    (rank_a, d_in), (d_out, rank_b) = factors["A"].shape, factors["B"].shape
-    if "mid" in factors:
-        rows, cols = factors["mid"].shape  # [r, r·kh·kw]
-        if rank_a == 0 or rows != rank_b or cols % rank_a:
-            return f"A {factors['A'].shape}, B {factors['B'].shape} and the core {(rows, cols)} do not multiply"
-        return rank_a, d_out, d_in * (cols // rank_a)
-    if rank_a != rank_b:
-        return f"A is {rank_a} × {d_in} and B is {d_out} × {rank_b}: the inner dimensions differ"
-    if "E" in factors and factors["E"].tensor.size != rank_a:
-        return f"E has {factors['E'].tensor.size} values for rank {rank_a}"
-    return rank_a, d_out, d_in
-
-
-def _loha_shape(factors: Mapping[str, Matrix]) -> Shape | str:
-    sides = []
-    for number in ("1", "2"):
-        a, b = factors[f"w{number}_a"], factors[f"w{number}_b"]
-        core = factors.get(f"t{number}")
-        if core is not None:  # with a Tucker core both sides are stored as [r, extent] and the core as [r, r·kh·kw]
-            (rank, out), (rank_b, extent) = a.shape, b.shape
-            rows, cols = core.shape
-            if rank == 0 or rank_b == 0 or rows != rank or cols % rank_b:
-                return f"the core of w{number} does not multiply with its sides"
-            sides.append((rank, out, extent * (cols // rank_b)))
-        elif a.shape[1] != b.shape[0]:
-            return f"w{number}_a {a.shape} and w{number}_b {b.shape} do not multiply"
-        else:
-            sides.append((a.shape[1], a.shape[0], b.shape[1]))
-    if sides[0][1:] != sides[1][1:]:
-        return f"the two products have shapes {sides[0][1:]} and {sides[1][1:]}"
-    return sides[0]
-
-
-def _lokr_shape(factors: Mapping[str, Matrix]) -> Shape | str:
-    rank, rows, cols = 0, 1, 1
-    for side in ("w1", "w2"):
-        if side in factors:
-            out, extent = factors[side].shape
-        else:
-            a, b = factors[f"{side}_a"], factors[f"{side}_b"]
-            core = factors.get("t2") if side == "w2" else None
-            if core is not None:
-                (rank_a, out), (rank_b, extent) = a.shape, b.shape
-                if rank_b == 0 or core.shape[0] != rank_a or core.shape[1] % rank_b:
-                    return "the core of w2 does not multiply with its sides"
-                extent *= core.shape[1] // rank_b
-            elif a.shape[1] != b.shape[0]:
-                return f"{side}_a {a.shape} and {side}_b {b.shape} do not multiply"
-            else:
-                rank_a, (out, extent) = a.shape[1], (a.shape[0], b.shape[1])
-            rank = max(rank, rank_a)
-        rows, cols = rows * out, cols * extent
-    return rank or min(rows, cols), rows, cols
-
-
-def _vera_shape(factors: Mapping[str, Matrix]) -> Shape | str:
-    return factors["d"].tensor.size, factors["b"].tensor.size, None
-
-
-def _ia3_shape(factors: Mapping[str, Matrix]) -> Shape | str:
-    return 1, factors["l"].tensor.size, None
-
-
-def _prompt_shape(factors: Mapping[str, Matrix]) -> Shape | str:
-    tokens, width = factors["prompt"].shape
-    return min(tokens, width), width, tokens
-
-
-_SHAPES: Mapping[Method, Callable[[Mapping[str, Matrix]], Shape | str]] = {
-    Method.LORA: _lora_shape,
-    Method.DORA: _lora_shape,
-    Method.ADALORA: _lora_shape,
-    Method.LOHA: _loha_shape,
-    Method.LOKR: _lokr_shape,
-    Method.VERA: _vera_shape,
-    Method.IA3: _ia3_shape,
-    Method.PROMPT: _prompt_shape,
-}
+def _pruned(slots: Slots) -> bool:
+    """Whether AdaLoRA pruned the module to rank 0: then all of its factors are empty in that dimension."""
+    (rank_a, _), (_, rank_b) = slots.factors["A"].shape, slots.factors["B"].shape
+    return rank_a == rank_b == slots.factors["E"].tensor.size == 0

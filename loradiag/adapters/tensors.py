@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Protocol
 
 from loradiag.core.dtypes import DTYPES
@@ -10,6 +11,13 @@ from loradiag.core.dtypes import DTYPES
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+MAX_EXTENT = 1 << 48
+"""One dimension of a tensor, or a byte offset, beyond this is a lie: no file holds as much."""
+
+MAX_DIMENSIONS = 64
+"""What torch allows. Multiplying more extents than that could take a while."""
 
 
 class Container(Protocol):
@@ -40,10 +48,7 @@ class Tensor:
     @property
     def size(self) -> int:
         """Number of elements."""
-        size = 1
-        for extent in self.shape:
-            size *= extent
-        return size
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -116,5 +121,10 @@ def flattened(tensor: Tensor) -> Matrix:
     """
     if len(tensor.shape) < 2:
         return Matrix(tensor, 1, tensor.size)
-    rows = tensor.shape[0]
-    return Matrix(tensor, rows, tensor.size // rows if rows else 0)
+    return Matrix(tensor, tensor.shape[0], math.prod(tensor.shape[1:]))
+
+
+def stacked(tensor: Tensor) -> list[Matrix]:
+    """View a tensor of three dimensions as the matrices that it stacks along its first one."""
+    count, rows, cols = tensor.shape
+    return [Matrix(tensor, rows, cols, start=index * rows * cols) for index in range(count)]

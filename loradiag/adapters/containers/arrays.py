@@ -1,4 +1,4 @@
-"""Tensors that already lie in memory: what the npz, torch and GGUF containers hand over."""
+"""Tensors that already lie in memory: what the npz and torch containers hand over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loradiag.adapters.strict_json import quoted
 from loradiag.adapters.tensors import Tensor
+from loradiag.core.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class ArrayContainer:
-    """Named arrays in carrier types, each with the dtype name and the shape that it stands for."""
+    """Named arrays in carrier types, each with the dtype name and the shape that it stands for.
+
+    Raises:
+        InputError: Two of them have the same name.
+    """
 
     def __init__(
         self,
@@ -29,6 +35,8 @@ class ArrayContainer:
         self.tensors: dict[str, Tensor] = {}
         self._flat: dict[str, npt.NDArray[np.generic]] = {}
         for name, dtype, shape, array in arrays:
+            if name in self.tensors:
+                raise InputError(path, f"has two tensors called {quoted(name)}", "save it again", kind="duplicate-key")
             self._flat[name] = array.reshape(-1)
             self.tensors[name] = Tensor(name, dtype, shape, self)
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from loradiag.adapters.containers.arrays import ArrayContainer
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
-from loradiag.core.text import printable
+from loradiag.core.text import printable, shorten
 
 _NAMES = {
     "torch.float64": "F64",
@@ -28,10 +30,17 @@ _NAMES = {
 }
 
 
+_WRAPPERS = ("state_dict", "model_state_dict", "module")
+
+MAX_DEPTH = 6
+"""Of dictionaries and lists in one another. Checkpoints of trainers have three."""
+
+
 def open_pickled(path: Path, *, allowed: bool) -> ArrayContainer:
     """Read a torch file with the weights-only unpickler, which builds tensors and nothing else.
 
-    A list of tensors gets the names ``list:0``, ``list:1`` and so on; a nested state dict is unwrapped.
+    A list of tensors gets the names ``list:0``, ``list:1`` and so on. Of a trainer's checkpoint the state dict is taken,
+    and tensors in dictionaries within dictionaries get dotted names.
 
     Raises:
         InputError: Reading pickles was not allowed, or the file holds more than tensors, or is damaged.
@@ -47,35 +56,43 @@ def open_pickled(path: Path, *, allowed: bool) -> ArrayContainer:
     torch = require("torch", "merge")
     try:
         content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+        arrays = [_array(torch, name, tensor) for name, tensor in _named(torch, content)]
     except Exception as error:  # torch raises anything from RuntimeError to KeyError on damaged or hostile files
-        first = printable(str(error).strip().partition("\n")[0])[:160]
+        first = shorten(printable(str(error).strip().partition("\n")[0]), 160)
         raise InputError(
             path,
             f"cannot be read by torch's weights-only loader ({first})",
             "save it again as safetensors",
             kind="pickle",
         ) from error
-    return ArrayContainer(path, "torch", _arrays(torch, content, path))
-
-
-def _arrays(torch: Any, content: Any, path: Path) -> Iterator[tuple[str, str, tuple[int, ...], Any]]:
-    named = _named(torch, content)
-    if not named:
+    if not arrays:
         raise InputError(path, "holds no tensors", "name the adapter's weight file", kind="no-adapter")
-    for name, tensor in named:
-        dense = tensor.detach().contiguous()
-        dtype = _NAMES.get(str(dense.dtype), str(dense.dtype))
-        bits = {"BF16": torch.int16, "F8_E4M3": torch.uint8, "F8_E5M2": torch.uint8}.get(dtype)
-        array = (dense.view(bits) if bits is not None else dense).numpy()
-        yield name, dtype, tuple(tensor.shape), array.view("u2") if dtype == "BF16" else array
+    return ArrayContainer(path, "torch", arrays)
 
 
-def _named(torch: Any, content: Any) -> list[tuple[str, Any]]:
-    if isinstance(content, (list, tuple)):
-        return [(f"list:{index}", item) for index, item in enumerate(content) if torch.is_tensor(item)]
-    if not isinstance(content, dict):
-        return []
-    for wrapper in ("state_dict", "model_state_dict", "module"):
-        if isinstance(content.get(wrapper), dict):
-            return _named(torch, content[wrapper])
-    return [(str(name), item) for name, item in content.items() if torch.is_tensor(item)]
+def _array(torch: Any, name: str, tensor: Any) -> tuple[str, str, tuple[int, ...], Any]:
+    dtype = _NAMES.get(str(tensor.dtype))
+    if dtype is None or tensor.layout is not torch.strided or tensor.device.type == "meta":
+        # Sparse, quantized, complex and the like: known by name and shape, and never read.
+        odd = str(tensor.dtype if dtype is None else tensor.layout)
+        return name, odd, tuple(tensor.shape), np.empty(0)
+    dense = tensor.detach().contiguous()
+    bits = {"BF16": torch.int16, "F8_E4M3": torch.uint8, "F8_E5M2": torch.uint8}.get(dtype)
+    array = (dense.view(bits) if bits is not None else dense).numpy()
+    return name, dtype, tuple(tensor.shape), array.view("u2") if dtype == "BF16" else array
+
+
+def _named(torch: Any, content: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield all tensors of nested dictionaries and lists. A pickle can hold itself, so the depth is bounded."""
+    if torch.is_tensor(content):
+        yield prefix or "list:0", content
+    elif depth < MAX_DEPTH and isinstance(content, (list, tuple)):
+        for index, item in enumerate(content):
+            yield from _named(torch, item, f"{prefix or 'list'}:{index}", depth + 1)
+    elif depth < MAX_DEPTH and isinstance(content, dict):
+        wrapped = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)), None)
+        if wrapped is not None:
+            yield from _named(torch, wrapped, prefix, depth + 1)
+            return
+        for key, item in content.items():
+            yield from _named(torch, item, f"{prefix}.{key}" if prefix else str(key), depth + 1)

@@ -7,14 +7,14 @@ package, which knows every rule of the format; the bytes are read where the head
 
 from __future__ import annotations
 
-import json
-import os
 import struct
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loradiag.adapters.tensors import Tensor
+from loradiag.adapters import strict_json
+from loradiag.adapters.containers.files import PositionedFile
+from loradiag.adapters.strict_json import quoted
+from loradiag.adapters.tensors import MAX_DIMENSIONS, MAX_EXTENT, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.text import printable, shorten
@@ -28,101 +28,82 @@ MAX_HEADER = 100_000_000
 
 
 class SafetensorsFile:
-    """One open safetensors file. Reads are thread-safe."""
+    """One open safetensors file. Reads are thread-safe.
+
+    Raises:
+        InputError: It cannot be read, or breaks a rule of the format.
+    """
 
     format = "safetensors"
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self._lock = threading.Lock()
-        try:
-            self._size = os.fstat(self._descriptor).st_size
-            self._base, header = self._header()
-            self.metadata: dict[str, str] = _metadata(header.pop("__metadata__", None))
-            self.tensors = {name: self._tensor(name, entry) for name, entry in header.items()}
-            self._second_opinion()
-        except BaseException:
-            self.close()
-            raise
+        self._file = PositionedFile(path)
+        self._base, header = self._header()
+        self.metadata: dict[str, str] = _metadata(header.pop("__metadata__", None))
+        self.tensors = {name: self._tensor(name, entry) for name, entry in header.items()}
+        self._second_opinion()
 
     def close(self) -> None:
-        """Close the file; reading afterwards raises OSError."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def __del__(self) -> None:
-        """Do not leave descriptors open when an adapter is dropped."""
-        if getattr(self, "_descriptor", -1) >= 0:
-            self.close()
+        """Close the file; reading afterwards raises InputError."""
+        self._file.close()
 
     def read(self, tensor: Tensor, start: int, count: int) -> npt.NDArray[np.generic]:
         """See :class:`loradiag.adapters.tensors.Container`."""
         import numpy as np
 
         kind = DTYPES[tensor.dtype]
-        array: npt.NDArray[np.generic] = np.empty(count, dtype=kind.carrier)
-        view = memoryview(array).cast("B") if count else memoryview(b"")
-        done, position = 0, self._base + tensor.offset + start * kind.itemsize
-        while done < len(view):
-            got = os.preadv(self._descriptor, [view[done:]], position + done)
-            if got == 0:
-                raise self._broken(f"ends inside tensor {_quoted(tensor.name)}", "truncated")
-            done += got
+        array = np.empty(count, dtype=kind.carrier)
+        view = array.data.cast("B") if count else memoryview(b"")
+        if self._file.fill(view, self._base + tensor.offset + start * kind.itemsize) < len(view):
+            raise self._broken(f"ends inside tensor {quoted(tensor.name)}", "truncated")
         return array
 
     def _header(self) -> tuple[int, dict[str, Any]]:
-        prefix = os.pread(self._descriptor, 8, 0)
+        prefix = self._file.bytes_at(0, 8)
         if len(prefix) < 8:
             raise self._broken("is too short to be a safetensors file", "truncated")
         (length,) = struct.unpack("<Q", prefix)
         if length > MAX_HEADER:
             raise self._broken(f"claims a header of {length:,} bytes; the format allows {MAX_HEADER:,}", "header")
-        if 8 + length > self._size:
+        if 8 + length > self._file.size:
             raise self._broken(
-                f"claims a header of {length:,} bytes and has {self._size - 8:,} in all", "truncated"
+                f"claims a header of {length:,} bytes and has {self._file.size - 8:,} in all", "truncated"
             )
-        text = os.pread(self._descriptor, length, 8)
         try:
-            header = json.loads(text.decode("utf-8"), object_pairs_hook=self._unique)
-        except (ValueError, RecursionError) as error:
+            header = strict_json.loads(self._file.bytes_at(8, length))
+        except strict_json.RepeatedKeyError as error:
+            raise InputError(
+                self.path,
+                f"has two entries called {error} in its header, so loaders may disagree about its content",
+                "write the file anew with the safetensors package",
+                kind="duplicate-key",
+            ) from error
+        except ValueError as error:
             raise self._broken("has a header that is not JSON", "header") from error
         if not isinstance(header, dict):
             raise self._broken("has a header that is not a JSON object", "header")
         return 8 + length, header
 
-    def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        # Loaders differ on which of two equal keys they take, so an auditor could be shown another tensor than a server.
-        unique = dict(pairs)
-        if len(unique) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(
-                self.path,
-                f"has two entries called {_quoted(twice)} in its header, so loaders may disagree about its content",
-                "write the file anew with the safetensors package",
-                kind="duplicate-key",
-            )
-        return unique
-
     def _tensor(self, name: str, entry: Any) -> Tensor:
         try:
             dtype, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-            sound = isinstance(dtype, str) and all(type(n) is int and n >= 0 for n in (*shape, begin, end))
+            sound = isinstance(dtype, str) and all(type(n) is int and 0 <= n < MAX_EXTENT for n in (*shape, begin, end))
         except (KeyError, TypeError, ValueError):
             sound = False
-        if not sound or begin > end:
-            raise self._broken(f"describes tensor {_quoted(name)} in a way that makes no sense", "header")
-        if self._base + end > self._size:
+        if not sound or begin > end or len(shape) > MAX_DIMENSIONS:
+            raise self._broken(f"describes tensor {quoted(name)} in a way that makes no sense", "header")
+        if self._base + end > self._file.size:
             raise self._broken(
-                f"is cut short: tensor {_quoted(name)} should end at byte {self._base + end:,} "
-                f"and the file has {self._size:,}",
+                f"is cut short: tensor {quoted(name)} should end at byte {self._base + end:,} "
+                f"and the file has {self._file.size:,}",
                 "truncated",
             )
         tensor = Tensor(name, dtype, shape, self, begin)
         if dtype in DTYPES and tensor.nbytes != end - begin:
-            raise self._broken(f"gives tensor {_quoted(name)} {end - begin:,} bytes, its shape needs another number", "header")
+            raise self._broken(
+                f"gives tensor {quoted(name)} {end - begin:,} bytes, its shape needs another number", "header"
+            )
         return tensor
 
     def _second_opinion(self) -> None:
@@ -131,15 +112,12 @@ class SafetensorsFile:
         try:
             with safe_open(self.path, framework="numpy"):
                 pass
-        except SafetensorError as error:
-            raise self._broken(f"is not a valid safetensors file ({printable(str(error))})", "header") from error
+        except (SafetensorError, OSError) as error:
+            reason = shorten(printable(str(error)), 160)
+            raise self._broken(f"is not a valid safetensors file ({reason})", "header") from error
 
     def _broken(self, problem: str, kind: str) -> InputError:
         return InputError(self.path, problem, "fetch or save it again", kind=kind)
-
-
-def _quoted(name: str) -> str:
-    return f'"{shorten(printable(name), 80)}"'
 
 
 def _metadata(raw: Any) -> dict[str, str]:

@@ -6,11 +6,11 @@ import re
 
 from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Extra, Parts, Place, Provenance, Scale
-from loradiag.adapters.slots import SlotTable, Slots, assemble
-from loradiag.core.text import printable
+from loradiag.adapters.slots import Slots, SlotTable, assemble
+from loradiag.adapters.strict_json import quoted
 
-_FACTOR = re.compile(r"^(?P<part>[\w.-]+):(?P<index>\d+):(?P<side>up|down)$")
-_TOKEN = re.compile(r"^<.+>$")
+_FACTOR = re.compile(r"(?P<part>[\w.-]+):(?P<index>\d{1,6}):(?P<side>up|down)", re.ASCII)
+_TOKEN = re.compile(r"<.+>")
 
 
 class CloneofsimoReader:
@@ -21,30 +21,30 @@ class CloneofsimoReader:
 
     def recognise(self, bundle: Bundle) -> str | None:
         """See :class:`loradiag.adapters.interface.Reader`."""
-        sample = next((name for name in bundle.tensors if _FACTOR.match(name)), None)
-        return f'tensor names like "{printable(sample)}"' if sample else None
+        sample = next((name for name in bundle.tensors if _FACTOR.fullmatch(name)), None)
+        return f"tensor names like {quoted(sample)}" if sample else None
 
     def read(self, bundle: Bundle) -> Parts:
         """See :class:`loradiag.adapters.interface.Reader`."""
         parts, table = Parts(), SlotTable()
         for name, tensor in bundle.tensors.items():
-            match = _FACTOR.match(name)
+            match = _FACTOR.fullmatch(name)
             if match:
                 module = f"{match['part']}.{match['index']}"
                 table.add(module, "A" if match["side"] == "down" else "B", tensor)
-                table.modules[module].place = Place("other", int(match["index"]), match["part"])
-            elif _TOKEN.match(name):
+                table.slots(module).place = Place("other", int(match["index"]), match["part"])
+            elif _TOKEN.fullmatch(name):
                 parts.extras.append(Extra(tensor, "saved", name))
             else:
                 parts.unexpected.append(name)
         assemble(table, _scale, parts)
         return parts
 
-    def provenance(self, bundle: Bundle) -> Provenance:
+    def provenance(self, _bundle: Bundle) -> Provenance:
         """The format records none."""
         return Provenance()
 
 
-def _scale(name: str, rank: int, slots: Slots) -> Scale:
+def _scale(_name: str, _rank: int, _slots: Slots) -> Scale:
     # The trainer multiplies by a strength that the user chooses when loading; 1 is its default, and nothing is stored.
     return Scale(1.0, "default")

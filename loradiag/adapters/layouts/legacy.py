@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 
 from loradiag.adapters.bundle import Bundle
-from loradiag.adapters.layouts.peft import PeftReader
+from loradiag.adapters.layouts.peft import PREFIX, PeftReader
+from loradiag.adapters.layouts.peft_others import OtherTensors
 from loradiag.adapters.model import Parts, Place, Provenance, Scale
 from loradiag.adapters.names import place_of
 from loradiag.adapters.scales import PeftScales
-from loradiag.adapters.slots import SlotTable, Slots, assemble
+from loradiag.adapters.slots import Slots, SlotTable, assemble
 from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.core.errors import InputError
 
-_FACTOR = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
+_FACTOR = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _LETTERS = ("q", "k", "v")
 
 
@@ -37,23 +38,28 @@ class LegacyReader:
     def read(self, bundle: Bundle) -> Parts:
         """See :class:`loradiag.adapters.interface.Reader`."""
         letters = _enabled(bundle)
-        scales = PeftScales(bundle.config or {}, bundle.located.config)
+        config = bundle.config or {}
+        scales, others = PeftScales(config, bundle.located.config), OtherTensors(config)
         parts, table = Parts(), SlotTable()
+        fused: dict[str, str] = {}
         for name, tensor in bundle.tensors.items():
-            match = _FACTOR.match(name)
-            if match is None or tensor.shape[0] % len(letters):
+            match = _FACTOR.fullmatch(name)
+            if match is None:
+                others.place(PREFIX.sub("", name), tensor, parts)
+            elif not tensor.shape or tensor.shape[0] % len(letters):
                 parts.unexpected.append(name)
-                continue
-            for index, letter in enumerate(letters):
-                module = f"{match['module']}.{letter}"
-                table.add(module, match["side"], tensor, _part(tensor, index, len(letters)))
-                place = place_of(match["module"])
-                table.modules[module].place = Place(f"attention.{letter}", place.layer, place.stack)
+            else:
+                module, place = match["module"], place_of(match["module"])
+                names = [f"{module}.{letter}" for letter in letters]
+                fused |= dict.fromkeys(names, module)
+                table.add_parts(match["side"], tensor, dict(zip(names, _parts(tensor, len(letters)), strict=True)))
+                for name_of_part, letter in zip(names, letters, strict=True):
+                    table.slots(name_of_part).place = Place(f"attention.{letter}", place.layer, place.stack)
 
-        def scale(name: str, rank: int, slots: Slots) -> Scale:
-            return scales.resolve(name, rank)
+        def scale(name: str, rank: int, _slots: Slots) -> Scale:
+            return scales.resolve(fused[name], rank)
 
-        assemble(table, scale, parts, scales.expected_rank)
+        assemble(table, scale, parts, lambda name: scales.expected_rank(fused[name]))
         return parts
 
     def provenance(self, bundle: Bundle) -> Provenance:
@@ -65,12 +71,15 @@ def _enabled(bundle: Bundle) -> list[str]:
     enabled = bundle.setting("enable_lora")
     if len(enabled) != len(_LETTERS):
         raise InputError(
-            bundle.located.config, f"has enable_lora with {len(enabled)} entries", "three (q, k, v) are known", kind="config"
+            bundle.located.config,
+            f"has enable_lora with {len(enabled)} entries",
+            "three (q, k, v) are known",
+            kind="config",
         )
     return [letter for letter, on in zip(_LETTERS, enabled, strict=True) if on]
 
 
-def _part(tensor: Tensor, index: int, count: int) -> Matrix:
+def _parts(tensor: Tensor, count: int) -> list[Matrix]:
     rows = tensor.shape[0] // count
-    cols = tensor.size // tensor.shape[0]
-    return Matrix(tensor, rows, cols, start=index * rows * cols)
+    cols = tensor.size // tensor.shape[0] if rows else 0
+    return [Matrix(tensor, rows, cols, start=index * rows * cols) for index in range(count)]

@@ -1,4 +1,7 @@
-"""MLX: ``….lora_a`` [in, r] and ``….lora_b`` [r, out], in safetensors or npz; experts stacked in a third dimension."""
+"""MLX: ``….lora_a`` [in, r] and ``….lora_b`` [r, out], in safetensors or npz.
+
+Experts are stacked: ``lora_b`` is [E, out, r], and ``lora_a`` [E, r, in] or, in older versions, [E·r, in].
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import re
 from typing import Any
 
 from loradiag.adapters.bundle import Bundle
-from loradiag.adapters.model import Parts, Provenance, Scale
+from loradiag.adapters.model import Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import number
-from loradiag.adapters.slots import SlotTable, Slots, assemble
-from loradiag.adapters.tensors import Matrix, Tensor, flattened
-from loradiag.core.text import printable
+from loradiag.adapters.slots import Slots, SlotTable, assemble
+from loradiag.adapters.strict_json import quoted
+from loradiag.adapters.tensors import Matrix, Tensor, flattened, stacked
 
-_FACTOR = re.compile(r"^(?P<module>.+)\.(?P<slot>lora_a|lora_b|m)$")
+_FACTOR = re.compile(r"(?P<module>.+)\.(?P<slot>lora_a|lora_b|m)")
 
 DEFAULT_SCALE = 20.0
 """What mlx-lm multiplies by when nothing is said: scale 20, in older versions 10 · (alpha 16 / rank 8)."""
@@ -27,43 +30,56 @@ class MlxReader:
     def recognise(self, bundle: Bundle) -> str | None:
         """See :class:`loradiag.adapters.interface.Reader`."""
         sample = next((name for name in bundle.tensors if name.endswith((".lora_a", ".lora_b"))), None)
-        return f'tensor names like "{printable(sample)}"' if sample else None
+        return f"tensor names like {quoted(sample)}" if sample else None
 
     def read(self, bundle: Bundle) -> Parts:
         """See :class:`loradiag.adapters.interface.Reader`."""
         parts, table = Parts(), SlotTable()
         for name, tensor in bundle.tensors.items():
-            match = _FACTOR.match(name)
-            if match is None or not _place(table, match["module"], match["slot"], tensor):
+            match = _FACTOR.fullmatch(name)
+            if match is None:
                 parts.unexpected.append(name)
+                continue
+            module, slot = match["module"], match["slot"]
+            experts = _experts(bundle.tensors, module)
+            factor = "magnitude" if slot == "m" else slot[-1].upper()
+            matrices = _matrices(factor, tensor, experts)
+            names = [module] if experts is None else [f"{module}.experts.{index}" for index in range(len(matrices))]
+            table.add_parts(factor, tensor, dict(zip(names, matrices, strict=True)))
         settings = _parameters(bundle)
+        path = bundle.located.config or bundle.located.weights[0]
 
-        def scale(name: str, rank: int, slots: Slots) -> Scale:
-            return _scale(settings, "lora_layers" in (bundle.config or {}), rank, bundle.located.config)
+        def scale(_name: str, rank: int, _slots: Slots) -> Scale:
+            return _scale(settings, "lora_layers" in (bundle.config or {}), rank, path)
 
         rank = settings.get("rank")
-        assemble(table, scale, parts, lambda name: rank if isinstance(rank, int) else None)
+        assemble(table, scale, parts, lambda _name: rank if type(rank) is int and rank > 0 else None)
         return parts
 
     def provenance(self, bundle: Bundle) -> Provenance:
         """See :class:`loradiag.adapters.interface.Reader`."""
-        base = bundle.setting("model")
-        kind = bundle.setting("fine_tune_type")
-        return Provenance(
-            base=base if isinstance(base, str) else None, peft_type=kind if isinstance(kind, str) else None
-        )
+        return Provenance(base=shown(bundle.setting("model")), peft_type=shown(bundle.setting("fine_tune_type")))
 
 
-def _place(table: SlotTable, module: str, slot: str, tensor: Tensor) -> bool:
-    if slot == "m":
-        return table.add(module, "magnitude", tensor, Matrix(tensor, 1, tensor.size))
-    if len(tensor.shape) == 3:  # experts: lora_a [E, r, in] and lora_b [E, out, r], both already the usual way round
-        count, rows, cols = tensor.shape
-        return all(
-            table.add(f"{module}.experts.{index}", slot[-1].upper(), tensor, Matrix(tensor, rows, cols, index * rows * cols))
-            for index in range(count)
-        )
-    return table.add(module, slot[-1].upper(), tensor, flattened(tensor).T)
+def _experts(tensors: Any, module: str) -> int | None:
+    """How many experts the module stacks; None if it is a single weight."""
+    for slot in ("lora_b", "lora_a"):
+        tensor = tensors.get(f"{module}.{slot}")
+        if tensor is not None and len(tensor.shape) == 3:
+            return int(tensor.shape[0])
+    return None
+
+
+def _matrices(factor: str, tensor: Tensor, experts: int | None) -> list[Matrix]:
+    """The factor of each expert, or the one factor, the usual way round: A [r, in] and B [out, r]."""
+    if experts is None:
+        return [Matrix(tensor, 1, tensor.size) if factor == "magnitude" else flattened(tensor).T]
+    if len(tensor.shape) == 3:
+        return stacked(tensor)
+    if experts and len(tensor.shape) == 2 and tensor.shape[0] % experts == 0:
+        rows, cols = tensor.shape[0] // experts, tensor.shape[1]
+        return [Matrix(tensor, rows, cols, start=index * rows * cols) for index in range(experts)]
+    return [flattened(tensor)] * experts
 
 
 def _parameters(bundle: Bundle) -> dict[str, Any]:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
 
 from loradiag.adapters.bundle import Bundle
-from loradiag.adapters.model import Extra, Parts, Provenance, Scale
+from loradiag.adapters.layouts import vera
+from loradiag.adapters.layouts.peft_experts import split
+from loradiag.adapters.layouts.peft_others import OtherTensors, strings
+from loradiag.adapters.model import Extra, Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import PeftScales
-from loradiag.adapters.slots import SlotTable, Slots, assemble
-from loradiag.adapters.tensors import Matrix, Tensor, flattened
-from loradiag.core.report import Unsupported
-from loradiag.core.text import printable
+from loradiag.adapters.slots import Slots, SlotTable, assemble
+from loradiag.adapters.strict_json import quoted
+from loradiag.adapters.tensors import Matrix, Tensor
+from loradiag.core.text import printable, shorten
 
-_PREFIX = re.compile(r"^(base_model\.model\.|base_model\.)")
+PREFIX = re.compile(r"\Abase_model\.(?:model\.)?")
 _FACTOR = re.compile(
-    r"^(?P<module>.+)\."
+    r"(?P<module>.+)\."
     r"(?P<slot>lora_A|lora_B|lora_E|lora_embedding_A|lora_embedding_B|lora_magnitude_vector|"
     r"hada_[wt][12](?:_[ab])?|lokr_[wt][12](?:_[ab])?|vera_lambda_[bd]|ia3_l)"
-    r"(?P<adapter>\.(?!weight$|bias$)[^.]+)?(?:\.(?P<part>weight|bias))?$"
+    r"(?:\.(?!weight\Z|bias\Z)[^.]+)?(?:\.(?P<part>weight|bias))?"
 )
-_SHARED_VERA = re.compile(r"(?:^|\.)vera_(?P<side>[AB])(?:\.[^.]+)?$")
-_PROMPT = re.compile(r"(?:^|\.)prompt_embeddings$")
+_SHARED_VERA = re.compile(r"(?:.+\.)?vera_(?P<side>[AB])(?:\.[^.]+)?")
+_PROMPT = re.compile(r"(?:.+\.)?prompt_embeddings")
+_VECTORS = frozenset({"l", "magnitude", "E", "b", "d"})
 _SLOTS = {
     "lora_A": "A",
     "lora_B": "B",
@@ -34,15 +36,8 @@ _SLOTS = {
     "vera_lambda_d": "d",
     "ia3_l": "l",
 }
-# Heads that PEFT saves by itself for classification tasks, and embeddings that it saves when the vocabulary has grown.
-_SAVED_HEADS = re.compile(
-    r"(^|\.)(classifier|score|lm_head|embed_tokens|qa_outputs|v_head|summary|pre_classifier|wte|embed_out|word_embeddings)(\.|$)"
-)
-# Tensor names by which other PEFT methods are known even where there is no configuration.
-_OTHER_METHODS = re.compile(
-    r"(^|\.)(oft_|boft_|hra_|fourierft_|vblora_|bone_|miss_|randlora_|shira_|c3a_|road_|waveft_|gralora_|delora_|poly_|"
-    r"ln_tuning|adaption_|prefix_|unilora_|psoft_|cartridge_|tinylora_|trainable_tokens|prompt_encoder|xlora_|hira_)"
-)
+# Variants of LoRA whose files look like LoRA's while their update is another formula.
+_VARIANTS = {"use_qalora": "QALoRA", "use_bdlora": "BD-LoRA", "kasa_config": "KaSA", "arrow_config": "Arrow"}
 
 
 class PeftReader:
@@ -55,9 +50,9 @@ class PeftReader:
         """See :class:`loradiag.adapters.interface.Reader`."""
         peft_type = bundle.setting("peft_type")
         if isinstance(peft_type, str):
-            return f"adapter_config.json says peft_type {printable(peft_type)}"
+            return f"adapter_config.json says peft_type {shorten(printable(peft_type), 40)}"
         sample = next((name for name in bundle.tensors if _is_peft_name(name)), None)
-        return f'tensor names like "{printable(sample)}"' if sample else None
+        return f"tensor names like {quoted(sample)}" if sample else None
 
     def read(self, bundle: Bundle) -> Parts:
         """See :class:`loradiag.adapters.interface.Reader`."""
@@ -67,11 +62,11 @@ class PeftReader:
         """See :class:`loradiag.adapters.interface.Reader`."""
         init = bundle.setting("init_lora_weights")
         return Provenance(
-            base=_text(bundle.setting("base_model_name_or_path")),
-            revision=_text(bundle.setting("revision")),
-            peft_type=_text(bundle.setting("peft_type")),
-            task_type=_text(bundle.setting("task_type")),
-            library_version=_text(bundle.setting("peft_version")),
+            base=shown(bundle.setting("base_model_name_or_path")),
+            revision=shown(bundle.setting("revision")),
+            peft_type=shown(bundle.setting("peft_type")),
+            task_type=shown(bundle.setting("task_type")),
+            library_version=shown(bundle.setting("peft_version")),
             init=init if isinstance(init, str) else None,
         )
 
@@ -82,133 +77,66 @@ class _PeftReading:
     def __init__(self, bundle: Bundle) -> None:
         config = bundle.config or {}
         self.bundle = bundle
-        self.scales = PeftScales(config, bundle.located.config)
-        self.table = SlotTable()
+        self.scales = PeftScales(config, bundle.located.config or bundle.located.weights[0])
+        self.others = OtherTensors(config)
+        # Without its E, an AdaLoRA module is filled with E = 0 by PEFT and does nothing.
+        self.table = SlotTable(required=("E",) if self.others.peft_type == "ADALORA" else ())
         self.result = Parts()
         self.shared: dict[str, Tensor] = {}
-        self.saved = tuple(_strings(config.get("modules_to_save")))
-        self.bias = config.get("bias") not in (None, "none") or bool(config.get("lora_bias"))
-        self.peft_type = str(config.get("peft_type") or "")
+        self.targets = strings(config.get("target_parameters"))
+        self.parameters: dict[str, str] = {}
 
     def parts(self) -> Parts:
         for name, tensor in self.bundle.tensors.items():
-            self._place(_PREFIX.sub("", name), tensor)
-        self._share_vera()
+            self._place(PREFIX.sub("", name), tensor)
+        self._set_variants_aside()
+        self.result.unexpected += vera.share(self.table, self.shared)
         assemble(self.table, self._scale, self.result, self._expected_rank)
+        self.result.modules = vera.with_input_widths(self.result.modules)
         return self.result
 
     def _place(self, name: str, tensor: Tensor) -> None:
-        factor = _FACTOR.match(name)
-        if factor:
+        factor = _FACTOR.fullmatch(name)
+        side = _SHARED_VERA.fullmatch(name)
+        if factor and ".original_module." not in f".{factor['module']}.":
             self._place_factor(factor, tensor)
-        elif side := _SHARED_VERA.search(name):
+        elif side and side["side"] not in self.shared:
             self.shared[side["side"]] = tensor
-        elif _PROMPT.search(name) or name == "prompt_embeddings":
+        elif _PROMPT.fullmatch(name):
             self.table.add("prompt", "prompt", tensor)
         else:
-            self._place_other(name, tensor)
+            module = self.others.place(name, tensor, self.result)
+            if module is not None:
+                self.table.aside[module] = self.result.unsupported[-1].reason
 
     def _place_factor(self, factor: re.Match[str], tensor: Tensor) -> None:
         module, slot = factor["module"], factor["slot"]
         if factor["part"] == "bias":
             self.result.extras.append(Extra(tensor, "bias", module))
             return
-        if ".original_module." in f".{module}.":
-            self.result.extras.append(Extra(tensor, "copy", module))
-            return
         canonical = _SLOTS.get(slot) or slot.partition("_")[2]
-        matrix = _conv_factor(canonical, slot, tensor)
-        experts = self._experts(canonical, slot, tensor)
-        if experts is not None:
-            for index, expert in enumerate(experts):
-                self.table.add(f"{module}.experts.{index}", canonical, tensor, expert)
-        elif not self.table.add(module, canonical, tensor, matrix):
-            self.result.unexpected.append(tensor.name)
-
-    def _experts(self, canonical: str, slot: str, tensor: Tensor) -> list[Matrix] | None:
-        """Split the factors of ``target_parameters``, which stack E experts: A is [E·r, in], B is [out, r·E].
-
-        PEFT multiplies A as [E, r, in] with B as [out, r, E], so expert e owns rows e·r … of A and every E-th column of B.
-        """
-        targets = self.bundle.setting("target_parameters")
-        if not targets or slot not in ("lora_A", "lora_B") or len(tensor.shape) != 2 or not self.scales.rank:
-            return None
-        rank = int(self.scales.rank)
-        wide = tensor.shape[0] if canonical == "A" else tensor.shape[1]
-        count = wide // rank
-        if wide % rank or count < 2:
-            return None
-        if canonical == "A":
-            width = tensor.shape[1]
-            return [Matrix(tensor, rank, width, start=index * rank * width) for index in range(count)]
-        return [
-            Matrix(tensor, tensor.shape[0], wide, column_offset=index, column_step=count) for index in range(count)
-        ]
-
-    def _place_other(self, name: str, tensor: Tensor) -> None:
-        if ".original_module." in f".{name}":
-            self.result.extras.append(Extra(tensor, "copy", name))
-        elif ".modules_to_save." in f".{name}" or self._is_saved(name):
-            self.result.extras.append(Extra(tensor, "saved", name))
-        elif self.bias and name.endswith(".bias"):
-            self.result.extras.append(Extra(tensor, "bias", name))
-        elif name.endswith(".base_layer.weight") and _SAVED_HEADS.search(name):
-            self.result.extras.append(Extra(tensor, "saved", name))
-        elif self._is_other_method(name):
-            method = self.peft_type or "another PEFT method"
-            self.result.unsupported.append(Unsupported(tensor=tensor.name, reason=f"{printable(method)} is not analysed"))
+        stack = split(module, canonical, tensor, self.targets, self.scales) if slot in ("lora_A", "lora_B") else None
+        if stack is not None:
+            self.parameters |= dict.fromkeys(stack.parts, stack.parameter)
+            self.table.add_parts(canonical, tensor, stack.parts)
         else:
-            self.result.unexpected.append(tensor.name)
+            row = Matrix(tensor, 1, tensor.size) if canonical in _VECTORS else None
+            self.table.add(module, canonical, tensor, row)
 
-    def _is_saved(self, name: str) -> bool:
-        words = name.split(".")
-        return any(word in words for word in self.saved) or bool(_SAVED_HEADS.search(name))
-
-    def _is_other_method(self, name: str) -> bool:
-        known = {"LORA", "ADALORA", "LOHA", "LOKR", "VERA", "IA3", "PROMPT_TUNING", "PREFIX_TUNING"}
-        return bool(_OTHER_METHODS.search(name)) or (bool(self.peft_type) and self.peft_type.upper() not in known)
-
-    def _share_vera(self) -> None:
-        """Hand the shared projections of VeRA to each module, where the file holds them."""
-        modules = {name: slots for name, slots in self.table.modules.items() if {"b", "d"} & slots.factors.keys()}
-        if not modules:
-            return
-        if {"A", "B"} <= self.shared.keys():
-            for slots in modules.values():
-                slots.factors["vera_A"] = flattened(self.shared["A"])
-                slots.factors["vera_B"] = flattened(self.shared["B"])
-            return
-        for name, slots in modules.items():
-            reason = "VeRA without its shared projections (save_projection=false): they come from a seed"
-            self.result.unsupported += [Unsupported(tensor=tensor.name, reason=reason) for tensor in slots.tensors]
-            del self.table.modules[name]
+    def _set_variants_aside(self) -> None:
+        for setting, variant in _VARIANTS.items():
+            if self.bundle.setting(setting):
+                self.table.aside |= dict.fromkeys(self.table.modules, f"{variant} is not analysed")
 
     def _expected_rank(self, name: str) -> int | None:
-        return None if re.search(r"\.experts\.\d+$", name) else self.scales.expected_rank(name)
+        return self.scales.expected_rank(self.parameters.get(name, name))
 
     def _scale(self, name: str, rank: int, slots: Slots) -> Scale:
         if {"b", "l", "prompt"} & slots.factors.keys():
             return Scale(1.0, "stored")
-        return self.scales.resolve(name, rank)
-
-
-def _conv_factor(canonical: str, slot: str, tensor: Tensor) -> Matrix | None:
-    """Matrix view of factors that are not simply ``flattened``: B of a convolution [out, r, 1, 1] is, IA³ is one row."""
-    if canonical == "l" or (canonical in ("magnitude", "E", "b", "d")):
-        return Matrix(tensor, 1, tensor.size)
-    return None
+        return self.scales.resolve(self.parameters.get(name, name), rank)
 
 
 def _is_peft_name(name: str) -> bool:
-    match = _FACTOR.match(_PREFIX.sub("", name))
+    match = _FACTOR.fullmatch(PREFIX.sub("", name))
     return match is not None and (name.startswith("base_model.") or match["slot"] not in ("lora_A", "lora_B"))
-
-
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        return [value]
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)

@@ -6,10 +6,10 @@ import re
 
 from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Parts, Place, Provenance, Scale
-from loradiag.adapters.slots import SlotTable, Slots, assemble
-from loradiag.core.text import printable
+from loradiag.adapters.slots import Slots, SlotTable, assemble
+from loradiag.adapters.strict_json import quoted
 
-_FACTOR = re.compile(r"^w_(?P<side>[ab])_(?P<index>\d+)$")
+_FACTOR = re.compile(r"w_(?P<side>[ab])_(?P<index>\d{1,6})", re.ASCII)
 
 
 class SamReader:
@@ -20,14 +20,14 @@ class SamReader:
 
     def recognise(self, bundle: Bundle) -> str | None:
         """See :class:`loradiag.adapters.interface.Reader`."""
-        sample = next((name for name in bundle.tensors if _FACTOR.match(name)), None)
-        return f'tensor names like "{printable(sample)}"' if sample else None
+        sample = next((name for name in bundle.tensors if _FACTOR.fullmatch(name)), None)
+        return f"tensor names like {quoted(sample)}" if sample else None
 
     def read(self, bundle: Bundle) -> Parts:
         """See :class:`loradiag.adapters.interface.Reader`."""
         parts, table = Parts(), SlotTable()
         for name, tensor in bundle.tensors.items():
-            match = _FACTOR.match(name)
+            match = _FACTOR.fullmatch(name)
             if match is None:
                 parts.unexpected.append(name)
                 continue
@@ -35,14 +35,14 @@ class SamReader:
             letter = "qv"[part]
             module = f"image_encoder.blocks.{block}.attn.qkv.{letter}"
             table.add(module, match["side"].upper(), tensor)
-            table.modules[module].place = Place(f"attention.{letter}", block, "vision")
+            table.slots(module).place = Place(f"attention.{letter}", block, "vision")
         assemble(table, _scale, parts)
         return parts
 
-    def provenance(self, bundle: Bundle) -> Provenance:
+    def provenance(self, _bundle: Bundle) -> Provenance:
         """The format records none."""
         return Provenance()
 
 
-def _scale(name: str, rank: int, slots: Slots) -> Scale:
+def _scale(_name: str, _rank: int, _slots: Slots) -> Scale:
     return Scale(1.0, "default")  # these trainers add B·A as it is

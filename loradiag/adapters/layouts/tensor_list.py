@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Parts, Place, Provenance, Scale
-from loradiag.adapters.slots import SlotTable, Slots, assemble
+from loradiag.adapters.slots import Slots, SlotTable, assemble
+
+_ITEM = re.compile(r"list:(?P<index>\d{1,6})", re.ASCII)
 
 
 class TensorListReader:
@@ -23,17 +27,21 @@ class TensorListReader:
         """See :class:`loradiag.adapters.interface.Reader`."""
         parts, table = Parts(), SlotTable()
         for name, tensor in bundle.tensors.items():
-            index = int(name.partition(":")[2])
+            match = _ITEM.fullmatch(name)
+            if match is None:
+                parts.unexpected.append(name)
+                continue
+            index = int(match["index"])
             module = f"pair.{index // 2}"
             table.add(module, "A" if index % 2 else "B", tensor)
-            table.modules[module].place = Place("other", index // 2)
+            table.slots(module).place = Place("other", index // 2)
         assemble(table, _scale, parts)
         return parts
 
-    def provenance(self, bundle: Bundle) -> Provenance:
+    def provenance(self, _bundle: Bundle) -> Provenance:
         """A list records none."""
         return Provenance()
 
 
-def _scale(name: str, rank: int, slots: Slots) -> Scale:
+def _scale(_name: str, _rank: int, _slots: Slots) -> Scale:
     return Scale(1.0, "default")

@@ -1,0 +1,61 @@
+"""A file read at given positions: nothing is mapped into memory, and a short file is an error, not a signal."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from loradiag.core.errors import InputError
+
+
+class PositionedFile:
+    """An open file. Reads are thread-safe: each names its own position.
+
+    Raises:
+        InputError: The file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY)
+            self.size = os.fstat(self._descriptor).st_size
+        except OSError as error:
+            self.close()
+            raise unreadable(path, error) from error
+
+    def close(self) -> None:
+        """Close the file; reading afterwards raises InputError."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        """Do not leave descriptors open when an adapter is dropped."""
+        self.close()
+
+    def bytes_at(self, position: int, count: int) -> bytes:
+        """Return up to ``count`` bytes: fewer where the file ends."""
+        buffer = bytearray(min(count, max(self.size - position, 0)))
+        done = self.fill(memoryview(buffer), position)
+        return bytes(buffer[:done])
+
+    def fill(self, view: memoryview, position: int) -> int:
+        """Read into ``view`` and return the number of bytes read, which is less than its length at the end of file."""
+        done = 0
+        try:
+            while done < len(view):
+                got = os.preadv(self._descriptor, [view[done:]], position + done)
+                if got == 0:
+                    break
+                done += got
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        return done
+
+
+def unreadable(path: object, error: OSError) -> InputError:
+    """The error for a file that the system would not let us read."""
+    reason = error.strerror or str(error)
+    return InputError(path, f"cannot be read ({reason})", "check its permissions", kind="permission")

@@ -1,0 +1,55 @@
+"""The shards that an index file lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loradiag.adapters import strict_json
+from loradiag.core.errors import InputError
+from loradiag.core.text import listed, printable, shorten
+
+INDEX_SUFFIXES = (".safetensors.index.json", ".bin.index.json")
+
+MAX_INDEX = 64_000_000
+"""Bytes. An index has a line of about 100 bytes for each tensor."""
+
+
+def shards_of(index: Path) -> tuple[Path, ...]:
+    """Return the files that an index says hold the tensors, in the order of their names.
+
+    Raises:
+        InputError: It is no index, a shard is missing, or one would lie outside the index's own directory.
+    """
+    names = _names_in(index)
+    # A name must be a plain one: an index from elsewhere must not make us read ../../secret.
+    if not names or not all(_is_plain(name) for name in names):
+        raise InputError(index, "names shards outside its own directory, or none", "save it again", kind="header")
+    shards = tuple(index.parent / name for name in names)
+    missing = [shorten(printable(shard.name), 60) for shard in shards if not shard.is_file()]
+    if missing:
+        raise InputError(
+            index, f"lists shards that are not there: {listed(missing)}", "fetch them", kind="missing-shard"
+        )
+    return shards
+
+
+def _names_in(index: Path) -> list[str]:
+    try:
+        with index.open("rb") as file:
+            data = file.read(MAX_INDEX + 1)
+        if len(data) > MAX_INDEX:
+            raise ValueError("too large")
+        names = set(strict_json.loads(data)["weight_map"].values())
+        return sorted(names)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise InputError(index, "is not a readable shard index", "save the adapter again", kind="header") from error
+
+
+def _is_plain(name: str) -> bool:
+    return (
+        isinstance(name, str)
+        and name not in ("", ".", "..")
+        and len(name) < 256
+        and not any(mark in name for mark in ("/", "\\", "\0"))
+        and name.isprintable()
+    )
