@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from loradiag.core.errors import InputError
+from loradiag.adapters.containers.files import unreadable
 
 
 def content_sha256(paths: Sequence[Path]) -> str:
-    """Return the SHA-256 of a file as ``sha256sum`` prints it; of several, that of the lines ``hash  name`` sorted by name.
+    """Return the SHA-256 of a file as ``sha256sum`` prints it; of several, that of the lines ``hash  name``, sorted by name.
 
     Raises:
         InputError: A file cannot be read.
@@ -18,9 +18,8 @@ def content_sha256(paths: Sequence[Path]) -> str:
     if len(paths) == 1:
         return _of_file(paths[0])
     lines = sorted((path.name, _of_file(path)) for path in paths)
-    return hashlib.sha256(
-        "".join(f"{digest}  {name}\n" for name, digest in lines).encode("utf-8", "surrogateescape")
-    ).hexdigest()
+    text = "".join(f"{digest}  {name}\n" for name, digest in lines)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _of_file(path: Path) -> str:
@@ -28,6 +27,4 @@ def _of_file(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InputError(
-            path, f"cannot be read ({error.strerror})", "check its permissions", kind="permission"
-        ) from error
+        raise unreadable(path, error) from error

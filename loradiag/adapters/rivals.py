@@ -11,57 +11,91 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from loradiag.adapters.containers.opening import open_container
+from loradiag.adapters.containers.opening import check_expansion, open_container
 from loradiag.adapters.model import Adapter
+from loradiag.adapters.tensors import Tensor
+from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import LoradiagError
 from loradiag.core.measurements import Problem
-from loradiag.core.text import printable
+from loradiag.core.text import printable, shorten
 
 _RECORD = re.compile(r"(^|/)data/\d+$")
-_SERIES = re.compile(r"^\d+_adapters\.(safetensors|npz)$")
+_SERIES = re.compile(r"\d+_adapters\.(safetensors|npz)")
+
+
+class _Print(NamedTuple):
+    """Of one tensor's bytes: how many, and their digest."""
+
+    size: int
+    sha256: bytes
 
 
 def rival_problems(adapter: Adapter) -> Iterator[Problem]:
     """Yield a problem for every other weight file whose tensors differ from those that were read."""
-    rivals = [path for path in adapter.other_weights if _is_rival(path)]
-    if not rivals:
-        return
-    ours: Counter[str] | None = None
-    for path in rivals:
-        theirs = _digests_of_file(path)
-        if theirs is None:
+    ours: Counter[_Print] | None = None
+    for path in filter(_is_rival, adapter.other_weights):
+        theirs = _prints_of_file(path)
+        if theirs is not None and ours is None:
+            ours = _prints_of_tensors(adapter.tensors.values())
+        if theirs is None or ours is None:
             yield _problem(path, "could not be compared", "unread-weights")
-            continue
-        if ours is None:
-            ours = Counter(_digest(tensor.read().tobytes()) for tensor in adapter.tensors.values())
-        if theirs != ours:
+        elif theirs != ours and _in_other_precision(theirs, ours):
+            yield _problem(
+                path, "has the same tensors in another precision, so they were not compared", "unread-weights"
+            )
+        elif theirs != ours:
             yield _problem(path, "holds other values", "conflicting-files")
 
 
 def _is_rival(path: Path) -> bool:
     # MLX leaves numbered snapshots beside the final file; they are earlier steps, not rivals.
-    return not _SERIES.match(path.name) and not path.name.endswith(".index.json")
+    return not _SERIES.fullmatch(path.name) and not path.name.endswith(".index.json")
 
 
-def _digests_of_file(path: Path) -> Counter[str] | None:
+def _prints_of_file(path: Path) -> Counter[_Print] | None:
+    """The prints of a file's tensors; None if they cannot be read without running what is in it."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
+                check_expansion(path, archive.infolist(), path.stat().st_size)
                 records = [name for name in archive.namelist() if _RECORD.search(name)]
                 if records:
-                    return Counter(_digest(archive.read(name)) for name in records)
-        container = open_container(path)
-        return Counter(_digest(tensor.read().tobytes()) for tensor in container.tensors.values())
-    except (LoradiagError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, KeyError):
+                    return Counter(_print(archive.read(name)) for name in records)
+        return _prints_of_tensors(open_container(path).tensors.values())
+    except (
+        LoradiagError,
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        KeyError,
+        RuntimeError,
+        ValueError,
+    ):
         return None
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _prints_of_tensors(tensors: Iterable[Tensor]) -> Counter[_Print] | None:
+    listed = list(tensors)
+    if any(tensor.dtype not in DTYPES for tensor in listed):
+        return None
+    return Counter(_print(tensor.read().tobytes()) for tensor in listed)
+
+
+def _print(data: bytes) -> _Print:
+    return _Print(len(data), hashlib.sha256(data).digest())
+
+
+def _in_other_precision(theirs: Counter[_Print], ours: Counter[_Print]) -> bool:
+    """Whether all sizes are twice, or half, what ours are: then the values may be the same for all we know."""
+    one, other = (sorted(found.size for found in prints.elements()) for prints in (theirs, ours))
+    return one in ([2 * size for size in other], [size / 2 for size in other])
 
 
 def _problem(path: Path, what: str, kind: str) -> Problem:
-    return Problem(kind=kind, detail=f"{printable(path.name)} lies beside the weights and {what}", tensor=path.name)
+    name = shorten(printable(path.name), 80)
+    return Problem(kind=kind, detail=f"{name} lies beside the weights and {what}", tensor=name)

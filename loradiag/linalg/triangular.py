@@ -8,9 +8,9 @@ cheapest of three ways that is accurate enough for the matrix at hand:
    algorithm"), up to a condition number of about 1e7;
 3. Householder QR, for everything else, rank-deficient matrices among them.
 
-If A = Q R and the computed R̃ satisfies ‖(A R̃⁻¹)ᵀ(A R̃⁻¹) − I‖ ≤ η, every singular value computed from R̃ is off by a
-factor of at most about 1 ± η. For way 1, η is about u · κ², with u = 1.1e-16 and κ the condition number after the
-columns are scaled to unit length; so the condition number decides, and the choice needs no knowledge of the matrix.
+If the computed R̃ satisfies ‖(A R̃⁻¹)ᵀ(A R̃⁻¹) − I‖ ≤ η, every singular value computed from R̃ is off by a factor of at
+most about 1 ± η. For way 1 on columns of unit length, η ≤ ‖E‖ · ‖R̃⁻¹‖² with E the rounding of the Gram matrix, a few
+units of 1.1e-16. So ‖R̃⁻¹‖_F² decides: up to 1e4, η stays below about 1e-11, and nothing need be known of the matrix.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from typing import cast
 
 import numpy as np
 
-from loradiag.linalg.widen import Array, Raw, widen, widen_into
+from loradiag.linalg.widen import Array, Raw, Widener, widen
 
-BLOCK = 1 << 15
-"""Elements widened at a time: 256 KiB of float64 stay in the second-level cache."""
+BLOCK = 1 << 16
+"""Elements widened at a time: 512 KiB of float64 stay in the second-level cache."""
 
-_SAFE_FOR_ONE = 1e2
-_SAFE_FOR_TWO = 1e7
-_SYRK_FROM = 48
+STRIP = 8
+"""Rows of a Gram matrix computed at a time."""
+
+_SAFE_FOR_ONE = 1e4
+_SAFE_FOR_TWO = 1e14
 
 
 def gram(stored: Raw, dtype: str, *, tall: bool, right: Array | None = None) -> Array:
@@ -44,41 +46,29 @@ def gram(stored: Raw, dtype: str, *, tall: bool, right: Array | None = None) -> 
     """
     rank = stored.shape[1] if tall else stored.shape[0]
     length = stored.shape[0] if tall else stored.shape[1]
-    width = max(BLOCK // max(rank, 1), rank, 1)
+    width = min(max(BLOCK // max(rank, 1), 1), length)
+    widened = Widener(dtype, (width, rank) if tall else (rank, width))
     total = np.zeros((rank, rank))
-    # One row more than needed: see _product.
-    scratch = np.zeros((rank + 1, min(width, length)) if not tall else (min(width, length), rank))
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite shows in the result
-        for start in range(0, length, width):
+        for start in range(0, length, max(width, 1)):
             stop = min(start + width, length)
-            block = scratch[: stop - start] if tall else scratch[:, : stop - start]
-            widen_into(stored[start:stop] if tall else stored[:, start:stop], dtype, block if tall else block[:rank])
-            if right is not None:
-                turned = block @ right if tall else (block[:rank].T @ right)
-                total += turned.T @ turned
-            else:
-                total += _product(block, tall, rank)
+            thin = widened(stored[start:stop]) if tall else widened(stored[:, start:stop]).T
+            _add_product(total, thin if right is None else thin @ right)
+    lower = np.tril_indices(rank, -1)
+    total[lower] = total.T[lower]
     return total
 
 
-def _product(block: Array, tall: bool, rank: int) -> Array:
-    """Gram matrix of one block.
+def _add_product(total: Array, thin: Array) -> None:
+    """Add the upper triangle of thinᵀ · thin to ``total``, and what falls below it in the same strips.
 
-    numpy hands a product of an array with its own transpose to BLAS's symmetric update, which for these thin shapes
-    takes twice the time of a general product. Giving it two operands of different shape avoids that.
+    For a product of an array with its own transpose numpy calls BLAS's symmetric update, which for such thin arrays
+    takes up to twice the time of general products of a few rows each.
     """
-    if rank >= _SYRK_FROM or rank < 2:
-        thin = block if tall else block[:rank].T
-        product: Array = thin.T @ thin
-        return product
-    if not tall:
-        wide: Array = (block @ block[:rank].T)[:rank]
-        return wide
-    out = np.empty((rank, rank))
-    out[:, 1:] = block.T @ block[:, 1:]
-    out[1:, 0] = out[0, 1:]
-    out[0, 0] = block[:, 0] @ block[:, 0]
-    return out
+    rank = total.shape[0]
+    for start in range(0, rank, STRIP):
+        stop = min(start + STRIP, rank)
+        total[start:stop, start:] += thin[:, start:stop].T @ thin[:, start:]
 
 
 def r_factor(stored: Raw, dtype: str, *, tall: bool, gram_matrix: Array | None = None) -> Array:
@@ -105,10 +95,10 @@ def r_factor(stored: Raw, dtype: str, *, tall: bool, gram_matrix: Array | None =
         first = _cholesky(product / np.outer(scale, scale))
         if first is not None:
             inverse = np.linalg.inv(first)
-            condition = float(np.linalg.norm(first) * np.linalg.norm(inverse))
-            if condition <= _SAFE_FOR_ONE:
+            amplification = float(np.sum(np.square(inverse)))
+            if amplification <= _SAFE_FOR_ONE:
                 return first * scale
-            if condition <= _SAFE_FOR_TWO:
+            if amplification <= _SAFE_FOR_TWO:
                 again = gram(stored, dtype, tall=tall, right=inverse / scale[:, None])
                 second = _cholesky(again)
                 if second is not None:

@@ -30,7 +30,9 @@ def render(reports: Sequence[Report], style: Style) -> str:
     css = _asset("page.css") + stylesheet() + "\n"
     script = _asset("page.js")
     several = len(reports) > 1
-    title = f"{labels(reports)[0]}: {reports[0].verdict.status.value}" if not several else plural(len(reports), "adapter")
+    title = (
+        f"{labels(reports)[0]}: {reports[0].verdict.status.value}" if not several else plural(len(reports), "adapter")
+    )
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -62,7 +64,9 @@ def _policy(css: str, script: str) -> str:
 def _masthead(reports: Sequence[Report]) -> Markup:
     first = reports[0]
     said = f"{first.tool.name} {first.tool.version} · {first.created} · report schema {first.schema_version}"
-    return element("header", element("b", "loradiag"), element("span", "adapter report"), element("small", said), class_="mast")
+    return element(
+        "header", element("b", "loradiag"), element("span", "adapter report"), element("small", said), class_="mast"
+    )
 
 
 def _main(reports: Sequence[Report], style: Style) -> Markup:
@@ -79,7 +83,13 @@ def _main(reports: Sequence[Report], style: Style) -> Markup:
         status = report.verdict.status
         summary = element(
             "summary",
-            element("b", element("span", STATUS_MARKS[status], aria_hidden="true"), " ", status.value, class_=f"status {status.value}"),
+            element(
+                "b",
+                element("span", STATUS_MARKS[status], aria_hidden="true"),
+                " ",
+                status.value,
+                class_=f"status {status.value}",
+            ),
             element("span", name, class_="label"),
             element("small", tally(report)),
         )
@@ -98,11 +108,10 @@ def _report(
 ) -> Markup:
     key = f"r{index}"
     most_curves, most_rows = max(CURVES // reports, LEAST_CURVES), max(ROWS // reports, LEAST_ROWS)
-    spectrum = report.measurements.spectrum
     sections = [
         ("Findings", "", findings(report)),
         ("Layers and roles", heatmap.note(series), heatmap.heat_map(report, style.measure, key, scales)),
-        ("Singular values", curves.note() if spectrum else "", curves.curves(report, key, most_curves)),
+        ("Singular values", "", curves.curves(report, key, most_curves)),
         ("Modules", "", tables.modules(report, most_rows)),
         ("Vectors and prompts", "The line marks the value that does nothing.", tables.vectors(report, most_rows)),
         ("Where it can go", "", tables.deployability(report)),
@@ -132,16 +141,19 @@ def _banner(report: Report) -> Markup:
             element("p", worst, class_="worst") if worst else "",
         ),
     ]
-    return element("section", element("div", *head, class_="headline"), _facts(report), class_=f"card banner {status.value}")
+    return element(
+        "section", element("div", *head, class_="headline"), _facts(report), class_=f"card banner {status.value}"
+    )
 
 
 def _facts(report: Report) -> Markup:
     if unreadable(report):
         return _unreadable(report)
     pairs = [
-        (label, report.subject.sha256 or text if label == "sha256" else text) for label, text in [*facts(report), *_origin(report)]
+        (label, report.subject.sha256 or text if label == "sha256" else text)
+        for label, text in [*facts(report), *_origin(report)]
     ]
-    wide = {"sha256", "layout", "saved whole", "base"}
+    wide = {"sha256", "layout", "saved whole", "weight files"}
     return element(
         "dl",
         *(
@@ -167,7 +179,12 @@ def _origin(report: Report) -> list[tuple[str, str]]:
     pairs = [
         ("task", identity.task_type),
         ("initialised by", identity.init),
-        ("written by", f"peft {identity.library_version}" if identity.library_version and report.subject.layout == "peft" else None),
+        (
+            "written by",
+            f"peft {identity.library_version}"
+            if identity.library_version and report.subject.layout == "peft"
+            else None,
+        ),
         ("weight files", ", ".join(shorten(name, 60) for name in identity.weight_files[:3]) or None),
     ]
     return [(label, text) for label, text in pairs if text]

@@ -17,6 +17,7 @@ from loradiag.adapters.tensors import MAX_EXTENT, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
+from loradiag.core.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,9 +49,12 @@ class GgufFile:
         self._cursor = _Cursor(self._file)
         try:
             self._read_header()
-        except (_DamagedError, UnicodeDecodeError, struct.error) as error:
+        except (_DamagedError, ValueError, struct.error) as error:
             raise InputError(
-                path, f"is not a readable GGUF file ({error})", "fetch or convert it again", kind="header"
+                path,
+                f"is not a readable GGUF file ({printable(str(error))})",
+                "fetch or convert it again",
+                kind="header",
             ) from error
 
     def read(self, tensor: Tensor, start: int, count: int) -> npt.NDArray[np.generic]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -67,14 +68,23 @@ def _open_zip(path: Path, size: int, allow_pickle: bool) -> OpenContainer:
         raise unreadable(path, error) from error
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise InputError(path, "is a damaged or cut archive", "fetch or save it again", kind="truncated") from error
-    unpacked = sum(member.file_size for member in members)
-    if unpacked > max(FREE_EXPANSION, MAX_EXPANSION * size):
-        raise InputError(path, f"would unpack to {unpacked:,} bytes", "save it again uncompressed", kind="header")
+    check_expansion(path, members, size)
     if any(member.filename.endswith(".npy") for member in members):
         from loradiag.adapters.containers.npz import open_npz
 
         return open_npz(path)
     return _open_pickled(path, allow_pickle)
+
+
+def check_expansion(path: Path, members: Iterable[zipfile.ZipInfo], size: int) -> None:
+    """Refuse an archive that is small only until it is unpacked.
+
+    Raises:
+        InputError: It would unpack to an absurd size.
+    """
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > max(FREE_EXPANSION, MAX_EXPANSION * size):
+        raise InputError(path, f"would unpack to {unpacked:,} bytes", "save it again uncompressed", kind="header")
 
 
 def _open_pickled(path: Path, allow_pickle: bool) -> OpenContainer:

@@ -90,6 +90,7 @@ class _PeftReading:
         for name, tensor in self.bundle.tensors.items():
             self._place(PREFIX.sub("", name), tensor)
         self._set_variants_aside()
+        self._set_grouped_convolutions_aside()
         self.result.unexpected += vera.share(self.table, self.shared)
         assemble(self.table, self._scale, self.result, self._expected_rank)
         self.result.modules = vera.with_input_widths(self.result.modules)
@@ -127,6 +128,16 @@ class _PeftReading:
         for setting, variant in _VARIANTS.items():
             if self.bundle.setting(setting):
                 self.table.aside |= dict.fromkeys(self.table.modules, f"{variant} is not analysed")
+
+    def _set_grouped_convolutions_aside(self) -> None:
+        """B of a grouped convolution holds [out, r / groups, 1, 1]: the update is no product of the two factors."""
+        for name, slots in self.table.modules.items():
+            if not {"A", "B"} <= slots.factors.keys():
+                continue
+            a, b = slots.factors["A"], slots.factors["B"]
+            inner = b.shape[1]
+            if len(b.tensor.shape) > 2 and 0 < inner < a.shape[0] and a.shape[0] % inner == 0:
+                self.table.aside[name] = "LORA on a grouped convolution is not analysed"
 
     def _expected_rank(self, name: str) -> int | None:
         return self.scales.expected_rank(self.parameters.get(name, name))

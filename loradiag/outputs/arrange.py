@@ -1,0 +1,124 @@
+"""How reports are arranged for people and for CI: what counts, what comes first, what a row is called."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+
+from loradiag.core.findings import Disposition, Finding, Severity
+from loradiag.core.measurements import ModuleSpectrum, Unreadable, VectorModule
+from loradiag.core.numbers import median
+from loradiag.core.report import Report
+from loradiag.core.text import plural, printable
+from loradiag.core.verdict import Status
+
+SEVERITY_MARKS = {Severity.ERROR: "✗", Severity.WARNING: "▲", Severity.INFO: "•"}
+STATUS_MARKS = {Status.PASS: "✓", Status.FAIL: "✗", Status.INCONCLUSIVE: "?"}
+DEPLOY_MARKS = {"yes": "✓", "with-flag": "~", "no": "✗", "unknown": "?"}
+DEPLOY_WORDS = {"yes": "yes", "with-flag": "with a flag", "no": "no", "unknown": "unknown"}
+
+
+def active(report: Report) -> list[Finding]:
+    """The findings that count."""
+    return [finding for finding in report.findings if finding.disposition is Disposition.ACTIVE]
+
+
+def ignored(report: Report) -> list[Finding]:
+    """The findings that the policy sets aside."""
+    return [finding for finding in report.findings if finding.disposition is Disposition.IGNORED]
+
+
+def undecided(report: Report, finding: Finding) -> bool:
+    """Whether this finding is why the verdict is inconclusive."""
+    return report.verdict.status is Status.INCONCLUSIVE and finding.code in report.verdict.decided_by
+
+
+def gates(report: Report, finding: Finding) -> bool:
+    """Whether this finding makes the gate fail under the report's policy."""
+    if finding.disposition is Disposition.IGNORED:
+        return False
+    if undecided(report, finding):
+        return report.policy.inconclusive == "fail"
+    return report.policy.fail_on != "never" and finding.severity.weight >= Severity(report.policy.fail_on).weight
+
+
+def unreadable(report: Report) -> Unreadable | None:
+    """Why nothing could be read, if so."""
+    integrity = report.measurements.integrity
+    return integrity.unreadable if integrity else None
+
+
+def tally(report: Report) -> str:
+    """The findings in numbers: ``1 error, 2 warnings, 1 ignored``."""
+    counts = Counter(finding.severity for finding in active(report))
+    nouns = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+    parts = [plural(counts[severity], noun) for severity, noun in nouns.items() if counts[severity]]
+    aside = len(ignored(report))
+    return ", ".join([*parts, *([f"{aside:,} ignored"] if aside else [])]) or "no findings"
+
+
+def deciding(report: Report) -> str:
+    """The rules that decided the verdict, code and name, or nothing."""
+    names = {finding.code: finding.rule for finding in report.findings}
+    return ", ".join(printable(f"{code} {names.get(code, '')}".strip()) for code in report.verdict.decided_by)
+
+
+def worst_first(report: Report) -> list[ModuleSpectrum]:
+    """Modules that findings name come first, by severity; then the ones farthest from their peers."""
+    spectrum, scale = report.measurements.spectrum, report.measurements.scale
+    modules = spectrum.modules if spectrum else []
+    weight = weights(report)
+    distance = {row.name: abs(row.norm_z or 0.0) for row in scale.modules} if scale else {}
+    return sorted(modules, key=lambda row: (-weight.get(row.name, 0), -distance.get(row.name, 0.0)))
+
+
+def weights(report: Report) -> dict[str, int]:
+    """The gravest severity with which a finding names each module. One about all modules singles none out."""
+    spectrum = report.measurements.spectrum
+    total = len(spectrum.modules) if spectrum else 0
+    weight: dict[str, int] = {}
+    for finding in active(report):
+        if len(finding.modules) < total:
+            for name in finding.modules:
+                weight[name] = max(weight.get(name, 0), finding.severity.weight)
+    return weight
+
+
+def vectors_first(report: Report) -> list[VectorModule]:
+    """Vectors and prompts, those farthest from doing nothing first."""
+    vectors = report.measurements.vectors
+    return sorted(vectors.modules if vectors else [], key=lambda row: -(row.deviation or 0.0))
+
+
+def is_series(reports: Sequence[Report]) -> bool:
+    """Whether these are the checkpoints of one run."""
+    steps = [report.subject.step for report in reports]
+    return len(reports) > 1 and None not in steps and len(set(steps)) == len(steps)
+
+
+def labels(reports: Sequence[Report]) -> list[str]:
+    """A short name for each report, safe to show: its step in a series, else its path below what all have in common."""
+    if is_series(reports):
+        return [f"step {report.subject.step:,}" for report in reports]
+    paths = [report.subject.path for report in reports]
+    if len(paths) < 2:
+        return [printable(PurePath(path).name or path) for path in paths]
+    try:
+        parent = os.path.commonpath([os.path.dirname(path) for path in paths])
+    except ValueError:  # absolute and relative paths, or two drives
+        parent = ""
+    return [printable(os.path.relpath(path, parent) if parent and "\0" not in path else path) for path in paths]
+
+
+def middle(rows: Iterable[ModuleSpectrum], measure: str) -> float | None:
+    """The median of a measure over the modules whose update is finite and not zero."""
+    return median(value for row in rows if row.spectral_norm and (value := getattr(row, measure)) is not None)
+
+
+def medians(report: Report) -> dict[str, float | None]:
+    """The medians that an overview of several reports shows."""
+    spectrum = report.measurements.spectrum
+    rows = spectrum.modules if spectrum else []
+    return {name: middle(rows, name) for name in ("stable_rank", "energy_rank_99", "frobenius_norm")}

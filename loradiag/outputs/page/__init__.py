@@ -1,0 +1,1 @@
+"""The parts of the HTML page. :mod:`loradiag.outputs.html` puts them together."""

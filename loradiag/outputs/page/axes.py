@@ -1,0 +1,95 @@
+"""Axes of charts: where ticks go, and where values fall."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from loradiag.outputs.facts import short_number
+from loradiag.outputs.page.markup import Markup, element, join
+
+
+class Axis(msgspec.Struct, frozen=True):
+    """A scale from values ``low`` … ``high`` to coordinates ``start`` … ``end``."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        """The coordinate of a value; values outside are held at the border."""
+        low, high, value = (math.log10(v) if self.log else v for v in (self.low, self.high, max(value, self.low)))
+        share = (min(value, high) - low) / (high - low) if high > low else 0.5
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self) -> list[float]:
+        """Round values within the axis: powers of ten (with their 2 and 5 where there are few), or even steps."""
+        return _decades(self.low, self.high) if self.log else _even(self.low, self.high)
+
+
+def log_axis(values: Iterable[float], start: float, end: float, least: float = 0.0) -> Axis | None:
+    """A logarithmic axis around positive ``values``, never below ``least``; None if there are none."""
+    positive = [value for value in values if value > 0]
+    if not positive:
+        return None
+    low, high = max(min(positive), least), max(positive)
+    low = min(low, high)
+    return Axis(low / 1.15, high * 1.15, start, end, log=True)
+
+
+def linear_axis(values: Sequence[float], start: float, end: float) -> Axis:
+    """A linear axis around ``values`` with some air."""
+    low, high = min(values), max(values)
+    air = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
+    return Axis(max(low - air, 0.0) if low >= 0 else low - air, high + air, start, end)
+
+
+def _decades(low: float, high: float) -> list[float]:
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1, 2, 5) if len(exponents) <= 5 else (1,)
+    skip = max(len(exponents) // 8, 1)
+    ticks = [factor * 10.0**exponent for exponent in exponents[::skip] for factor in factors]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def _even(low: float, high: float) -> list[float]:
+    span = high - low
+    if span <= 0:
+        return [low]
+    rough = span / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    first = math.ceil(low / step)
+    return [round(index * step, 12) for index in range(first, math.floor(high / step) + 1)]
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _label(tick: float) -> str:
+    """A tick in few characters; powers of ten that would be long are written as such."""
+    if tick and not 1e-3 <= abs(tick) < 1e5:
+        mantissa, _, exponent = f"{tick:e}".partition("e")
+        power = "10" + str(int(exponent)).translate(_RAISED)
+        return power if float(mantissa) == 1 else f"{float(mantissa):g}·{power}"
+    return short_number(tick) if abs(tick) >= 0.01 else f"{tick:g}"
+
+
+def horizontal_lines(axis: Axis, left: float, right: float) -> Markup:
+    """Grid lines with their labels, for a vertical axis."""
+    parts = []
+    for tick in axis.ticks():
+        y = axis.at(tick)
+        parts.append(element("line", x1=left, x2=right, y1=y, y2=y, class_="rule"))
+        parts.append(element("text", _label(tick), x=left - 8, y=y + 4, text_anchor="end"))
+    return join(parts)
+
+
+def whole_ticks(axis: Axis, y: float) -> Markup:
+    """Labels of whole numbers under a horizontal axis."""
+    ticks = sorted({round(tick) for tick in axis.ticks()} - {0})
+    return join(element("text", f"{tick:,}", x=axis.at(tick), y=y, text_anchor="middle") for tick in ticks)

@@ -1,0 +1,99 @@
+"""Several reports at a glance: a table, and for the checkpoints of one run charts over their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loradiag.core.report import Report
+from loradiag.core.text import plural
+from loradiag.core.verdict import Status
+from loradiag.outputs.arrange import STATUS_MARKS, deciding, is_series, labels, medians, tally
+from loradiag.outputs.facts import short_number
+from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis
+from loradiag.outputs.page.markup import Markup, element, join, rows, table
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 210, 56, 20, 14, 42
+_HEADS = (
+    "report", "verdict", "findings", "decided by", "#modules", "#median stable", "#median 99% in", "#median ‖ΔW‖F",
+)  # fmt: skip
+_CHARTS = (("stable_rank", "median stable rank"), ("frobenius_norm", "median ‖ΔW‖F"))
+
+
+def overview(reports: Sequence[Report]) -> Markup:
+    """The table of all reports, and the charts if they are a series."""
+    names = labels(reports)
+    middles = [medians(report) for report in reports]
+    lines = [_row(index, report, names[index], middles[index]) for index, report in enumerate(reports)]
+    failed = sum(report.verdict.status is Status.FAIL for report in reports)
+    open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
+    noun = "checkpoint" if is_series(reports) else "adapter"
+    said = f"{plural(len(reports), noun)}: {failed:,} failed, {open_:,} inconclusive, {len(reports) - failed - open_:,} passed."
+    parts = [element("p", said), table(_HEADS, rows(lines), caption="Overview", class_="rows sortable")]
+    if is_series(reports):
+        charts = [_chart(reports, [m[measure] for m in middles], title) for measure, title in _CHARTS]
+        parts.append(element("div", *charts, class_="charts"))
+    return join(parts)
+
+
+def _row(index: int, report: Report, name: str, middle: dict[str, float | None]) -> list[Markup]:
+    status = report.verdict.status
+    mark = element("span", STATUS_MARKS[status], aria_hidden="true")
+    numbers: list[float | None] = [report.subject.modules, *middle.values()]
+    return [
+        element("th", element("a", name, href=f"#r{index}"), scope="row"),
+        element("td", element("b", mark, " ", status.value, class_=f"status {status.value}")),
+        element("td", tally(report), class_="nowrap"),
+        element("td", deciding(report) or "–"),
+        *(element("td", short_number(value), class_="n", data_v=value) for value in numbers),
+    ]
+
+
+def _chart(reports: Sequence[Report], values: Sequence[float | None], title: str) -> Markup:
+    points = [
+        (report.subject.step or 0, value, index)
+        for index, (report, value) in enumerate(zip(reports, values, strict=True))
+        if value is not None
+    ]
+    if not points:
+        return element("p", f"No {title}: no checkpoint has a finite update that is not zero.", class_="dim")
+    steps = [step for step, _, _ in points]
+    x = Axis(min(steps), max(steps), LEFT + 14, WIDTH - RIGHT - 14)
+    y = linear_axis([value for _, value, _ in points], HEIGHT - BOTTOM, TOP)
+    path = "M" + "L".join(f"{x.at(step):g} {y.at(value):g}" for step, value, _ in sorted(points))
+    dots = [
+        element(
+            "a",
+            element("title", f"step {step:,}: {short_number(value)}, {reports[index].verdict.status.value}"),
+            element(
+                "circle", cx=x.at(step), cy=y.at(value), r=4.5, class_=f"dot {reports[index].verdict.status.value}"
+            ),
+            href=f"#r{index}",
+        )
+        for step, value, index in points
+    ]
+    ticks = [
+        element("text", f"{step:,}", x=x.at(step), y=HEIGHT - BOTTOM + 18, text_anchor="middle")
+        for step in _apart(steps, x)
+    ]
+    svg = element(
+        "svg",
+        horizontal_lines(y, LEFT, WIDTH - RIGHT),
+        *ticks,
+        element("text", "step", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle"),
+        element("path", d=path, class_="trend"),
+        *dots,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="group",
+        aria_label=f"{title} over {plural(len(points), 'checkpoint')}",
+        class_="chart small",
+    )
+    return element("figure", element("figcaption", title), svg)
+
+
+def _apart(steps: Sequence[int], axis: Axis) -> list[int]:
+    """The steps whose labels do not run into each other."""
+    kept: list[int] = []
+    for step in sorted(set(steps)):
+        if not kept or axis.at(step) - axis.at(kept[-1]) >= 44:
+            kept.append(step)
+    return kept
