@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ import msgspec
 import numpy as np
 
 from loradiag.adapters.model import Adapter, Method, Module
-from loradiag.adapters.tensors import Matrix, Tensor
+from loradiag.adapters.tensors import Matrix, Scratch, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.linalg import spectra
 from loradiag.linalg.threads import parallel
@@ -89,6 +90,15 @@ class _Values:
 
     def __init__(self) -> None:
         self._kept = lru_cache(maxsize=4)(lambda tensor: tensor.read())
+        self._mine = threading.local()
+
+    def borrowed(self, matrix: Matrix) -> Raw:
+        """The stored matrix, in memory that this thread's next call overwrites."""
+        if matrix.column_step > 1:
+            return self.stored(matrix)
+        if not hasattr(self._mine, "scratch"):
+            self._mine.scratch = Scratch()
+        return matrix.stored(self._mine.scratch)
 
     def stored(self, matrix: Matrix) -> Raw:
         if matrix.column_step == 1:
@@ -145,7 +155,7 @@ def _low_rank(module: Module, values: _Values) -> ModuleFactors:
 
 def _triangle(matrix: Matrix, values: _Values, *, wide: bool) -> tuple[Array, float]:
     """R of the tall orientation of a factor, and its Frobenius norm. ``wide``: the logical factor is [r, n]."""
-    stored = values.stored(matrix)
+    stored = values.borrowed(matrix)
     tall = matrix.transposed if wide else not matrix.transposed
     product = gram(stored, matrix.dtype, tall=tall)
     if not np.isfinite(product).all():

@@ -22,7 +22,15 @@ FORMATS: Mapping[str, Entry] = {
     "github": Entry("loradiag.outputs.github:render", summary="annotations of GitHub Actions"),
 }
 
-_BY_SUFFIX = {".json": "json", ".md": "markdown", ".html": "html", ".htm": "html", ".sarif": "sarif", ".xml": "junit", ".txt": "text"}
+_BY_SUFFIX = {
+    ".json": "json",
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".sarif": "sarif",
+    ".xml": "junit",
+    ".txt": "text",
+}
 
 Render = Callable[[Sequence[Report], Style], str]
 
@@ -48,4 +56,6 @@ def format_of(filename: str) -> str:
     for suffix, name in _BY_SUFFIX.items():
         if filename.lower().endswith(suffix):
             return name
-    raise UsageError(f"{filename!r}: cannot tell the format from the name; pass --format, or end it in {', '.join(_BY_SUFFIX)}")
+    raise UsageError(
+        f"{filename!r}: cannot tell the format from the name; pass --format, or end it in {', '.join(_BY_SUFFIX)}"
+    )

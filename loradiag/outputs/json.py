@@ -8,7 +8,7 @@ from loradiag.core.report import Report, Reports, encode
 from loradiag.outputs.style import Style
 
 
-def render(reports: Sequence[Report], style: Style) -> str:
+def render(reports: Sequence[Report], style: Style) -> str:  # noqa: ARG001 - every output takes a style
     """Return the document, indented, with every character that a terminal might obey escaped."""
     document = reports[0] if len(reports) == 1 else Reports(reports=list(reports))
     return encode(document).decode()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import Tensor
+from loradiag.adapters.tensors import Scratch, Tensor
 from loradiag.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class ArrayContainer:
             self._flat[name] = array.reshape(-1)
             self.tensors[name] = Tensor(name, dtype, shape, self)
 
-    def read(self, tensor: Tensor, start: int, count: int) -> npt.NDArray[np.generic]:
+    def read(  # the values are in memory already, so they need no scratch
+        self,
+        tensor: Tensor,
+        start: int,
+        count: int,
+        scratch: Scratch | None = None,  # noqa: ARG002
+    ) -> npt.NDArray[np.generic]:
         """See :class:`loradiag.adapters.tensors.Container`."""
         return self._flat[tensor.name][start : start + count]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from loradiag.adapters.containers.files import PositionedFile
 from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import MAX_EXTENT, Tensor
+from loradiag.adapters.tensors import MAX_EXTENT, Scratch, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
@@ -57,7 +57,7 @@ class GgufFile:
                 kind="header",
             ) from error
 
-    def read(self, tensor: Tensor, start: int, count: int) -> npt.NDArray[np.generic]:
+    def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
         """See :class:`loradiag.adapters.tensors.Container`."""
         import numpy as np
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from loradiag.adapters import strict_json
 from loradiag.adapters.containers.files import PositionedFile
 from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import MAX_DIMENSIONS, MAX_EXTENT, Tensor
+from loradiag.adapters.tensors import MAX_DIMENSIONS, MAX_EXTENT, Scratch, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.text import printable, shorten
@@ -48,12 +48,12 @@ class SafetensorsFile:
         """Close the file; reading afterwards raises InputError."""
         self._file.close()
 
-    def read(self, tensor: Tensor, start: int, count: int) -> npt.NDArray[np.generic]:
+    def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
         """See :class:`loradiag.adapters.tensors.Container`."""
         import numpy as np
 
         kind = DTYPES[tensor.dtype]
-        array = np.empty(count, dtype=kind.carrier)
+        array = np.empty(count, dtype=kind.carrier) if scratch is None else scratch.array(kind.carrier, count)
         view = array.data.cast("B") if count else memoryview(b"")
         if self._file.fill(view, self._base + tensor.offset + start * kind.itemsize) < len(view):
             raise self._broken(f"ends inside tensor {quoted(tensor.name)}", "truncated")
