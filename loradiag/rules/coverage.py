@@ -18,7 +18,7 @@ def _roles(coverage: Coverage, prefix: str) -> set[str]:
     "LD401",
     "attention-only",
     Severity.INFO,
-    source="Biderman et al. 2024 (arXiv 2405.09673) §4: targeting all linear layers learned more than attention alone",
+    source="Biderman et al. 2024 (arXiv 2405.09673): targeting all linear layers matters more than the rank",
     advice="If the adapter learned too little, target the MLP too (target_modules='all-linear').",
 )
 def attention_only(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -43,7 +43,7 @@ def attention_only(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     "LD402",
     "incomplete-mlp",
     Severity.INFO,
-    source="Biderman et al. 2024 (arXiv 2405.09673) §4",
+    source="Biderman et al. 2024 (arXiv 2405.09673)",
     advice="Target gate, up and down together.",
     confidence=Confidence.MEDIUM,
 )
