@@ -27,7 +27,7 @@ def loads(data: bytes) -> Any:
 
 def quoted(name: str) -> str:
     """An untrusted name in quotes, escaped and cut to a readable length."""
-    return f'"{shorten(printable(name), 80)}"'
+    return f'"{shorten(printable(name), 120)}"'
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

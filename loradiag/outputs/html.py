@@ -193,7 +193,10 @@ def _origin(report: Report) -> list[tuple[str, str]]:
 def _accounting(account: Accounting) -> Markup:
     if not account.total:
         return Markup("")
-    said = f"{account.analysed:,} of {plural(account.total, 'tensor')} analysed, {len(account.unsupported):,} unsupported, {len(account.unexpected):,} unexpected."
+    said = (
+        f"{account.analysed:,} of {plural(account.total, 'tensor')} analysed, "
+        f"{len(account.unsupported):,} unsupported, {len(account.unexpected):,} unexpected."
+    )
     parts: list[str] = [element("p", said)]
     if account.unsupported:
         lines = [f"{part.tensor}: {part.reason}" for part in account.unsupported]

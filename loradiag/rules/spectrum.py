@@ -141,20 +141,18 @@ def over_provisioned_rank(evidence: Evidence, limits: Limits) -> Iterable[Match]
     The rest costs memory and time in serving, and servers limit the rank.
 
     ## What to do
-    The message names the ranks that hold 90% and 99% in nine of ten modules. Check quality after cutting: energy is no
+    The message names the rank that would hold 99% in nine of ten modules. Check quality after cutting: energy is no
     measure of usefulness.
     """
     rows = _judged(evidence, limits["least_rank"])
     share = median_share(rows, lambda row: row.energy_rank_99)
     if share is not None and share <= limits["max_share"]:
         rank = median(row.rank for row in rows) or 0
-        most = [
-            sorted(value or 0 for value in values)[int(0.9 * (len(rows) - 1))]
-            for values in ([row.energy_rank_90 for row in rows], [row.energy_rank_99 for row in rows])
-        ]
+        middle = [median(row.energy_rank_90 for row in rows) or 0, median(row.energy_rank_99 for row in rows) or 0]
+        nine_in_ten = sorted(row.energy_rank_99 or 0 for row in rows)[int(0.9 * (len(rows) - 1))]
         yield Match(
-            f"rank {most[1]} would hold 99% of the energy and rank {most[0]} 90% in nine of ten modules, of rank {rank:g} "
-            f"({percentile('en99', share, rank)} of public adapters)",
+            f"in the median module {middle[0]:g} of {rank:g} directions hold 90% of the energy and {middle[1]:g} hold 99% "
+            f"({percentile('en99', share, rank)} of public adapters); rank {nine_in_ten} would hold 99% in nine of ten",
             modules=names(row for row in rows if (row.energy_rank_99 or 0) <= limits["max_share"] * row.rank),
             observed=share,
             threshold=limits["max_share"],

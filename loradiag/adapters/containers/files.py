@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from loradiag.adapters.tensors import Scratch
 from loradiag.core.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class PositionedFile:
@@ -40,6 +46,16 @@ class PositionedFile:
         buffer = bytearray(min(count, max(self.size - position, 0)))
         done = self.fill(memoryview(buffer), position)
         return bytes(buffer[:done])
+
+    def array_at(
+        self, position: int, carrier: str, count: int, scratch: Scratch | None
+    ) -> npt.NDArray[np.generic] | None:
+        """Return ``count`` numbers of numpy's type ``carrier``; None if the file ends before them."""
+        import numpy as np
+
+        array = np.empty(count, dtype=carrier) if scratch is None else scratch.array(carrier, count)
+        view = array.data.cast("B") if count else memoryview(b"")
+        return array if self.fill(view, position) == len(view) else None
 
     def fill(self, view: memoryview, position: int) -> int:
         """Read into ``view`` and return the number of bytes read, which is less than its length at the end of file."""

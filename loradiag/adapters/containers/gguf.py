@@ -63,11 +63,11 @@ class GgufFile:
 
         kind = self._blocks.get(tensor.name)
         if kind is None:
-            size = DTYPES[tensor.dtype].itemsize
-            data = self._file.bytes_at(tensor.offset + start * size, count * size)
-            if len(data) < count * size:
+            dtype = DTYPES[tensor.dtype]
+            array = self._file.array_at(tensor.offset + start * dtype.itemsize, dtype.carrier, count, scratch)
+            if array is None:
                 raise InputError(self.path, f"ends inside tensor {quoted(tensor.name)}", "fetch it again", "truncated")
-            return np.frombuffer(data, dtype=DTYPES[tensor.dtype].carrier)
+            return array
         gguf = require("gguf", "gguf")
         data = self._file.bytes_at(tensor.offset, _stored_bytes(kind, tensor.shape))
         whole = gguf.dequantize(np.frombuffer(data, dtype=np.uint8), gguf.GGMLQuantizationType(kind))

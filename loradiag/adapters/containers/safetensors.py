@@ -50,12 +50,9 @@ class SafetensorsFile:
 
     def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
         """See :class:`loradiag.adapters.tensors.Container`."""
-        import numpy as np
-
         kind = DTYPES[tensor.dtype]
-        array = np.empty(count, dtype=kind.carrier) if scratch is None else scratch.array(kind.carrier, count)
-        view = array.data.cast("B") if count else memoryview(b"")
-        if self._file.fill(view, self._base + tensor.offset + start * kind.itemsize) < len(view):
+        array = self._file.array_at(self._base + tensor.offset + start * kind.itemsize, kind.carrier, count, scratch)
+        if array is None:
             raise self._broken(f"ends inside tensor {quoted(tensor.name)}", "truncated")
         return array
 

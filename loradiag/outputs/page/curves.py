@@ -163,7 +163,8 @@ def _line(row: ModuleSpectrum, role: int, relative: bool, x: Axis, y: Axis) -> M
         (x.at(at), y.at(row.sigma[at - 1] / unit)) for at in _indices(row.sigma) if row.sigma[at - 1] / unit >= y.low
     ]
     path = "M" + "L".join(f"{px:g} {py:g}" for px, py in points)
-    said = f"{shorten(row.name, 120)} ({row.role}): rank {row.rank}, stable rank {short_number(row.stable_rank)}, σ₁ {short_number(row.spectral_norm)}"
+    numbers = f"stable rank {short_number(row.stable_rank)}, σ₁ {short_number(row.spectral_norm)}"
+    said = f"{shorten(row.name, 120)} ({row.role}): rank {row.rank}, {numbers}"
     end = element("path", d=_shape(role), transform=f"translate({points[-1][0]:g} {points[-1][1]:g})", class_="mark")
     return element(
         "g",

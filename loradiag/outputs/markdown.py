@@ -1,0 +1,203 @@
+"""Markdown in GitHub's flavour, for a pull request or a model card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from loradiag.core.findings import Finding
+from loradiag.core.report import Report
+from loradiag.core.text import plural, shorten
+from loradiag.core.verdict import Status
+from loradiag.outputs.arrange import (
+    DEPLOY_MARKS,
+    DEPLOY_WORDS,
+    SEVERITY_MARKS,
+    STATUS_MARKS,
+    active,
+    deciding,
+    gates,
+    ignored,
+    is_series,
+    labels,
+    medians,
+    tally,
+    unreadable,
+    vectors_first,
+    worst_first,
+)
+from loradiag.outputs.facts import facts, short_number
+from loradiag.outputs.mdtext import code, folded, prose, table
+from loradiag.outputs.style import Style
+
+WORST, ALL = 5, 100
+"""Modules in the table: at first sight, and with ``--verbose``."""
+
+NAMES = 40
+"""Names in one list: a comment on GitHub holds 65,536 characters."""
+
+
+def render(reports: Sequence[Report], style: Style) -> str:
+    """Return the document. Several reports are an overview, with each report folded below it."""
+    if len(reports) == 1:
+        blocks = [f"## {_headline(reports[0])}", *_report(reports[0], style)]
+    else:
+        blocks = [*_overview(reports)]
+        for report, label in zip(reports, labels(reports), strict=True):
+            status = report.verdict.status
+            summary = f"{STATUS_MARKS[status]} {status.value.upper()} {prose(label)} ({tally(report)})"
+            blocks.append(folded(summary, _report(report, style)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _headline(report: Report) -> str:
+    status = report.verdict.status
+    return f"{STATUS_MARKS[status]} loradiag: {status.value.upper()}"
+
+
+def _report(report: Report, style: Style) -> list[str]:
+    decided = f"decided by **{prose(deciding(report))}**" if report.verdict.decided_by else ""
+    said = "; ".join(part for part in (decided, prose(tally(report))) if part)
+    blocks = [f"{code(shorten(report.subject.path, 300))}: {said}"]
+    reason = unreadable(report)
+    if reason:
+        pairs = [("file", code(reason.file)), ("problem", prose(reason.detail)), ("what to do", prose(reason.remedy))]
+        blocks.append(table(("", ""), [pair for pair in pairs if pair[1]]))
+    else:
+        blocks.append(table(("", ""), [(label, prose(text)) for label, text in facts(report)]))
+    blocks += [*_findings(report), *_deployability(report), *_modules(report, style), *_accounting(report)]
+    return blocks
+
+
+def _findings(report: Report) -> list[str]:
+    counted, aside = active(report), ignored(report)
+    if not counted and not aside:
+        return ["No findings."]
+    blocks = ["### Findings"]
+    if counted:
+        lines = [
+            (
+                f"{SEVERITY_MARKS[finding.severity]} {finding.severity.value}"
+                + (" (gate)" if gates(report, finding) else ""),
+                f"**{prose(finding.code)}** {prose(finding.rule)}",
+                prose(finding.message),
+                finding.confidence.value,
+            )
+            for finding in counted
+        ]
+        blocks.append(table(("severity", "rule", "what", "confidence"), lines))
+        blocks.append(folded("Evidence and advice", [_detail(finding) for finding in counted]))
+    if aside:
+        rows = [(f"**{prose(f.code)}** {prose(f.rule)}", prose(f.message), prose(f.reason or "")) for f in aside]
+        content = [table(("rule", "what", "ignored because"), rows)]
+        blocks.append(folded(f"{len(aside):,} ignored by the policy", content))
+    return blocks
+
+
+def _detail(finding: Finding) -> str:
+    lines = [f"**{prose(finding.code)} {prose(finding.rule)}**: {prose(finding.message)}"]
+    pairs = (("observed", finding.observed), ("threshold", finding.threshold))
+    numbers = ", ".join(f"{label} {short_number(value)}" for label, value in pairs if value is not None)
+    if numbers:
+        lines.append(f"- Evidence: {numbers}")
+    if finding.advice:
+        lines.append(f"- Advice: {prose(finding.advice)}")
+    if finding.modules:
+        lines.append(f"- {plural(len(finding.modules), 'module')}: {_names(finding.modules)}")
+    lines.append(f"- Source: {prose(finding.source)}")
+    return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(code(shorten(name, 160)) for name in names[:NAMES])
+    return shown if len(names) <= NAMES else f"{shown} and {len(names) - NAMES:,} more"
+
+
+def _deployability(report: Report) -> list[str]:
+    answer = report.measurements.deployability
+    if answer is None or not answer.targets:
+        return []
+    lines = [
+        (
+            f"{prose(row.target)} {prose(row.version)}",
+            f"{DEPLOY_MARKS.get(row.status, '?')} {prose(DEPLOY_WORDS.get(row.status, row.status))}",
+            prose("; ".join(row.reasons)),
+        )
+        for row in answer.targets
+    ]
+    return ["### Where it can go", table(("tool", "takes it", "why"), lines)]
+
+
+def _modules(report: Report, style: Style) -> list[str]:
+    most = ALL if style.verbose else WORST
+    ranked = worst_first(report)
+    if not ranked:
+        return _vectors(report, most)
+    heads = ("module", "#rank", "#scale", "#effective 1%", "#entropy", "#stable", "#99% in", "#‖ΔW‖", "#σ₁")
+    lines = [
+        (
+            code(shorten(row.name, 160)), str(row.rank), short_number(row.scale), short_number(row.effective_rank),
+            short_number(row.entropy_rank), short_number(row.stable_rank), short_number(row.energy_rank_99),
+            short_number(row.frobenius_norm), short_number(row.spectral_norm),
+        )
+        for row in ranked[:most]
+    ]  # fmt: skip
+    return _part("Modules to look at first", heads, lines, len(ranked))
+
+
+def _vectors(report: Report, most: int) -> list[str]:
+    ranked = vectors_first(report)
+    if not ranked:
+        return []
+    heads = ("module", "shape", "#mean", "#least", "#largest", "#rms from neutral")
+    lines = [
+        (
+            code(shorten(row.name, 160)),
+            " × ".join(map(str, row.shape)),
+            *map(short_number, (row.mean, row.minimum, row.maximum, row.deviation)),
+        )
+        for row in ranked[:most]
+    ]
+    return _part("Vectors farthest from doing nothing", heads, lines, len(ranked))
+
+
+def _part(title: str, heads: Iterable[str], lines: Sequence[Iterable[str]], total: int) -> list[str]:
+    content = [table(heads, lines)]
+    if len(lines) < total:
+        content.append(f"Showing the {len(lines):,} worst of {total:,}.")
+    return [folded(title, content)]
+
+
+def _accounting(report: Report) -> list[str]:
+    account = report.accounting
+    if not account.total:
+        return []
+    lost = {
+        "unsupported": [f"{part.tensor}: {part.reason}" for part in account.unsupported],
+        "unexpected": list(account.unexpected),
+    }
+    said = f"{account.analysed:,} of {plural(account.total, 'tensor')} analysed" + "".join(
+        f", {len(names):,} {word}" for word, names in lost.items() if names
+    )
+    return [f"{said}.", *(folded(f"{len(names):,} {word}", [_names(names)]) for word, names in lost.items() if names)]
+
+
+def _overview(reports: Sequence[Report]) -> list[str]:
+    failed = sum(report.verdict.status is Status.FAIL for report in reports)
+    open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
+    noun = "checkpoint" if is_series(reports) else "adapter"
+    title = f"## loradiag: {plural(len(reports), noun)}, {failed:,} failed, {open_:,} inconclusive"
+    lines = []
+    for report, label in zip(reports, labels(reports), strict=True):
+        status, middle = report.verdict.status, medians(report)
+        lines.append(
+            (
+                code(shorten(label, 160)),
+                f"{STATUS_MARKS[status]} {status.value}",
+                tally(report),
+                prose(deciding(report)),
+                f"{report.subject.modules:,}",
+                *map(short_number, middle.values()),
+            )
+        )
+    heads = ("", "verdict", "findings", "decided by", "#modules", "#median stable", "#median 99% in", "#median ‖ΔW‖")
+    return [title, table(heads, lines)]
