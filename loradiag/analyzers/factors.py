@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from loradiag.adapters.model import Adapter, Method, Module
-from loradiag.adapters.tensors import Matrix, Scratch, Tensor
+from loradiag.adapters.tensors import Matrix, Tensor
+from loradiag.analyzers.updates import ModuleFactors, Values, measure
 from loradiag.core.dtypes import DTYPES
-from loradiag.linalg import spectra
 from loradiag.linalg.threads import parallel
-from loradiag.linalg.triangular import gram, r_factor, triangle
-from loradiag.linalg.widen import Array, Raw, count_nonfinite, widen
-
-
-class ModuleFactors(msgspec.Struct, frozen=True):
-    """What the values of one module come to.
-
-    Attributes:
-        sigma: Singular values of scale · B · A, largest first; None if they could not be computed.
-        norm_a, norm_b: ‖A‖_F and ‖B‖_F of LoRA-like modules.
-        nonfinite: Number of NaN and infinite elements, by tensor name.
-        zero_factor: Name of a factor that is zero throughout, which makes the update zero; None if there is none.
-        reason: Why ``sigma`` is None though the values are finite.
-    """
-
-    sigma: Array | None = None
-    norm_a: float | None = None
-    norm_b: float | None = None
-    nonfinite: Mapping[str, int] = {}
-    zero_factor: str | None = None
-    reason: str | None = None
+from loradiag.linalg.triangular import gram, r_factors
+from loradiag.linalg.widen import Array, count_nonfinite
 
 
 class FactorPass(msgspec.Struct, frozen=True):
@@ -42,10 +21,6 @@ class FactorPass(msgspec.Struct, frozen=True):
 
     modules: Mapping[str, ModuleFactors]
     other_nonfinite: Mapping[str, int]
-
-
-class _NotFiniteError(Exception):
-    """A factor has NaN or infinite elements."""
 
 
 def measure_factors(adapter: Adapter, progress: Callable[[int, int], None]) -> FactorPass:
@@ -58,15 +33,66 @@ def measure_factors(adapter: Adapter, progress: Callable[[int, int], None]) -> F
     Raises:
         InputError: A file ends before its header says.
     """
-    reader = _Values()
+    reader = Values()
     results: dict[str, ModuleFactors] = {}
     modules = adapter.modules
-    for module, result in zip(modules, parallel(lambda module: _measure(module, reader), modules), strict=True):
-        results[module.name] = result
-        progress(len(results), len(modules))
+    for group, measured in parallel(lambda group: (group, _measure_group(group, reader)), _groups(modules)):
+        for module, result in zip(group, measured, strict=True):
+            results[module.name] = result
+            progress(len(results), len(modules))
     used = {matrix.tensor.name for module in modules for matrix in module.factors.values()}
     rest = [tensor for name, tensor in adapter.tensors.items() if name not in used]
     return FactorPass(results, _scan(rest))
+
+
+_GROUP_MODULES = 256
+_GROUP_ELEMENTS = 1 << 21
+
+
+def _groups(modules: Sequence[Module]) -> Iterator[list[Module]]:
+    """Split modules into runs that are measured together: plain ones of one rank, or a single one of another kind."""
+    group: list[Module] = []
+    elements = 0
+    for module in modules:
+        size = module.rank * ((module.d_in or 0) + (module.d_out or 0))
+        fits = len(group) < _GROUP_MODULES and elements + size <= _GROUP_ELEMENTS
+        if group and not (fits and _plain(module) and _plain(group[0]) and module.rank == group[0].rank):
+            yield group
+            group, elements = [], 0
+        group.append(module)
+        elements += size
+    if group:
+        yield group
+
+
+def _plain(module: Module) -> bool:
+    return module.method is Method.LORA and module.factors.keys() == {"A", "B"} and module.rank > 0
+
+
+def _measure_group(modules: list[Module], values: Values) -> list[ModuleFactors]:
+    """Measure modules together: for small ones the calls into LAPACK, one by one, would cost more than the work."""
+    if len(modules) == 1 or not _plain(modules[0]):
+        return [measure(module, values) for module in modules]
+    right = np.stack([_gram(module.factors["A"], values, wide=True) for module in modules])
+    left = np.stack([_gram(module.factors["B"], values, wide=False) for module in modules])
+    (right_r, right_sound), (left_r, left_sound) = r_factors(right), r_factors(left)
+    sound = right_sound & left_sound
+    cores = np.where(sound[:, None, None], left_r @ right_r.swapaxes(1, 2), 0.0)
+    scales = np.abs([module.scale.value for module in modules])
+    sigma = np.linalg.svd(cores, compute_uv=False) * scales[:, None]
+    norms_a, norms_b = (np.sqrt(np.trace(grams, axis1=1, axis2=2)).tolist() for grams in (right, left))
+    return [
+        # What is zero, not finite or badly conditioned goes the long way, which also says what is wrong with it.
+        ModuleFactors(sigma=sigma[index], norm_a=norms_a[index], norm_b=norms_b[index])
+        if sound[index] and sigma[index].any()
+        else measure(module, values)
+        for index, module in enumerate(modules)
+    ]
+
+
+def _gram(matrix: Matrix, values: Values, *, wide: bool) -> Array:
+    tall = matrix.transposed if wide else not matrix.transposed
+    return gram(values.borrowed(matrix), matrix.dtype, tall=tall)
 
 
 def _scan(tensors: Iterable[Tensor]) -> dict[str, int]:
@@ -83,173 +109,3 @@ def _scan(tensors: Iterable[Tensor]) -> dict[str, int]:
         if bad:
             counts[tensor.name] = bad
     return counts
-
-
-class _Values:
-    """Reads factors. A tensor that many modules take interleaved parts of is kept for the next of them."""
-
-    def __init__(self) -> None:
-        self._kept = lru_cache(maxsize=4)(lambda tensor: tensor.read())
-        self._mine = threading.local()
-
-    def borrowed(self, matrix: Matrix) -> Raw:
-        """The stored matrix, in memory that this thread's next call overwrites."""
-        if matrix.column_step > 1:
-            return self.stored(matrix)
-        if not hasattr(self._mine, "scratch"):
-            self._mine.scratch = Scratch()
-        return matrix.stored(self._mine.scratch)
-
-    def stored(self, matrix: Matrix) -> Raw:
-        if matrix.column_step == 1:
-            return matrix.stored()
-        whole: Raw = self._kept(matrix.tensor).reshape(matrix.rows, matrix.cols)
-        return whole[:, matrix.column_offset :: matrix.column_step]
-
-    def dense(self, matrix: Matrix) -> Array:
-        """The logical matrix in float64."""
-        values = widen(self.stored(matrix), matrix.dtype)
-        if not np.isfinite(values).all():
-            raise _NotFiniteError
-        return values.T if matrix.transposed else values
-
-
-def _measure(module: Module, values: _Values) -> ModuleFactors:
-    try:
-        measured = _BY_METHOD[module.method](module, values)
-    except _NotFiniteError:
-        return ModuleFactors(nonfinite=_nonfinite(module, values))
-    # A magnitude vector is no part of the product, but a NaN in it ruins the module all the same.
-    aside = [name for name in ("magnitude",) if name in module.factors]
-    bad = {
-        matrix.tensor.name: count
-        for matrix in (module.factors[name] for name in aside)
-        if (count := count_nonfinite(values.stored(matrix), matrix.dtype))
-    }
-    return msgspec.structs.replace(measured, nonfinite=bad) if bad else measured
-
-
-def _nonfinite(module: Module, values: _Values) -> dict[str, int]:
-    counts = {
-        matrix.tensor.name: count_nonfinite(values.stored(matrix), matrix.dtype) for matrix in module.factors.values()
-    }
-    return {name: count for name, count in counts.items() if count}
-
-
-def _low_rank(module: Module, values: _Values) -> ModuleFactors:
-    """LoRA, DoRA and AdaLoRA: thin triangular factors of B and Aᵀ, then the small core."""
-    if module.rank == 0:
-        return ModuleFactors(sigma=np.zeros(0), norm_a=0.0, norm_b=0.0)
-    if "mid" in module.factors:
-        return _tucker(module, values)
-    right, norm_a = _triangle(module.factors["A"], values, wide=True)
-    left, norm_b = _triangle(module.factors["B"], values, wide=False)
-    if "E" in module.factors:
-        right = right * values.dense(module.factors["E"]).reshape(1, -1)
-    sigma = spectra.of_product(left, right) * abs(module.scale.value)
-    zero = "B" if norm_b == 0 else "A" if norm_a == 0 else None
-    if zero is None and not sigma.any():
-        zero = "E" if "E" in module.factors else "scale" if module.scale.value == 0 else "B·A"
-    return ModuleFactors(sigma=sigma, norm_a=norm_a, norm_b=norm_b, zero_factor=zero)
-
-
-def _triangle(matrix: Matrix, values: _Values, *, wide: bool) -> tuple[Array, float]:
-    """R of the tall orientation of a factor, and its Frobenius norm. ``wide``: the logical factor is [r, n]."""
-    stored = values.borrowed(matrix)
-    tall = matrix.transposed if wide else not matrix.transposed
-    product = gram(stored, matrix.dtype, tall=tall)
-    if not np.isfinite(product).all():
-        raise _NotFiniteError
-    factor = r_factor(stored, matrix.dtype, tall=tall, gram_matrix=product)
-    return factor, float(np.sqrt(np.trace(product)))
-
-
-def _tucker(module: Module, values: _Values) -> ModuleFactors:
-    """LoCon with a core: W[o, i, y, x] = Σ B[o, p] mid[p, q, y, x] A[q, i], so A and the core make one wide factor."""
-    a, b = values.dense(module.factors["A"]), values.dense(module.factors["B"])
-    core = values.dense(module.factors["mid"])
-    right = _contract(core, a)
-    sigma = spectra.of_product(triangle(b), triangle(right.T)) * abs(module.scale.value)
-    return ModuleFactors(
-        sigma=sigma,
-        norm_a=float(np.linalg.norm(a)),
-        norm_b=float(np.linalg.norm(b)),
-        zero_factor=None if sigma.any() else "B·mid·A",
-    )
-
-
-def _contract(core: Array, side: Array) -> Array:
-    """Multiply a flattened Tucker core [p, q·k] with a side [q, n]: [p, n·k]."""
-    p, q = core.shape[0], side.shape[0]
-    contracted: Array = np.einsum("pqk,qn->pnk", core.reshape(p, q, -1), side)
-    return contracted.reshape(p, -1)
-
-
-def _loha(module: Module, values: _Values) -> ModuleFactors:
-    sides = []
-    for number in ("1", "2"):
-        a, b = values.dense(module.factors[f"w{number}_a"]), values.dense(module.factors[f"w{number}_b"])
-        core = module.factors.get(f"t{number}")
-        # With a core both sides are stored [r, extent], and the core joins the input side.
-        sides.append((a, b) if core is None else (a.T, _contract(values.dense(core), b)))
-    (a1, b1), (a2, b2) = sides
-    if a1.shape[1] * a2.shape[1] >= min(a1.shape[0], b1.shape[1]):
-        # The factors of rank r² would be as large as the update itself.
-        sigma = spectra.of_dense((a1 @ b1) * (a2 @ b2))
-    else:
-        left = triangle(spectra.face_splitting(a1, a2))
-        right = triangle(spectra.face_splitting(b1.T, b2.T))
-        sigma = spectra.of_product(left, right)
-    return _scaled(module, sigma, "w1 ⊙ w2")
-
-
-def _lokr(module: Module, values: _Values) -> ModuleFactors:
-    first = _kronecker_side(module, values, "w1")
-    second = _kronecker_side(module, values, "w2")
-    return _scaled(module, spectra.of_kronecker(first, second), "w1 ⊗ w2")
-
-
-def _kronecker_side(module: Module, values: _Values, side: str) -> Array:
-    if side in module.factors:
-        return spectra.of_dense(values.dense(module.factors[side]))
-    a, b = values.dense(module.factors[f"{side}_a"]), values.dense(module.factors[f"{side}_b"])
-    if side == "w2" and "t2" in module.factors:
-        a, b = a.T, _contract(values.dense(module.factors["t2"]), b)
-    return spectra.of_product(triangle(a), triangle(b.T))
-
-
-def _vera(module: Module, values: _Values) -> ModuleFactors:
-    """VeRA: diag(b) B diag(d) A, with A and B shared and cut to the module's shape."""
-    b, d = values.dense(module.factors["b"]).reshape(-1), values.dense(module.factors["d"]).reshape(-1)
-    zero = "b" if not b.any() else "d" if not d.any() else None
-    if module.d_in is None:
-        reason = "the input width of the module is not known without the base"
-        return ModuleFactors(zero_factor=zero, reason=reason, sigma=np.zeros(d.size) if zero else None)
-    shared_a = values.dense(module.factors["vera_A"])[:, : module.d_in]
-    shared_b = values.dense(module.factors["vera_B"])[: b.size]
-    left = triangle(b[:, None] * shared_b * d[None, :])
-    sigma = spectra.of_product(left, triangle(shared_a.T))
-    return ModuleFactors(sigma=sigma, zero_factor=zero)
-
-
-def _vector(module: Module, values: _Values) -> ModuleFactors:
-    for matrix in module.factors.values():
-        values.dense(matrix)
-    return ModuleFactors()
-
-
-def _scaled(module: Module, sigma: Array, product: str) -> ModuleFactors:
-    sigma = sigma * abs(module.scale.value)
-    return ModuleFactors(sigma=sigma, zero_factor=None if sigma.any() else product)
-
-
-_BY_METHOD: Mapping[Method, Callable[[Module, _Values], ModuleFactors]] = {
-    Method.LORA: _low_rank,
-    Method.DORA: _low_rank,
-    Method.ADALORA: _low_rank,
-    Method.LOHA: _loha,
-    Method.LOKR: _lokr,
-    Method.VERA: _vera,
-    Method.IA3: _vector,
-    Method.PROMPT: _vector,
-}

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Iterator
 
 from loradiag.adapters.model import Adapter, Method, Module
-from loradiag.analyzers.factors import FactorPass, ModuleFactors
+from loradiag.analyzers.factors import FactorPass
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.updates import ModuleFactors
 from loradiag.core.measurements import Integrity, Problem
 from loradiag.core.text import plural, printable
 
@@ -22,7 +23,13 @@ def integrity(inspection: Inspection) -> Integrity:
         zero_modules=len(zero),
         has_config=adapter.config is not None,
         config_expected=adapter.config_expected,
-        problems=[*adapter.parts.problems, *zero, *_nonfinite(adapter, factors), *_rivals(adapter)],
+        problems=[
+            *adapter.parts.problems,
+            *zero,
+            *_nonfinite(adapter, factors),
+            *_unanalysed(adapter, factors),
+            *_rivals(adapter),
+        ],
     )
 
 
@@ -77,6 +84,14 @@ def _nonfinite(adapter: Adapter, factors: FactorPass) -> Iterator[Problem]:
             observed=count,
             expected=0,
         )
+
+
+def _unanalysed(adapter: Adapter, factors: FactorPass) -> Iterator[Problem]:
+    """Yield the modules that are finite and whose update could not be computed all the same."""
+    for module in adapter.modules:
+        reason = factors.modules[module.name].reason
+        if reason is not None:
+            yield _problem(module, "not-analysed", reason, expected=None)
 
 
 def _problem(

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from loradiag.adapters.model import Method, Module
-from loradiag.analyzers.factors import ModuleFactors
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.updates import ModuleFactors
 from loradiag.core.measurements import ModuleScale, Scale
 from loradiag.core.numbers import median
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loradiag.adapters.model import Method, Module
-from loradiag.analyzers.factors import ModuleFactors
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.updates import ModuleFactors
 from loradiag.core.measurements import ModuleSpectrum, Spectrum
 from loradiag.linalg.spectra import measures
 

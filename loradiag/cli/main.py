@@ -80,6 +80,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("loradiag: interrupted", err=True)
         code = 130
+    except MemoryError:
+        click.echo("loradiag: out of memory", err=True)
+        code = EXIT_USAGE
     except BrokenPipeError:
         # The reader of a pipe went away (head, less). Point stdout elsewhere so that closing it raises nothing more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

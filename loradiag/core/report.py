@@ -105,6 +105,8 @@ def encode(document: Report | Reports, indent: int = 2) -> bytes:
     """Return the document as JSON that is safe to print."""
     compact = msgspec.json.encode(document)
     text = msgspec.json.format(compact, indent=indent) if indent else compact
+    if text.isascii() and b"\x7f" not in text:
+        return text + b"\n"
     decoded = text.decode()
     return _RAW_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", decoded).encode() + b"\n"
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from loradiag.core.dtypes import DTYPES
-
 Array = npt.NDArray[np.float64]
 Raw = npt.NDArray[Any]
 
@@ -20,43 +18,38 @@ def widen(raw: Raw, dtype: str) -> Array:
     Raises:
         KeyError: ``dtype`` is no known storage format.
     """
-    flat = np.ascontiguousarray(raw).reshape(1, -1)
-    return Widener(dtype, flat.shape)(flat).reshape(raw.shape)
+    out = np.empty(raw.shape, dtype=np.float64)
+    widen_into(raw, dtype, out)
+    return out
 
 
-class Widener:
-    """Widens matrices of one storage format, one after the other, into a buffer that is allocated once.
+def widen_into(raw: Raw, dtype: str, out: Array, bits: npt.NDArray[np.uint32] | None = None) -> None:
+    """Write the float64 values of ``raw`` into ``out``, which has the same shape. NaN stays NaN, without a warning.
 
     Args:
+        raw: In the carrier type of ``dtype``.
         dtype: Storage format.
-        shape: The largest number of rows and of columns that will come.
+        out: Receives the values.
+        bits: Space to work in, of the same shape; for callers who widen many blocks.
     """
+    with np.errstate(invalid="ignore"):
+        _widen_into(raw, dtype, out, bits)
 
-    def __init__(self, dtype: str, shape: tuple[int, int]) -> None:
-        self._dtype = dtype
-        self._out = np.empty(shape)
-        self._bits = np.empty(shape if dtype == "BF16" else (0, 0), dtype=np.uint32)
 
-    def __call__(self, raw: Raw) -> Array:
-        """Return the float64 values of ``raw`` [rows, cols]. The next call overwrites them."""
-        rows, cols = raw.shape
-        out = self._out[:rows, :cols]
-        with np.errstate(invalid="ignore"):  # NaN stays NaN
-            if self._dtype == "BF16":
-                # A BF16 number is the upper half of an F32 number whose lower half is zero.
-                bits = self._bits[:rows, :cols]
-                np.copyto(bits, raw)
-                np.left_shift(bits, 16, out=bits)
-                np.copyto(out, bits.view(np.float32))
-            elif self._dtype == "F8_E5M2":
-                np.copyto(out, (raw.astype(np.uint16) << 8).view(np.float16))
-            elif self._dtype == "F8_E4M3":
-                np.copyto(out, _e4m3()[raw])
-            elif self._dtype in DTYPES:
-                np.copyto(out, raw, casting="unsafe")
-            else:
-                raise KeyError(self._dtype)
-        return out
+def _widen_into(raw: Raw, dtype: str, out: Array, bits: npt.NDArray[np.uint32] | None) -> None:
+    if dtype == "BF16":
+        # A BF16 number is the upper half of an F32 number whose lower half is zero. Widening and shifting in two steps is
+        # nearly twice as fast as storing every second 16-bit half.
+        wide = np.empty(raw.shape, dtype=np.uint32) if bits is None else bits
+        np.copyto(wide, raw)
+        np.left_shift(wide, 16, out=wide)
+        np.copyto(out, wide.view(np.float32))
+    elif dtype == "F8_E5M2":
+        np.copyto(out, (raw.astype(np.uint16) << 8).view(np.float16))
+    elif dtype == "F8_E4M3":
+        np.take(_e4m3(), raw, out=out)
+    else:
+        np.copyto(out, raw, casting="unsafe")
 
 
 @lru_cache(maxsize=1)

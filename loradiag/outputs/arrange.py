@@ -11,7 +11,7 @@ from loradiag.core.findings import Disposition, Finding, Severity
 from loradiag.core.measurements import ModuleSpectrum, Unreadable, VectorModule
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
-from loradiag.core.text import plural, printable
+from loradiag.core.text import listed, plural, printable
 from loradiag.core.verdict import Status
 
 SEVERITY_MARKS = {Severity.ERROR: "✗", Severity.WARNING: "▲", Severity.INFO: "•"}
@@ -62,7 +62,7 @@ def tally(report: Report) -> str:
 def deciding(report: Report) -> str:
     """The rules that decided the verdict, code and name, or nothing."""
     names = {finding.code: finding.rule for finding in report.findings}
-    return ", ".join(printable(f"{code} {names.get(code, '')}".strip()) for code in report.verdict.decided_by)
+    return listed([printable(f"{code} {names.get(code, '')}".strip()) for code in report.verdict.decided_by], 3)
 
 
 def worst_first(report: Report) -> list[ModuleSpectrum]:

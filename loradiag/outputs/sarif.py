@@ -37,6 +37,9 @@ def _run(reports: Sequence[Report]) -> Json:
     findings = [finding for report in reports for finding in report.findings]
     first = {finding.code: finding for finding in reversed(findings)}
     codes = sorted(first)
+    artifacts = [_artifact(report) for report in reports]
+    # The same adapter may come twice, and the specification wants each artifact once.
+    unique = [artifact for index, artifact in enumerate(artifacts) if artifact not in artifacts[:index]]
     return {
         "tool": {
             "driver": {
@@ -51,11 +54,11 @@ def _run(reports: Sequence[Report]) -> Json:
                 "endTimeUtc": printable(reports[-1].created),
             }
         ],
-        "artifacts": [_artifact(report) for report in reports],
+        "artifacts": unique,
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(report, index, finding, codes.index(finding.code))
-            for index, report in enumerate(reports)
+            _result(report, unique.index(artifact), finding, codes.index(finding.code))
+            for report, artifact in zip(reports, artifacts, strict=True)
             for finding in report.findings
         ],
         "properties": {"verdicts": [_verdict(report) for report in reports]},

@@ -30,7 +30,7 @@ def heat_map(grids: Sequence[Grid], measure: str, width: int) -> list[Text]:
 
 
 def _grid(grid: Grid, low: float, high: float, width: int) -> list[Text]:
-    label = max(len(role) for role in grid.rows) + 2
+    label = max(len(printable(role)) for role in grid.rows) + 2
     # One column a layer when they are many, two when they are few; wider stacks are cut into bands.
     step = 2 if len(grid.columns) * 2 + label <= width else 1
     room = max((width - label) // step, 8)
@@ -39,7 +39,7 @@ def _grid(grid: Grid, low: float, high: float, width: int) -> list[Text]:
         columns = grid.columns[start : start + room]
         lines.append(Text(" " * label + _ruler(columns, step), style="dim"))
         for role in grid.rows:
-            line = Text(f"{role:<{label}}")
+            line = Text(f"{printable(role):<{label}}")
             for column in columns:
                 line.append(*_mark(grid.cells.get((role, column)), low, high))
                 line.append(" " * (step - 1))

@@ -355,7 +355,15 @@ def unsupported_parts(evidence: Evidence, limits: Limits) -> Iterable[Match]:
             observed=len(parts),
             threshold=0,
         )
-    elif evidence.measurements.integrity and not evidence.subject.modules and evidence.accounting.total:
+    unknown = _problems(evidence, "not-analysed")
+    if unknown:
+        yield Match(
+            f"{plural(len(unknown), 'update')} could not be computed: {unknown[0].detail} ({where(unknown)})",
+            modules=names(unknown),
+            observed=len(unknown),
+            threshold=0,
+        )
+    if not parts and evidence.measurements.integrity and not evidence.subject.modules and evidence.accounting.total:
         yield Match("no module could be analysed", observed=0)
 
 

@@ -232,3 +232,23 @@ def test_colours_only_when_wanted(dead: Path) -> None:
     """No escapes into a pipe; escapes when forced."""
     assert "\x1b[" not in run("inspect", dead).stdout
     assert "\x1b[" in run("inspect", dead, "--color", "always").stdout
+
+
+def test_a_fault_of_its_own_is_not_a_failed_gate(make_adapter: MakeAdapter) -> None:
+    """An unforeseen exception is one line and exit 2, never 1, and can be seen in full on demand."""
+    code = (
+        "import loradiag.api as api\n"
+        "def broken(*a, **k): raise ZeroDivisionError('\\x1b[31mboom')\n"
+        "api.inspect_all = broken\n"
+        "from loradiag.cli.main import main\nimport sys\nsys.argv = ['loradiag', 'inspect', sys.argv[1]]\nmain()"
+    )
+    command = [sys.executable, "-c", code, str(make_adapter())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "\x1b" not in done.stderr
+    full = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LORADIAG_DEBUG": "1"}
+    )
+    assert "Traceback" in full.stderr

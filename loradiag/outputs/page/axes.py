@@ -31,14 +31,12 @@ class Axis(msgspec.Struct, frozen=True):
         return _decades(self.low, self.high) if self.log else _even(self.low, self.high)
 
 
-def log_axis(values: Iterable[float], start: float, end: float, least: float = 0.0) -> Axis | None:
-    """A logarithmic axis around positive ``values``, never below ``least``; None if there are none."""
+def log_axis(values: Iterable[float], start: float, end: float) -> Axis | None:
+    """A logarithmic axis around positive ``values``; None if there are none."""
     positive = [value for value in values if value > 0]
     if not positive:
         return None
-    low, high = max(min(positive), least), max(positive)
-    low = min(low, high)
-    return Axis(low / 1.15, high * 1.15, start, end, log=True)
+    return Axis(min(positive) / 1.15, max(positive) * 1.15, start, end, log=True)
 
 
 def linear_axis(values: Sequence[float], start: float, end: float) -> Axis:
@@ -90,6 +88,6 @@ def horizontal_lines(axis: Axis, left: float, right: float) -> Markup:
 
 
 def whole_ticks(axis: Axis, y: float) -> Markup:
-    """Labels of whole numbers under a horizontal axis."""
-    ticks = sorted({round(tick) for tick in axis.ticks()} - {0})
+    """Labels of whole numbers under a horizontal axis that begins at 1."""
+    ticks = sorted({1, *(round(tick) for tick in axis.ticks())} - {0})
     return join(element("text", f"{tick:,}", x=axis.at(tick), y=y, text_anchor="middle") for tick in ticks)

@@ -33,7 +33,7 @@ def ink_on(color: tuple[int, int, int]) -> str:
 
 def step_of(share: float) -> int:
     """The number of the class that colours ``share`` (0–1)."""
-    return min(max(int(share * STEPS), 0), STEPS - 1)
+    return min(int(min(max(share, 0.0), 1.0) * STEPS), STEPS - 1)
 
 
 def stylesheet() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
@@ -18,11 +18,11 @@ POINTS = 48
 """Curves of more singular values than this are drawn through so many of them, evenly spread."""
 
 FLOOR = 1e-7
-"""Singular values below this share of the largest are rounding of 32-bit factors, and would flatten the rest."""
+"""Singular values below this share of their module's largest are rounding of 32-bit factors, and would flatten the rest."""
 
 NOTE = (
     "A curve that falls steeply means that few directions carry the update. Each line is one module; "
-    "singular values below 10⁻⁷ of the largest are not drawn."
+    "singular values below 10⁻⁷ of the module's largest are not drawn."
 )
 
 CROWD = 40
@@ -130,13 +130,13 @@ def _series(index: int) -> str:
 
 
 def _chart(shown: Sequence[ModuleSpectrum], roles: Sequence[str], relative: bool, title: str, index: int) -> Markup:
-    values = [s / row.sigma[0] if relative else s for row in shown for s in row.sigma]
-    top = max(values)
-    y = log_axis(values, HEIGHT - BOTTOM, TOP, least=top * FLOOR)
+    units = [row.sigma[0] if relative else 1.0 for row in shown]
+    values = [value / unit for row, unit in zip(shown, units, strict=True) for value in _drawn(row)]
+    y = log_axis(values, HEIGHT - BOTTOM, TOP)
     longest = max(len(row.sigma) for row in shown)
     x = Axis(1, longest, LEFT + 8, WIDTH - RIGHT - 8) if longest > 1 else linear_axis([1.0], LEFT, WIDTH - RIGHT)
     assert y is not None  # every module shown has a positive leading value
-    lines = [_line(row, roles.index(row.role), relative, x, y) for row in shown]
+    lines = [_line(row, roles.index(row.role), unit, x, y) for row, unit in zip(shown, units, strict=True)]
     grid = horizontal_lines(y, LEFT, WIDTH - RIGHT)
     labels = [
         whole_ticks(x, HEIGHT - BOTTOM + 18),
@@ -157,11 +157,8 @@ def _chart(shown: Sequence[ModuleSpectrum], roles: Sequence[str], relative: bool
     return element("div", svg, class_=f"scroll g{index}")
 
 
-def _line(row: ModuleSpectrum, role: int, relative: bool, x: Axis, y: Axis) -> Markup:
-    unit = row.sigma[0] if relative else 1.0
-    points = [
-        (x.at(at), y.at(row.sigma[at - 1] / unit)) for at in _indices(row.sigma) if row.sigma[at - 1] / unit >= y.low
-    ]
+def _line(row: ModuleSpectrum, role: int, unit: float, x: Axis, y: Axis) -> Markup:
+    points = [(x.at(at), y.at(row.sigma[at - 1] / unit)) for at in _indices(len(_drawn(row)))]
     path = "M" + "L".join(f"{px:g} {py:g}" for px, py in points)
     numbers = f"stable rank {short_number(row.stable_rank)}, σ₁ {short_number(row.spectral_norm)}"
     said = f"{shorten(row.name, 120)} ({row.role}): rank {row.rank}, {numbers}"
@@ -175,10 +172,13 @@ def _line(row: ModuleSpectrum, role: int, relative: bool, x: Axis, y: Axis) -> M
     )
 
 
-def _indices(sigma: Sequence[float]) -> Iterator[int]:
-    """Which singular values to draw through, counted from 1; always the first and the last that is not zero."""
-    last = max(sum(value > 0 for value in sigma), 1)
+def _drawn(row: ModuleSpectrum) -> list[float]:
+    """The singular values that a curve shows; they come largest first, so those left out are at the end."""
+    return [value for value in row.sigma if value > 0 and value >= row.sigma[0] * FLOOR]
+
+
+def _indices(last: int) -> list[int]:
+    """Which of the first ``last`` singular values to draw through, counted from 1; always both ends."""
     if last <= POINTS:
-        yield from range(1, last + 1)
-        return
-    yield from sorted({1 + round(step * (last - 1) / (POINTS - 1)) for step in range(POINTS)})
+        return list(range(1, last + 1))
+    return sorted({1 + round(step * (last - 1) / (POINTS - 1)) for step in range(POINTS)})

@@ -28,7 +28,7 @@ def overview(reports: Sequence[Report]) -> Markup:
     open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
     noun = "checkpoint" if is_series(reports) else "adapter"
     said = f"{plural(len(reports), noun)}: {failed:,} failed, {open_:,} inconclusive, {len(reports) - failed - open_:,} passed."
-    parts = [element("p", said), table(_HEADS, rows(lines), caption="Overview", class_="rows sortable")]
+    parts = [element("p", said), table(_HEADS, rows(lines), caption="Overview", class_="rows sortable overview")]
     if is_series(reports):
         charts = [_chart(reports, [m[measure] for m in middles], title) for measure, title in _CHARTS]
         parts.append(element("div", *charts, class_="charts"))
@@ -43,7 +43,7 @@ def _row(index: int, report: Report, name: str, middle: dict[str, float | None])
         element("th", element("a", name, href=f"#r{index}"), scope="row"),
         element("td", element("b", mark, " ", status.value, class_=f"status {status.value}")),
         element("td", tally(report), class_="nowrap"),
-        element("td", deciding(report) or "–"),
+        element("td", deciding(report) or "–", class_="decided"),
         *(element("td", short_number(value), class_="n", data_v=value) for value in numbers),
     ]
 
