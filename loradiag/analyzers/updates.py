@@ -69,6 +69,11 @@ class Values:
 
 
 def measure(module: Module, values: Values) -> ModuleFactors:
+    """Return what the values of one module come to.
+
+    Raises:
+        InputError: The file ends before its header says.
+    """
     try:
         measured = _BY_METHOD[module.method](module, values)
     except _NotFiniteError:
