@@ -15,6 +15,7 @@ import click
 from loradiag._about import __version__
 from loradiag.core.errors import EXIT_USAGE, LoradiagError
 from loradiag.core.lazy import Entry, load
+from loradiag.core.text import printable
 
 COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("loradiag.cli.inspect:inspect", summary="What is in an adapter, and is it sound?"),
@@ -84,7 +85,15 @@ def main() -> None:
         click.echo("loradiag: out of memory", err=True)
         code = EXIT_USAGE
     except BrokenPipeError:
-        # The reader of a pipe went away (head, less). Point stdout elsewhere so that closing it raises nothing more.
+        # The reader of a pipe went away (head, less). Point stdout elsewhere so that closing it raises nothing more, and
+        # say so as the shell does, since the verdict was not delivered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 128 + 13
+    except Exception as error:
+        # A fault of loradiag's own. Python would exit with 1, which here means that the gate failed.
+        if os.environ.get("LORADIAG_DEBUG"):
+            raise
+        said = f"{type(error).__name__}: {printable(str(error))[:200]}"
+        click.echo(f"loradiag: internal error ({said}); LORADIAG_DEBUG=1 shows where, please report it", err=True)
+        code = EXIT_USAGE
     sys.exit(code if isinstance(code, int) else 0)
