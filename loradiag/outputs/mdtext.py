@@ -25,7 +25,7 @@ def prose(text: str) -> str:
     """Return ``text`` for running text or a table cell."""
     escaped = _PUNCTUATION.sub(lambda match: f"&#{ord(match.group())};", printable(text).strip())
     # GitHub looks for mentions after Markdown is done with the text, but not in code.
-    return escaped.replace("@", "`@`")
+    return re.sub("@+", lambda match: f"`{match.group()}`", escaped)
 
 
 def code(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable, Sequence
 
 from rich import box
@@ -12,28 +11,33 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from loradiag.core.findings import Disposition, Finding, Severity
+from loradiag.core.findings import Finding, Severity
 from loradiag.core.measurements import ModuleSpectrum
-from loradiag.core.numbers import median
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.verdict import Status
+from loradiag.outputs.arrange import (
+    DEPLOY_MARKS,
+    SEVERITY_MARKS,
+    STATUS_MARKS,
+    active,
+    ignored,
+    labels,
+    medians,
+    vectors_first,
+    worst_first,
+)
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.grid import grids
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal_grid import heat_map
 
-_SEVERITY = {
-    Severity.ERROR: ("✗", "bold red"),
-    Severity.WARNING: ("▲", "bold yellow"),
-    Severity.INFO: ("•", "cyan"),
-}
-_STATUS = {
-    Status.PASS: ("✓ PASS", "bold green"),
-    Status.FAIL: ("✗ FAIL", "bold red"),
-    Status.INCONCLUSIVE: ("? INCONCLUSIVE", "bold yellow"),
-}
-_DEPLOY = {"yes": ("✓", "green"), "with-flag": ("~", "yellow"), "no": ("✗", "red"), "unknown": ("?", "yellow")}
+_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "cyan"}
+_SEVERITY = {severity: (SEVERITY_MARKS[severity], color) for severity, color in _COLORS.items()}
+_VERDICTS = {Status.PASS: "bold green", Status.FAIL: "bold red", Status.INCONCLUSIVE: "bold yellow"}
+_STATUS = {status: (f"{STATUS_MARKS[status]} {status.value.upper()}", color) for status, color in _VERDICTS.items()}
+_DEPLOYS = {"yes": "green", "with-flag": "yellow", "no": "red", "unknown": "yellow"}
+_DEPLOY = {status: (DEPLOY_MARKS[status], color) for status, color in _DEPLOYS.items()}
 WORST = 6
 
 
@@ -72,7 +76,7 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
         yield from heat_map(grids(report, style.measure), style.measure, style.width)
         yield from _modules(report, style)
         yield from _deployability(report)
-    yield from _findings(report.findings, style)
+    yield from _findings(report, style)
     yield from _accounting(report, style)
     yield _verdict(report)
 
@@ -96,7 +100,7 @@ def _modules(report: Report, style: Style) -> Iterable[RenderableType]:
     if spectrum is None:
         yield from _vectors(report, style)
         return
-    ranked = _worst_first(report, spectrum.modules)
+    ranked = worst_first(report)
     shown = ranked if style.verbose else ranked[:WORST]
     rest = len(ranked) - len(shown)
     yield ""
@@ -104,18 +108,6 @@ def _modules(report: Report, style: Style) -> Iterable[RenderableType]:
     yield _module_table(shown, style)
     if rest > 0:
         yield Text(f"  and {plural(rest, 'module')} more: --verbose shows all", style="dim")
-
-
-def _worst_first(report: Report, modules: Sequence[ModuleSpectrum]) -> list[ModuleSpectrum]:
-    """Modules that findings name come first, by severity; then the ones farthest from their peers."""
-    weight: dict[str, int] = {}
-    for finding in report.findings:
-        if len(finding.modules) < len(modules):  # a finding about all of them singles none out
-            for name in finding.modules:
-                weight[name] = max(weight.get(name, 0), finding.severity.weight)
-    scale = report.measurements.scale
-    distance = {row.name: abs(row.norm_z or 0.0) for row in scale.modules} if scale else {}
-    return sorted(modules, key=lambda row: (-weight.get(row.name, 0), -distance.get(row.name, 0.0)))
 
 
 def _module_table(rows: Sequence[ModuleSpectrum], style: Style) -> Table:
@@ -148,7 +140,7 @@ def _vectors(report: Report, style: Style) -> Iterable[RenderableType]:
     vectors = report.measurements.vectors
     if vectors is None:
         return
-    ranked = sorted(vectors.modules, key=lambda row: -(row.deviation or 0))
+    ranked = vectors_first(report)
     shown = ranked if style.verbose else ranked[:WORST]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("module", overflow="fold")
@@ -181,12 +173,11 @@ def _deployability(report: Report) -> Iterable[RenderableType]:
     yield Padding(grid, (0, 0, 0, 2))
 
 
-def _findings(findings: Sequence[Finding], style: Style) -> Iterable[RenderableType]:
-    active = [finding for finding in findings if finding.disposition is Disposition.ACTIVE]
-    ignored = [finding for finding in findings if finding.disposition is Disposition.IGNORED]
+def _findings(report: Report, style: Style) -> Iterable[RenderableType]:
+    counted, aside = active(report), ignored(report)
     yield ""
-    yield Text(f"findings ({len(active)})" if active else "no findings", style="bold")
-    for finding in active:
+    yield Text(f"findings ({len(counted)})" if counted else "no findings", style="bold")
+    for finding in counted:
         mark, color = _SEVERITY[finding.severity]
         grid = Table.grid(padding=(0, 1))
         grid.add_column(no_wrap=True)
@@ -201,8 +192,8 @@ def _findings(findings: Sequence[Finding], style: Style) -> Iterable[RenderableT
         if style.verbose and finding.modules:
             grid.add_row("", Text(printable(", ".join(finding.modules)), style="dim"))
         yield grid
-    if ignored:
-        shown = [f"{finding.code} ({printable(finding.reason or '')})" for finding in ignored]
+    if aside:
+        shown = [f"{finding.code} ({printable(finding.reason or '')})" for finding in aside]
         yield Text(f"  ignored by the policy: {listed(shown, 3)}", style="dim")
 
 
@@ -233,23 +224,20 @@ def _verdict(report: Report) -> Text:
 
 
 def _overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType]:
-    common = _common_folder([report.subject.path for report in reports])
-    if common:
-        yield Text(shorten(printable(common), style.width), style="bold underline")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("verdict", no_wrap=True)
     table.add_column("adapter", overflow="fold")
     for title in ("modules", "stable", "99% in", "‖ΔW‖F"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("errors and warnings", overflow="fold")
-    for report in reports:
+    for label, report in zip(labels(reports), reports, strict=True):
         word, color = _STATUS[report.verdict.status]
         codes = [finding.code for finding in _serious(report)]
         table.add_row(
             Text(word, style=color),
-            Text(printable(report.subject.path.removeprefix(common))),
+            Text(label),
             f"{report.subject.modules:,}",
-            *(short_number(value) for value in _medians(report)),
+            *(short_number(value) for value in medians(report).values()),
             listed(list(dict.fromkeys(codes)), 6),
         )
     yield table
@@ -261,17 +249,8 @@ def _overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableTyp
     yield Text(said, style="bold").append("   --verbose shows each in full", style="not bold dim")
 
 
-def _common_folder(paths: Sequence[str]) -> str:
-    """The folder that all paths share, with its slash; empty if there is none worth naming."""
-    try:
-        shared = os.path.commonpath([path.rpartition("/")[0] for path in paths])
-    except ValueError:  # absolute and relative paths mixed
-        return ""
-    return shared.rstrip("/") + "/" if shared else ""
-
-
 def _serious(report: Report) -> list[Finding]:
-    return [f for f in report.findings if f.disposition is Disposition.ACTIVE and f.severity is not Severity.INFO]
+    return [finding for finding in active(report) if finding.severity is not Severity.INFO]
 
 
 def _told_apart(reports: Sequence[Report]) -> Iterable[RenderableType]:
@@ -288,14 +267,3 @@ def _told_apart(reports: Sequence[Report]) -> Iterable[RenderableType]:
         line = Text(f"{mark} ", style=color).append(f"{finding.code} {finding.rule}", style="bold")
         line.append(f" in {plural(count[finding.code], 'adapter')}: ", style="default")
         yield line.append(printable(finding.message), style="default")
-
-
-def _medians(report: Report) -> tuple[float | None, float | None, float | None]:
-    """The middle module of each measure, for an overview of many adapters."""
-    spectrum = report.measurements.spectrum
-    live = [row for row in spectrum.modules if row.spectral_norm] if spectrum else []
-
-    def middle(name: str) -> float | None:
-        return median(value for row in live if (value := getattr(row, name)) is not None)
-
-    return middle("stable_rank"), middle("energy_rank_99"), middle("frobenius_norm")

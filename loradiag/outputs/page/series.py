@@ -87,7 +87,9 @@ def _chart(reports: Sequence[Report], values: Sequence[float | None], title: str
         aria_label=f"{title} over {plural(len(points), 'checkpoint')}",
         class_="chart small",
     )
-    return element("figure", element("figcaption", title), svg)
+    missing = len(reports) - len(points)
+    note = element("small", f" {plural(missing, 'checkpoint')} without a value")
+    return element("figure", element("figcaption", title, note if missing else ""), svg)
 
 
 def _apart(steps: Sequence[int], axis: Axis) -> list[int]:
