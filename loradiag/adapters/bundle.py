@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loradiag.adapters import strict_json
+from loradiag.adapters.containers.files import unreadable
 from loradiag.adapters.containers.opening import open_container
 from loradiag.adapters.locate import Located
 from loradiag.adapters.strict_json import quoted
@@ -79,9 +80,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
         config = strict_json.loads(data)
         json.dumps(config, ensure_ascii=False).encode()  # half a surrogate pair passes for text until it is written
     except OSError as error:
-        raise InputError(
-            path, f"cannot be read ({error.strerror})", "check its permissions", kind="permission"
-        ) from error
+        raise unreadable(path, error) from error
     except strict_json.RepeatedKeyError as error:
         raise InputError(path, f"has two entries called {error}", remedy, kind="config") from error
     except ValueError as error:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from loradiag.adapters.containers.files import unreadable
 from loradiag.adapters.shards import INDEX_SUFFIXES, shards_of
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed, printable, shorten
@@ -74,8 +75,7 @@ def locate(path: Path) -> list[Located | InputError]:
         if path.exists():
             raise InputError(path, "is no regular file", "name a directory or a file of weights", kind="no-adapter")
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(path, f"cannot be read ({reason})", "check its permissions", kind="permission") from error
+        raise unreadable(path, error) from error
     except ValueError:
         pass  # a null byte in the path: no file can be called so
     raise InputError(path, "does not exist", "check the path", kind="missing")
@@ -168,7 +168,7 @@ def _checkpoint(folder: Path, step: int) -> Located | InputError:
     except InputError as error:
         return error
     except OSError as error:
-        return InputError(folder, f"cannot be read ({error.strerror})", "check its permissions", kind="permission")
+        return unreadable(folder, error)
 
 
 def _nothing_in(path: Path) -> InputError:

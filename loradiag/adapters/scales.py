@@ -69,6 +69,7 @@ class KeyedNumbers:
             raise _wrong(path, setting, raw, f"an object of at most {MAX_KEYS:,} entries")
         self._setting, self._path = setting, path
         self._values: dict[str, Any] = raw or {}
+        self._found: dict[str, tuple[str, Any] | None] = {}
         self._patterns = []
         for key in self._values:
             try:
@@ -78,6 +79,11 @@ class KeyedNumbers:
 
     def find(self, name: str) -> tuple[str, Any] | None:
         """The setting's name for messages and the value for the module called ``name``; None if no key matches."""
+        if name not in self._found:  # asked for several times a module, and each time every key would be matched
+            self._found[name] = self._search(name)
+        return self._found[name]
+
+    def _search(self, name: str) -> tuple[str, Any] | None:
         for key, pattern in self._patterns:
             try:
                 if pattern.fullmatch(name):

@@ -22,6 +22,7 @@ from loradiag.outputs.arrange import (
     STATUS_MARKS,
     active,
     ignored,
+    is_series,
     labels,
     medians,
     vectors_first,
@@ -224,6 +225,9 @@ def _verdict(report: Report) -> Text:
 
 
 def _overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType]:
+    if is_series(reports):
+        folder = printable(reports[0].subject.path).rpartition("/")[0]
+        yield Text(shorten(folder, style.width), style="bold underline")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("verdict", no_wrap=True)
     table.add_column("adapter", overflow="fold")

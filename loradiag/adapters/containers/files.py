@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from loradiag.adapters.tensors import Scratch
 from loradiag.core.errors import InputError
+from loradiag.core.text import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,5 +74,7 @@ class PositionedFile:
 
 def unreadable(path: object, error: OSError) -> InputError:
     """The error for a file that the system would not let us read."""
-    reason = error.strerror or str(error)
-    return InputError(path, f"cannot be read ({reason})", "check its permissions", kind="permission")
+    reason = printable(error.strerror or str(error))
+    if isinstance(error, PermissionError):
+        return InputError(path, f"cannot be read ({reason})", "check its permissions", kind="permission")
+    return InputError(path, f"cannot be read ({reason})")

@@ -68,6 +68,8 @@ def _widths(vera: Iterable[Module], widest: int) -> dict[str, int]:
         for leaf, module in block.items():
             source = next((block[feeder] for feeder in _FED_BY.get(leaf, ()) if feeder in block), None)
             extent = width if leaf in _READERS else source.d_out if source else None
-            if extent is not None and extent <= widest:
+            # Gated attention has queries of twice the width that o_proj reads.
+            doubtful = leaf == "o_proj" and extent not in (width, widest)
+            if extent is not None and extent <= widest and not doubtful:
                 found[module.name] = extent
     return found
