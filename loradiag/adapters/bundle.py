@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from loradiag.adapters import strict_json
 from loradiag.adapters.containers.files import unreadable
@@ -24,8 +25,7 @@ MAX_NAME = 1_000
 """Characters of a tensor's name. The longest real ones have about 150."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(msgspec.Struct, frozen=True):
     """What a reader sees of an adapter."""
 
     located: Located

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import msgspec
 
 from loradiag.adapters.containers.files import unreadable
 from loradiag.adapters.shards import INDEX_SUFFIXES, shards_of
@@ -38,8 +39,7 @@ _SNAPSHOT = re.compile(r"(\d{1,18})_adapters\.(?:safetensors|npz)", re.ASCII)
 _SHARD = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)", re.ASCII)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Located:
+class Located(msgspec.Struct, frozen=True):
     """The files of one adapter.
 
     Attributes:
@@ -164,7 +164,7 @@ def _checkpoint(folder: Path, step: int) -> Located | InputError:
         candidates = _weight_files(folder)
         if not candidates:
             return _nothing_in(folder)
-        return dataclasses.replace(_choose(folder, candidates), step=step)
+        return msgspec.structs.replace(_choose(folder, candidates), step=step)
     except InputError as error:
         return error
     except OSError as error:

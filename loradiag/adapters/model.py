@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.core.measurements import Problem
@@ -27,8 +28,7 @@ class Method(enum.StrEnum):
     PROMPT = "prompt"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True):
     """The number that the product of the factors is multiplied by, and how it was found.
 
     ``source`` is one of ``config``, ``rslora``, ``alpha_pattern``, ``rank_pattern``, ``tensor``, ``stored``,
@@ -40,8 +40,7 @@ class Scale:
     alpha: float | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where in a network a module sits. ``stack`` tells encoder from decoder, UNet from text encoder."""
 
     role: str
@@ -49,8 +48,7 @@ class Place:
     stack: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Module:
+class Module(msgspec.Struct, frozen=True):
     """One adapted weight.
 
     Attributes:
@@ -80,8 +78,7 @@ class Module:
     alphas: tuple[Tensor, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Extra:
+class Extra(msgspec.Struct, frozen=True):
     """A tensor that belongs to the adapter without being a low-rank factor.
 
     ``kind`` is ``saved`` (a layer, or rows of one, stored whole), ``bias``, ``copy`` (of weights of the base) or
@@ -93,8 +90,7 @@ class Extra:
     module: str
 
 
-@dataclasses.dataclass(slots=True)
-class Parts:
+class Parts(msgspec.Struct):
     """What a layout's reader makes of the tensors of a file. Every tensor ends up in exactly one place.
 
     Attributes:
@@ -106,12 +102,12 @@ class Parts:
         broken: Names of the tensors of modules that could not be put together; a problem says why.
     """
 
-    modules: list[Module] = dataclasses.field(default_factory=list)
-    extras: list[Extra] = dataclasses.field(default_factory=list)
-    unsupported: list[Unsupported] = dataclasses.field(default_factory=list)
-    unexpected: list[str] = dataclasses.field(default_factory=list)
-    problems: list[Problem] = dataclasses.field(default_factory=list)
-    broken: list[str] = dataclasses.field(default_factory=list)
+    modules: list[Module] = []
+    extras: list[Extra] = []
+    unsupported: list[Unsupported] = []
+    unexpected: list[str] = []
+    problems: list[Problem] = []
+    broken: list[str] = []
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield every tensor's name with its place, once for each place that it is in.
@@ -130,8 +126,7 @@ class Parts:
         yield from ((name, "broken") for name in self.broken)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True):
     """What the adapter says of its own origin. Untrusted text throughout."""
 
     base: str | None = None
@@ -147,8 +142,7 @@ def shown(value: object) -> str | None:
     return shorten(str(value), 500) if isinstance(value, (str, int, float)) and value != "" else None
 
 
-@dataclasses.dataclass(slots=True)
-class Adapter:
+class Adapter(msgspec.Struct):
     """One adapter, opened: structure and headers are in memory, the values still on disk.
 
     Attributes:
@@ -178,7 +172,7 @@ class Adapter:
     config_expected: bool
     metadata: Mapping[str, str]
     provenance: Provenance
-    other_weights: list[Path] = dataclasses.field(default_factory=list)
+    other_weights: list[Path] = []
     step: int | None = None
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from loradiag.adapters.model import Place
 
@@ -64,9 +65,19 @@ _STACKS = {
 _STACK_PATTERNS = {stack: re.compile(rf"(^|\.)({words})(\.|$)") for stack, words in _STACKS.items()}
 
 
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")  # not the last: a feed-forward net.2 is no net.0
+
+
 def place_of(name: str) -> Place:
     """Return where the module called ``name`` sits. UNet layers are numbered later, by :func:`number_unet_layers`."""
-    return Place(role_of(name), _layer_of(name), _stack_of(name))
+    role, stack = _kind_of(_NUMBER.sub("0", name))
+    return Place(role, _layer_of(name), stack)
+
+
+@lru_cache(maxsize=4096)
+def _kind_of(template: str) -> tuple[str, str]:
+    """Role and stack, which no number in a name decides: so a model of many layers and experts has few answers."""
+    return role_of(template), _stack_of(template)
 
 
 def role_of(name: str) -> str:

@@ -6,9 +6,10 @@ A layout's reader says which module and which factor each tensor is (a slot). He
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
+
+import msgspec
 
 from loradiag.adapters.model import Method, Module, Parts, Place, Scale
 from loradiag.adapters.names import number_unet_layers, place_of
@@ -23,12 +24,11 @@ Resolver = Callable[[str, int, "Slots"], Scale]
 """From a module's name, its rank and its slots to its scale."""
 
 
-@dataclasses.dataclass(slots=True)
-class Slots:
+class Slots(msgspec.Struct):
     """The tensors of one module: its factors by canonical name, and those that hold its α."""
 
-    factors: dict[str, Matrix] = dataclasses.field(default_factory=dict)
-    alphas: list[Tensor] = dataclasses.field(default_factory=list)
+    factors: dict[str, Matrix] = {}
+    alphas: list[Tensor] = []
     alpha: float | None = None
     place: Place | None = None
 
@@ -116,7 +116,7 @@ def assemble(
     for name, slots in table.modules.items():
         place = slots.place or place_of(shown[name])
         if shown[name] in layers:
-            place = dataclasses.replace(place, layer=layers[shown[name]])
+            place = msgspec.structs.replace(place, layer=layers[shown[name]])
         assembly.module(name, shown[name], slots, place)
     assembly.finish(parts)
 
@@ -201,8 +201,7 @@ class _Assembly:
             placed |= names.keys()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Reporter:
+class _Reporter(msgspec.Struct, frozen=True):
     """Notes problems of one module."""
 
     name: str

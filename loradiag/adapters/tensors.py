@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from loradiag.core.dtypes import DTYPES
 
@@ -49,8 +50,7 @@ class Container(Protocol):
         """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(msgspec.Struct, frozen=True):
     """One tensor of an adapter file: what its header says, and the container that holds its bytes.
 
     Attributes:
@@ -64,7 +64,7 @@ class Tensor:
     name: str
     dtype: str
     shape: tuple[int, ...]
-    container: Container = dataclasses.field(repr=False, compare=False)
+    container: Container
     offset: int = 0
 
     @property
@@ -86,8 +86,7 @@ class Tensor:
         return self.container.read(self, start, self.size - start if count is None else count, scratch)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(msgspec.Struct, frozen=True):
     """A matrix of ``rows × cols`` that a stored tensor, or an even slice of one, holds in row-major order.
 
     Attributes:
@@ -122,7 +121,7 @@ class Matrix:
     @property
     def T(self) -> Matrix:  # noqa: N802 - the name that everyone who multiplies matrices expects
         """The transpose, without touching the bytes."""
-        return dataclasses.replace(self, transposed=not self.transposed)
+        return msgspec.structs.replace(self, transposed=not self.transposed)
 
     def stored(self, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
         """Return the stored matrix in the carrier type; ``transposed`` is left to the caller."""

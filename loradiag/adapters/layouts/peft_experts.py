@@ -53,7 +53,7 @@ def split(module: str, factor: str, tensor: Tensor, targets: Sequence[str], scal
     if factor == "A":
         matrices = [Matrix(tensor, rank, cols, start=index * rank * cols) for index in range(count)]
     else:
-        matrices = [Matrix(tensor, rows, cols, start=0) for index in range(count)]
+        matrices = [Matrix(tensor, rows, cols, column_offset=index, column_step=count) for index in range(count)]
     return Stack({f"{parameter}.{index}": matrix for index, matrix in enumerate(matrices)}, parameter)
 
 

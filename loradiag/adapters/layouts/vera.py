@@ -7,9 +7,10 @@ width, without which A cannot be cut. Where the modules are those of an ordinary
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from loradiag.adapters.model import Method, Module
 from loradiag.adapters.slots import SlotTable
@@ -43,7 +44,7 @@ def with_input_widths(modules: Sequence[Module]) -> list[Module]:
     # A is as wide as the widest input. If all are known and none is that wide, some reasoning above does not hold here.
     if None not in known and widest not in known:
         widths = {}
-    return [dataclasses.replace(module, d_in=widths.get(module.name, module.d_in)) for module in modules]
+    return [msgspec.structs.replace(module, d_in=widths.get(module.name, module.d_in)) for module in modules]
 
 
 def _widths(vera: Iterable[Module], widest: int) -> dict[str, int]:
