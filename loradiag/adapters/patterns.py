@@ -132,7 +132,7 @@ class _Run:
             ends = self.through(nodes, frontier)
             # With a bound on the rounds a position may be worth reaching again: it counts from its first visit, which
             # leaves the most rounds.
-            frontier = ends
+            frontier = ends & ~reached
             reached |= ends
             rounds += 1
         return reached

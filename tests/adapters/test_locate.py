@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from loradiag.adapters.containers.opening import open_container
 from loradiag.adapters.locate import Located, locate
 from loradiag.adapters.opening import open_adapter
 from loradiag.core.errors import InputError
@@ -202,6 +203,12 @@ def test_pipes_and_devices_do_not_hang(tmp_path: Path) -> None:
     _tree(tmp_path, "a/adapter_model.safetensors")
     os.mkfifo(config)
     assert _chosen(config.parent).config is None
+
+
+def test_what_is_no_file_is_not_opened() -> None:
+    """Also where a path is opened that nobody located, a device is left alone."""
+    with pytest.raises(InputError, match="is no regular file"):
+        open_container(Path("/dev/null"))
 
 
 def test_sockets_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,9 +32,6 @@ _NAMES = {
 
 _WRAPPERS = ("state_dict", "model_state_dict", "module")
 
-MAX_DEPTH = 6
-"""Of dictionaries and lists in one another. Checkpoints of trainers have three."""
-
 
 def open_pickled(path: Path, *, allowed: bool) -> ArrayContainer:
     """Read a torch file with the weights-only unpickler, which builds tensors and nothing else.
@@ -82,17 +79,21 @@ def _array(torch: Any, name: str, tensor: Any) -> tuple[str, str, tuple[int, ...
     return name, dtype, tuple(tensor.shape), array.view("u2") if dtype == "BF16" else array
 
 
-def _named(torch: Any, content: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield all tensors of nested dictionaries and lists. A pickle can hold itself, so the depth is bounded."""
+def _named(torch: Any, content: Any, prefix: str = "", inside: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield all tensors of nested dictionaries and lists. A pickle can hold itself, which is not gone into again."""
     if torch.is_tensor(content):
         yield prefix or "list:0", content
-    elif depth < MAX_DEPTH and isinstance(content, (list, tuple)):
+        return
+    if id(content) in inside:
+        return
+    inside = (*inside, id(content))
+    if isinstance(content, (list, tuple)):
         for index, item in enumerate(content):
-            yield from _named(torch, item, f"{prefix or 'list'}:{index}", depth + 1)
-    elif depth < MAX_DEPTH and isinstance(content, dict):
+            yield from _named(torch, item, f"{prefix or 'list'}:{index}", inside)
+    elif isinstance(content, dict):
         wrapped = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), dict)), None)
         if wrapped is not None:
-            yield from _named(torch, wrapped, prefix, depth + 1)
+            yield from _named(torch, wrapped, prefix, inside)
             return
         for key, item in content.items():
-            yield from _named(torch, item, f"{prefix}.{key}" if prefix else str(key), depth + 1)
+            yield from _named(torch, item, f"{prefix}.{key}" if prefix else str(key), inside)

@@ -26,7 +26,7 @@ _OTHER_METHODS = re.compile(
 )
 # State of LoRA variants that only training uses: what is merged, and served, is B·A.
 _TRAINING_ONLY = re.compile(r"\.lora_(monteclora_sampler|velora_embed)(\.|$)")
-_LORA_VARIANT = re.compile(r"^(?P<module>.+)\.(?P<slot>lora_\w+)")
+_LORA_VARIANT = re.compile(r"(?P<module>.+)\.(?P<slot>lora_\w+)(?:\..+)?")
 _TOKENS = re.compile(r"(?:\.token_adapter)?\.trainable_tokens_\w+$")
 
 
@@ -53,7 +53,7 @@ class OtherTensors:
         if kind is not None:
             parts.extras.append(Extra(tensor, kind, _TOKENS.sub("", name)))
             return None
-        variant = _LORA_VARIANT.match(name)
+        variant = _LORA_VARIANT.fullmatch(name)
         if variant:
             reason = f"the LoRA variant with {printable(shorten(variant['slot'], 40))} is not analysed"
             parts.unsupported.append(Unsupported(tensor=tensor.name, reason=reason))
