@@ -21,7 +21,7 @@ from loradiag.core.report import Unsupported
 _FACTOR = re.compile(
     r"(?P<module>.+?)(?:"
     r"(?:_lora|\.lora|\.lora_linear_layer)\.(?P<side>up|down)(?:\.weight)?|"
-    r"\.(?P<slot>lora_A|lora_B|lora_magnitude_vector|lora_down|lora_up|dora_scale)(?:\.(?!weight\Z)[^.]+)?(?:\.weight)?|"
+    r"\.(?P<slot>lora_A|lora_B|lora_magnitude_vector|lora_down|lora_up|dora_scale)(?:\.(?!weight\Z)[^.\s]+)?(?:\.weight)?|"
     r"\.(?P<alpha>alpha|network_alpha))"
 )
 _FULL = re.compile(r".+\.(?P<what>diff|diff_b|set_weight|set_bias)")

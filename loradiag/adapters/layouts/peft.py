@@ -20,9 +20,9 @@ _FACTOR = re.compile(
     r"(?P<module>.+)\."
     r"(?P<slot>lora_A|lora_B|lora_E|lora_embedding_A|lora_embedding_B|lora_magnitude_vector|"
     r"hada_[wt][12](?:_[ab])?|lokr_[wt][12](?:_[ab])?|vera_lambda_[bd]|ia3_l)"
-    r"(?:\.(?!weight\Z|bias\Z)[^.]+)?(?:\.(?P<part>weight|bias))?"
+    r"(?:\.(?!weight\Z|bias\Z)[^.\s]+)?(?:\.(?P<part>weight|bias))?"
 )
-_SHARED_VERA = re.compile(r"(?:.+\.)?vera_(?P<side>[AB])(?:\.[^.]+)?")
+_SHARED_VERA = re.compile(r"(?:.+\.)?vera_(?P<side>[AB])(?:\.[^.\s]+)?")
 _PROMPT = re.compile(r"(?:.+\.)?prompt_embeddings")
 _VECTORS = frozenset({"l", "magnitude", "E", "b", "d"})
 _SLOTS = {
