@@ -141,11 +141,13 @@ def _report(adapter: Adapter, policy: Policy, progress: Progress | None) -> Repo
         digest = background.submit(content_sha256, adapter.weights)
         measured = {name: load(entry)(inspection) for name, entry in ANALYZERS.items()}
         subject = subject_of(adapter, digest.result())
+    parts = adapter.parts
     accounting = Accounting(
         total=len(adapter.tensors),
-        analysed=len(adapter.tensors) - len(adapter.parts.unsupported) - len(adapter.parts.unexpected),
-        unsupported=adapter.parts.unsupported,
-        unexpected=adapter.parts.unexpected,
+        analysed=len(adapter.tensors) - len(parts.unsupported) - len(parts.unexpected) - len(parts.broken),
+        unsupported=parts.unsupported,
+        unexpected=parts.unexpected,
+        broken=parts.broken,
     )
     return _judged(subject, Measurements(**measured), accounting, policy)
 

@@ -105,7 +105,9 @@ def test_public_adapter_gives_a_report_or_a_clear_error(path: Path) -> None:
     document = json.loads(done.stdout)
     for report in document.get("reports", [document]):
         account = report["accounting"]
-        assert account["total"] == account["analysed"] + len(account["unsupported"]) + len(account["unexpected"])
+        assert account["total"] == account["analysed"] + sum(
+            len(account[kind]) for kind in ("unsupported", "unexpected", "broken")
+        )
         assert (done.returncode == 3) == any(
             f["code"] in ("LD101", "LD102", "LD103", "LD104") for f in report["findings"]
         )

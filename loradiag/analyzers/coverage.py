@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from loradiag.adapters.model import Adapter
+from loradiag.adapters.patterns import Pattern, PatternError
 from loradiag.analyzers.inspection import Inspection
 from loradiag.core.measurements import Coverage, Hole, StackCoverage, Target
 
@@ -89,10 +90,10 @@ def _targets(adapter: Adapter, targets: Any) -> Iterator[Target]:
 
 def _matching(pattern: str, names: list[str]) -> int:
     try:
-        compiled = re.compile(pattern)
-    except re.error:
+        compiled = Pattern(pattern)
+        return sum(compiled.fullmatch(name) for name in names)
+    except PatternError:
         return 0
-    return sum(compiled.fullmatch(name) is not None for name in names)
 
 
 def _saved(adapter: Adapter) -> list[str]:

@@ -75,8 +75,11 @@ def measure(module: Module, values: Values) -> ModuleFactors:
         InputError: The file ends before its header says.
     """
     try:
-        measured = _BY_METHOD[module.method](module, values)
-    except _NotFiniteError:
+        with np.errstate(over="ignore", invalid="ignore"):  # FP64 files can hold numbers whose products overflow
+            measured = _BY_METHOD[module.method](module, values)
+    except (_NotFiniteError, np.linalg.LinAlgError):
+        return ModuleFactors(nonfinite=_nonfinite(module, values))
+    if measured.sigma is not None and not np.isfinite(measured.sigma).all():
         return ModuleFactors(nonfinite=_nonfinite(module, values))
     # A magnitude vector is no part of the product, but a NaN in it ruins the module all the same.
     aside = [name for name in ("magnitude",) if name in module.factors]

@@ -57,12 +57,16 @@ class Unsupported(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Accounting(msgspec.Struct, kw_only=True, frozen=True):
-    """Where every tensor of the file went. ``total`` = ``analysed`` + the lengths of the two lists."""
+    """Where every tensor of the file went. ``total`` = ``analysed`` + the lengths of the three lists.
+
+    ``broken`` are tensors of modules that could not be put together: a finding says why.
+    """
 
     total: int = 0
     analysed: int = 0
     unsupported: list[Unsupported] = []
     unexpected: list[str] = []
+    broken: list[str] = []
 
 
 class Report(msgspec.Struct, kw_only=True, frozen=True):

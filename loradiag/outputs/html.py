@@ -195,12 +195,17 @@ def _accounting(account: Accounting) -> Markup:
         return Markup("")
     said = (
         f"{account.analysed:,} of {plural(account.total, 'tensor')} analysed, "
-        f"{len(account.unsupported):,} unsupported, {len(account.unexpected):,} unexpected."
+        f"{len(account.unsupported):,} unsupported, {len(account.unexpected):,} unexpected, "
+        f"{len(account.broken):,} in broken modules."
     )
     parts: list[str] = [element("p", said)]
     if account.unsupported:
         lines = [f"{part.tensor}: {part.reason}" for part in account.unsupported]
         parts.append(folded(f"{len(lines):,} unsupported", names(lines, tables.NAMES, "tensors")))
+    if account.broken:
+        parts.append(
+            folded(f"{len(account.broken):,} in broken modules", names(account.broken, tables.NAMES, "tensors"))
+        )
     if account.unexpected:
         lines = list(account.unexpected)
         parts.append(folded(f"{len(lines):,} unexpected", names(lines, tables.NAMES, "tensors")))

@@ -174,6 +174,7 @@ def _accounting(report: Report) -> list[str]:
     lost = {
         "unsupported": [f"{part.tensor}: {part.reason}" for part in account.unsupported],
         "unexpected": list(account.unexpected),
+        "in broken modules": list(account.broken),
     }
     said = f"{account.analysed:,} of {plural(account.total, 'tensor')} analysed" + "".join(
         f", {len(names):,} {word}" for word, names in lost.items() if names

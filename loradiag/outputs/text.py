@@ -207,6 +207,8 @@ def _accounting(report: Report, style: Style) -> Iterable[RenderableType]:
         said += f", {len(account.unsupported):,} unsupported"
     if account.unexpected:
         said += f", {len(account.unexpected):,} unexpected"
+    if account.broken:
+        said += f", {len(account.broken):,} in broken modules"
     yield ""
     yield Text(said, style="dim")
     if style.verbose:
