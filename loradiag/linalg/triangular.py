@@ -33,8 +33,9 @@ of the work; no other library minds."""
 _BLOCK = 1 << 17
 """Most elements widened at a time: 1 MiB of float64 stays in the second-level cache."""
 
-_SYRK_FROM = 160
-"""Ranks from which BLAS's symmetric update is the faster way to a Gram matrix."""
+_SYRK_FROM = 48
+"""Ranks from which BLAS's symmetric update is the faster way to a Gram matrix, measured over whole passes: one long call
+also lets the other thread run, where many short ones wait for each other's interpreter lock."""
 
 _SAFE_FOR_ONE = 1e4
 _SAFE_FOR_TWO = 1e14
