@@ -25,12 +25,17 @@ def _family(module: str, rules: Mapping[str, str]) -> dict[str, Entry]:
 # code -> where the rule lives; its name in the summary
 RULES: Mapping[str, Entry] = {
     **_family(
-        "integrity",
+        "reading",
         {
             "LD101": "unreadable-adapter",
             "LD102": "git-lfs-pointer",
             "LD103": "empty-adapter",
             "LD104": "duplicate-header-key",
+        },
+    ),
+    **_family(
+        "integrity",
+        {
             "LD105": "non-finite-values",
             "LD106": "untrained-adapter",
             "LD107": "dead-modules",
