@@ -31,7 +31,7 @@ _SUFFIXES = (*_SAFE_SUFFIXES, ".bin", ".pt", ".pth", ".ckpt", ".gguf")
 # What a trainer or a full model leaves beside an adapter. None of it is one.
 _NOT_ADAPTERS = re.compile(
     r"optimizer.*|scheduler.*|scaler.*|rng_state.*|training_args.*|random_states.*|embeddings?\.pt|"
-    r"(pytorch_)?model(-\d+-of-\d+)?\.(bin|safetensors|pth?)|.*_optim_states\.pt|global_step.*"
+    r"(pytorch_)?model(-\d+-of-\d+)?\.(bin|safetensors|pth?)(\.index\.json)?|.*_optim_states\.pt|global_step.*"
 )
 _CHECKPOINT = re.compile(r"(?:checkpoint|step|epoch|iter|ckpt)[-_]?(\d{1,18})", re.ASCII)
 # mlx-lm keeps a copy of the adapter every so many steps, numbered, in the directory of the final one.

@@ -260,3 +260,19 @@ def test_permission(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, call, refuse)
     checks.assert_unreadable(tmp_path, "permission", says="Permission denied")
+
+
+def test_a_sharded_model_is_no_adapter(tmp_path: Path) -> None:
+    """The shards of a full model and their index are told from an adapter's, here and from the directory above."""
+    base = tmp_path / "base"
+    base.mkdir()
+    for name in (
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+        "model.safetensors.index.json",
+    ):
+        (base / name).write_text("{}")
+    with pytest.raises(InputError, match="holds a model"):
+        locate(base)
+    with pytest.raises(InputError, match="holds no adapter weights"):
+        locate(tmp_path)
