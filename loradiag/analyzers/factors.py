@@ -76,14 +76,15 @@ def _measure_group(modules: list[Module], values: Values) -> list[ModuleFactors]
     right = np.stack([_gram(module.factors["A"], values, wide=True) for module in modules])
     left = np.stack([_gram(module.factors["B"], values, wide=False) for module in modules])
     (right_r, right_sound), (left_r, left_sound) = r_factors(right), r_factors(left)
-    sound = right_sound & left_sound
-    cores = np.where(sound[:, None, None], left_r @ right_r.swapaxes(1, 2), 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # FP64 files can hold numbers whose products overflow
+        cores = left_r @ right_r.swapaxes(1, 2)
+        norm_a, norm_b = (np.sqrt(np.trace(grams, axis1=1, axis2=2)) for grams in (right, left))
+        sound = right_sound & left_sound & np.isfinite(cores).all(axis=(1, 2)) & np.isfinite(norm_a * norm_b)
     scales = np.abs([module.scale.value for module in modules])
-    sigma = np.linalg.svd(cores, compute_uv=False) * scales[:, None]
-    norms_a, norms_b = (np.sqrt(np.trace(grams, axis1=1, axis2=2)).tolist() for grams in (right, left))
+    sigma = np.linalg.svd(np.where(sound[:, None, None], cores, 0.0), compute_uv=False) * scales[:, None]
     return [
         # What is zero, not finite or badly conditioned goes the long way, which also says what is wrong with it.
-        ModuleFactors(sigma=sigma[index], norm_a=norms_a[index], norm_b=norms_b[index])
+        ModuleFactors(sigma=sigma[index], norm_a=float(norm_a[index]), norm_b=float(norm_b[index]))
         if sound[index] and sigma[index].any()
         else measure(module, values)
         for index, module in enumerate(modules)

@@ -9,8 +9,8 @@ import numpy as np
 from loradiag.linalg.triangular import triangle
 from loradiag.linalg.widen import Array
 
-# A singular value below this share of the largest is rounding, whatever produced it.
-_ROUNDING = 1e-300
+# At or below this a spectrum counts as zero: dividing by it could overflow, and no stored format but FP64 reaches it.
+_ZERO = 1e-300
 
 
 def of_product(left: Array, right: Array) -> Array:
@@ -82,7 +82,7 @@ def measures(sigma: Array) -> SpectrumMeasures:
     * energy rank at τ: the least k with Σ_{i≤k} σᵢ² ≥ τ Σ σᵢ².
     """
     top = float(sigma[0]) if sigma.size else 0.0
-    if top <= _ROUNDING:
+    if top <= _ZERO:
         return SpectrumMeasures(0, 0, 0.0, 0.0, 0, 0, 0, 0.0, 0.0)
     shares = sigma / top
     energy = np.square(shares)

@@ -192,3 +192,13 @@ def test_serving_rank_limit(make_adapter: MakeAdapter) -> None:
     row = next(row for row in table.targets if row.target == "vLLM")
     assert row.status == "with-flag"
     assert "--max-lora-rank 32" in row.reasons[0]
+
+
+def test_products_beyond_float64_do_not_end_the_program(make_adapter: MakeAdapter) -> None:
+    """Finite FP64 factors whose product overflows are reported as values that no loader can hold."""
+    arrays = {name: array.astype(np.float64) for name, array in peft_arrays().items()}
+    for side in "AB":
+        arrays[f"{Q0}.lora_{side}.weight"] *= 1e154 if side == "A" else 1e157
+    report = loradiag.inspect(make_adapter(arrays, dtype="F64"))
+    assert "LD105" in {finding.code for finding in report.findings}
+    assert measured(report, "spectrum", "model.layers.0.self_attn.v_proj").spectral_norm > 0
