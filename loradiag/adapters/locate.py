@@ -35,7 +35,7 @@ _NOT_ADAPTERS = re.compile(
 )
 _CHECKPOINT = re.compile(r"(?:checkpoint|step|epoch|iter|ckpt)[-_]?(\d{1,18})", re.ASCII)
 # mlx-lm keeps a copy of the adapter every so many steps, numbered, in the directory of the final one.
-_SNAPSHOT = re.compile(r"(\d{1,18})_adapters\.(?:safetensors|npz)", re.ASCII)
+SNAPSHOT = re.compile(r"(\d{1,18})_adapters\.(?:safetensors|npz)", re.ASCII)
 _SHARD = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)", re.ASCII)
 
 
@@ -83,7 +83,7 @@ def locate(path: Path) -> list[Located | InputError]:
 
 def _in_directory(path: Path) -> list[Located | InputError]:
     candidates = _weight_files(path)
-    snapshots = [candidate for candidate in candidates if _SNAPSHOT.fullmatch(candidate.name)]
+    snapshots = [candidate for candidate in candidates if SNAPSHOT.fullmatch(candidate.name)]
     if len(snapshots) == len(candidates) > 1:
         return [*_snapshots(snapshots, _config_in(path))]
     if candidates:
@@ -103,7 +103,7 @@ def _named_file(path: Path) -> Located:
     if path.name.endswith(INDEX_SUFFIXES):
         return Located(path, shards_of(path), config=_config_in(path.parent))
     alone = all(candidate == path for candidate in _weight_files(path.parent))
-    own = alone or path.name in PREFERRED or _SNAPSHOT.fullmatch(path.name) is not None
+    own = alone or path.name in PREFERRED or SNAPSHOT.fullmatch(path.name) is not None
     return Located(path, (path,), config=_config_in(path.parent) if own else None)
 
 
@@ -146,7 +146,7 @@ def _config_in(folder: Path) -> Path | None:
 
 
 def _snapshots(files: Iterable[Path], config: Path | None) -> list[Located]:
-    numbered = [(int(match[1]), file) for file in files if (match := _SNAPSHOT.fullmatch(file.name))]
+    numbered = [(int(match[1]), file) for file in files if (match := SNAPSHOT.fullmatch(file.name))]
     return [Located(file, (file,), config=config, step=step) for step, file in sorted(numbered)]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loradiag.adapters.containers.opening import check_expansion, open_container
+from loradiag.adapters.locate import SNAPSHOT
 from loradiag.adapters.model import Adapter
 from loradiag.adapters.tensors import Tensor
 from loradiag.core.dtypes import DTYPES
@@ -24,7 +25,6 @@ from loradiag.core.measurements import Problem
 from loradiag.core.text import printable, shorten
 
 _RECORD = re.compile(r"(^|/)data/\d+$")
-_SERIES = re.compile(r"\d+_adapters\.(safetensors|npz)")
 
 
 class _Print(NamedTuple):
@@ -53,7 +53,7 @@ def rival_problems(adapter: Adapter) -> Iterator[Problem]:
 
 def _is_rival(path: Path) -> bool:
     # MLX leaves numbered snapshots beside the final file; they are earlier steps, not rivals.
-    return not _SERIES.fullmatch(path.name) and not path.name.endswith(".index.json")
+    return not SNAPSHOT.fullmatch(path.name) and not path.name.endswith(".index.json")
 
 
 def _prints_of_file(path: Path) -> Counter[_Print] | None:
