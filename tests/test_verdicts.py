@@ -23,7 +23,7 @@ CONDITIONS: dict[str, tuple[Status, set[str], set[str]]] = {
     "sharded": (Status.PASS, set(), {"LD112"}),
     "untrained": (Status.FAIL, {"LD106"}, {"LD107"}),
     "partly_dead": (Status.FAIL, {"LD107"}, {"LD106"}),
-    "diverged": (Status.FAIL, {"LD206"}, {"LD207"}),
+    "diverged": (Status.FAIL, {"LD206", "LD207"}, {"LD205"}),
     "over_scaled": (Status.PASS, {"LD207", "LD301"}, {"LD206"}),
     "over_ranked": (Status.PASS, {"LD203"}, {"LD205"}),
     "narrow_forgetting": (Status.PASS, {"LD207"}, {"LD206"}),

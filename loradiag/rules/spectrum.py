@@ -288,10 +288,9 @@ def oversized_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     usual one leaves this.
 
     ## What to do
-    Lower α or the learning rate, mix in general data, or scale the adapter down after training.
+    Lower α or the learning rate, mix in general data, or scale the adapter down after training. If LD206 fires too, the
+    run diverged and nothing of it is worth keeping.
     """
-    if list(diverged_update.check(evidence, {t.name: t.default for t in diverged_update.thresholds})):
-        return
     rms = _size(evidence)
     scale = evidence.measurements.scale
     rows = scale.modules if scale and not holds_part_of_base(evidence) else []
