@@ -131,10 +131,10 @@ def _policy_in(path: Path) -> PolicyFile | None:
 
 
 def _report(adapter: Adapter, policy: Policy, progress: Progress | None) -> Report:
-    from loradiag.adapters.hashing import content_sha256
     from loradiag.analyzers import ANALYZERS
     from loradiag.analyzers.inspection import Inspection, silent
     from loradiag.analyzers.subject import subject_of
+    from loradiag.storage.hashing import content_sha256
 
     inspection = Inspection(adapter, progress or silent)
     with ThreadPoolExecutor(1) as background:  # hashing releases the interpreter lock and fills the gaps of the pass

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from loradiag.adapters import strict_json
-from loradiag.adapters.containers.files import unreadable
-from loradiag.adapters.containers.opening import open_container
 from loradiag.adapters.locate import Located
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import Tensor
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed
+from loradiag.storage import strict_json
+from loradiag.storage.files import unreadable
+from loradiag.storage.opening import open_container
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import Tensor
 
 MAX_CONFIG = 16_000_000
 """Bytes. The largest public adapter_config.json has a few kilobytes; one of this size is no configuration."""

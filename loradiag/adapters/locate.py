@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from loradiag.adapters.containers.files import unreadable
-from loradiag.adapters.shards import INDEX_SUFFIXES, shards_of
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed, printable, shorten
+from loradiag.storage.files import unreadable
+from loradiag.storage.shards import INDEX_SUFFIXES, shards_of
 
 CONFIG_NAME = "adapter_config.json"
 

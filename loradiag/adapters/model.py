@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.core.measurements import Problem
 from loradiag.core.report import Unsupported
 from loradiag.core.text import shorten
+from loradiag.storage.tensors import Matrix, Tensor
 
 
 class Method(enum.StrEnum):

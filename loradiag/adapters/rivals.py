@@ -15,14 +15,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from loradiag.adapters.containers.opening import check_expansion, open_container
 from loradiag.adapters.locate import SNAPSHOT
 from loradiag.adapters.model import Adapter
-from loradiag.adapters.tensors import Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import LoradiagError
 from loradiag.core.measurements import Problem
 from loradiag.core.text import printable, shorten
+from loradiag.storage.opening import check_expansion, open_container
+from loradiag.storage.tensors import Tensor
 
 _RECORD = re.compile(r"(^|/)data/\d+$")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from loradiag.adapters.model import Method
-from loradiag.adapters.tensors import Matrix
+from loradiag.storage.tensors import Matrix
 
 Factors = Mapping[str, Matrix]
 

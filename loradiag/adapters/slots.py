@@ -14,11 +14,11 @@ import msgspec
 from loradiag.adapters.model import Method, Module, Parts, Place, Scale
 from loradiag.adapters.names import number_unet_layers, place_of
 from loradiag.adapters.shapes import Shape, method_of, shape_of, used_by
-from loradiag.adapters.tensors import Matrix, Tensor, flattened
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.measurements import Problem
 from loradiag.core.report import Unsupported
 from loradiag.core.text import printable
+from loradiag.storage.tensors import Matrix, Tensor, flattened
 
 Resolver = Callable[[str, int, "Slots"], Scale]
 """From a module's name, its rank and its slots to its scale."""

@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 
 from loradiag.adapters.model import Adapter, Method, Module
-from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.analyzers.updates import ModuleFactors, Values, measure
 from loradiag.core.dtypes import DTYPES
 from loradiag.linalg.threads import parallel
 from loradiag.linalg.triangular import gram, r_factors
 from loradiag.linalg.widen import Array, count_nonfinite
+from loradiag.storage.tensors import Matrix, Tensor
 
 
 class FactorPass(msgspec.Struct, frozen=True):

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from loradiag.adapters.model import Method, Module
-from loradiag.adapters.tensors import Matrix, Scratch
 from loradiag.linalg import spectra
 from loradiag.linalg.triangular import gram, r_factor, triangle
 from loradiag.linalg.widen import Array, Raw, count_nonfinite, widen
+from loradiag.storage.tensors import Matrix, Scratch
 
 
 class ModuleFactors(msgspec.Struct, frozen=True):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from loradiag.adapters.containers.opening import open_container
 from loradiag.adapters.locate import Located, locate
 from loradiag.adapters.opening import open_adapter
 from loradiag.core.errors import InputError
+from loradiag.storage.opening import open_container
 from tests.adapters import checks, hostile
 from tests.conftest import peft_arrays, write_safetensors
 

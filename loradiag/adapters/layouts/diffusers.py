@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from loradiag.adapters import strict_json
 from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import PeftScales, from_alpha
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import Matrix
 from loradiag.core.errors import InputError
 from loradiag.core.report import Unsupported
+from loradiag.storage import strict_json
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import Matrix
 
 _FACTOR = re.compile(
     r"(?P<module>.+?)(?:"

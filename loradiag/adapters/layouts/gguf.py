@@ -9,8 +9,8 @@ from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import from_alpha
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.adapters.tensors import Tensor, flattened, stacked
 from loradiag.core.errors import InputError
+from loradiag.storage.tensors import Tensor, flattened, stacked
 
 _FACTOR = re.compile(r"(?P<module>.+?)(?:\.weight)?\.lora_(?P<side>[ab])")
 

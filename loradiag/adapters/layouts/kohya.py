@@ -8,10 +8,10 @@ from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Extra, Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import from_alpha
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.adapters.underscored import dotted
 from loradiag.core.report import Unsupported
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import Matrix, Tensor
 
 # Also the botched names "…_to_k_lora_down.weight" that a converter once wrote.
 _FACTOR = re.compile(

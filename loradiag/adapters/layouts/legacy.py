@@ -15,8 +15,8 @@ from loradiag.adapters.model import Parts, Place, Provenance, Scale
 from loradiag.adapters.names import place_of
 from loradiag.adapters.scales import PeftScales
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.core.errors import InputError
+from loradiag.storage.tensors import Matrix, Tensor
 
 _FACTOR = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _LETTERS = ("q", "k", "v")

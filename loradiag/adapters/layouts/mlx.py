@@ -12,8 +12,8 @@ from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import number
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import Matrix, Tensor, flattened, stacked
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import Matrix, Tensor, flattened, stacked
 
 _FACTOR = re.compile(r"(?P<module>.+)\.(?P<slot>lora_a|lora_b|m)")
 

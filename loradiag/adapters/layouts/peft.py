@@ -11,9 +11,9 @@ from loradiag.adapters.layouts.peft_others import OtherTensors, strings
 from loradiag.adapters.model import Extra, Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import PeftScales
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import Matrix, Tensor
 from loradiag.core.text import printable, shorten
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import Matrix, Tensor
 
 PREFIX = re.compile(r"\Abase_model\.(?:model\.)?")
 _FACTOR = re.compile(

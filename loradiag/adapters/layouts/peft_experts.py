@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from loradiag.adapters.scales import PeftScales
-from loradiag.adapters.tensors import Matrix, Tensor
+from loradiag.storage.tensors import Matrix, Tensor
 
 # The order in which models define the parameters of their experts: what reads the residual stream before what writes it.
 _LAST = ("down_proj", "w2", "wo", "c_proj")

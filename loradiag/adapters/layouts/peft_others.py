@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from loradiag.adapters.model import Extra, Parts
-from loradiag.adapters.tensors import Tensor
 from loradiag.core.report import Unsupported
 from loradiag.core.text import printable, shorten
+from loradiag.storage.tensors import Tensor
 
 ANALYSED = frozenset({"LORA", "ADALORA", "LOHA", "LOKR", "VERA", "IA3", "PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING"})
 """Types whose tensors all have a place of their own: one that is left over is unexpected."""

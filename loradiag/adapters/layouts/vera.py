@@ -14,7 +14,7 @@ import msgspec
 
 from loradiag.adapters.model import Method, Module
 from loradiag.adapters.slots import SlotTable
-from loradiag.adapters.tensors import Tensor, flattened
+from loradiag.storage.tensors import Tensor, flattened
 
 FROM_SEED = "VERA without its shared projections (save_projection=false): they come from a seed"
 

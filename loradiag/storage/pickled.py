@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from loradiag.adapters.containers.arrays import ArrayContainer
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
+from loradiag.storage.arrays import ArrayContainer
 
 _NAMES = {
     "torch.float64": "F64",

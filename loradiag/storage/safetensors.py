@@ -11,13 +11,13 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loradiag.adapters import strict_json
-from loradiag.adapters.containers.files import PositionedFile
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import MAX_DIMENSIONS, MAX_EXTENT, Scratch, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.text import printable, shorten
+from loradiag.storage import strict_json
+from loradiag.storage.files import PositionedFile
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import MAX_DIMENSIONS, MAX_EXTENT, Scratch, Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class SafetensorsFile:
         self._file.close()
 
     def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
-        """See :class:`loradiag.adapters.tensors.Container`."""
+        """See :class:`loradiag.storage.tensors.Container`."""
         kind = DTYPES[tensor.dtype]
         array = self._file.array_at(self._base + tensor.offset + start * kind.itemsize, kind.carrier, count, scratch)
         if array is None:

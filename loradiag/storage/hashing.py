@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from loradiag.adapters.containers.files import unreadable
+from loradiag.storage.files import unreadable
 
 
 def content_sha256(paths: Sequence[Path]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from loradiag.adapters.hashing import content_sha256
 from loradiag.core.errors import InputError
+from loradiag.storage.hashing import content_sha256
 
 
 def test_one_file(tmp_path: Path) -> None:

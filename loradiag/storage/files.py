@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loradiag.adapters.tensors import Scratch
 from loradiag.core.errors import InputError
 from loradiag.core.text import printable
+from loradiag.storage.tensors import Scratch
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loradiag.adapters.containers.safetensors import SafetensorsFile
 from loradiag.adapters.opening import open_adapter
 from loradiag.analyzers.factors import measure_factors
 from loradiag.core.errors import InputError
+from loradiag.storage.safetensors import SafetensorsFile
 from tests.adapters import checks, hostile
 from tests.adapters.hostile import entry, safetensors_bytes
 

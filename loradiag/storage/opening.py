@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
-from loradiag.adapters.containers.files import unreadable
-from loradiag.adapters.containers.safetensors import MAX_HEADER, SafetensorsFile
-from loradiag.adapters.tensors import Tensor
 from loradiag.core.errors import InputError
+from loradiag.storage.files import unreadable
+from loradiag.storage.safetensors import MAX_HEADER, SafetensorsFile
+from loradiag.storage.tensors import Tensor
 
 FREE_EXPANSION = 64 << 20
 MAX_EXPANSION = 20
@@ -45,7 +45,7 @@ def open_container(path: Path, *, allow_pickle: bool = False) -> OpenContainer:
     if head.startswith(b"version https://git-lfs"):
         raise _lfs_pointer(path, head)
     if head.startswith(b"GGUF"):
-        from loradiag.adapters.containers.gguf import GgufFile
+        from loradiag.storage.gguf import GgufFile
 
         return GgufFile(path)
     if head.startswith(b"PK\x03\x04"):
@@ -70,7 +70,7 @@ def _open_zip(path: Path, size: int, allow_pickle: bool) -> OpenContainer:
         raise InputError(path, "is a damaged or cut archive", "fetch or save it again", kind="truncated") from error
     check_expansion(path, members, size)
     if any(member.filename.endswith(".npy") for member in members):
-        from loradiag.adapters.containers.npz import open_npz
+        from loradiag.storage.npz import open_npz
 
         return open_npz(path)
     return _open_pickled(path, allow_pickle)
@@ -88,7 +88,7 @@ def check_expansion(path: Path, members: Iterable[zipfile.ZipInfo], size: int) -
 
 
 def _open_pickled(path: Path, allow_pickle: bool) -> OpenContainer:
-    from loradiag.adapters.containers.pickled import open_pickled
+    from loradiag.storage.pickled import open_pickled
 
     return open_pickled(path, allowed=allow_pickle)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loradiag.adapters import strict_json
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed, printable, shorten
+from loradiag.storage import strict_json
 
 INDEX_SUFFIXES = (".safetensors.index.json", ".bin.index.json")
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from loradiag.adapters.containers.arrays import ArrayContainer
-from loradiag.adapters.tensors import MAX_EXTENT
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.text import printable, shorten
+from loradiag.storage.arrays import ArrayContainer
+from loradiag.storage.tensors import MAX_EXTENT
 
 if TYPE_CHECKING:
     import numpy as np

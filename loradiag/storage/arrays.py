@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import Scratch, Tensor
 from loradiag.core.errors import InputError
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import Scratch, Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,5 +47,5 @@ class ArrayContainer:
         count: int,
         scratch: Scratch | None = None,  # noqa: ARG002
     ) -> npt.NDArray[np.generic]:
-        """See :class:`loradiag.adapters.tensors.Container`."""
+        """See :class:`loradiag.storage.tensors.Container`."""
         return self._flat[tensor.name][start : start + count]

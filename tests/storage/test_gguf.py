@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loradiag.adapters.containers.opening import open_container
+from loradiag.storage.opening import open_container
 from tests.adapters import checks
 
 

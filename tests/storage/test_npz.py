@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loradiag.adapters.containers.opening import open_container
+from loradiag.storage.opening import open_container
 from tests.adapters import checks
 
 ARRAYS = {"m.lora_a": np.arange(6, dtype=np.float32).reshape(3, 2), "m.lora_b": np.ones((2, 4), np.float32)}

@@ -11,13 +11,13 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loradiag.adapters.containers.files import PositionedFile
-from loradiag.adapters.strict_json import quoted
-from loradiag.adapters.tensors import MAX_EXTENT, Scratch, Tensor
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable
+from loradiag.storage.files import PositionedFile
+from loradiag.storage.strict_json import quoted
+from loradiag.storage.tensors import MAX_EXTENT, Scratch, Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,7 @@ class GgufFile:
             ) from error
 
     def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
-        """See :class:`loradiag.adapters.tensors.Container`."""
+        """See :class:`loradiag.storage.tensors.Container`."""
         import numpy as np
 
         kind = self._blocks.get(tensor.name)
