@@ -17,6 +17,7 @@ from loradiag.core.text import printable
 from loradiag.core.verdict import Status
 from loradiag.outputs import format_of, renderer
 from loradiag.outputs.style import Style
+from loradiag.storage.writing import write_whole
 
 
 def with_fail_on(policy: Policy, fail_on: str | None) -> Policy:
@@ -52,34 +53,6 @@ def emit(reports: Sequence[Report], targets: Sequence[tuple[str, str | None]], s
         elif not (quiet and (several or name == "text")):
             sys.stdout.write(renderer(name)(reports, style))
             sys.stdout.flush()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file under another name beside it and rename it into place, so that no reader sees half of it.
-
-    Raises:
-        UsageError: The directory is missing or cannot be written.
-    """
-    import tempfile
-
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise UsageError(f"{printable(str(path))}: cannot be written ({error.strerror})") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def style_for(color: str, measure: str = "stable_rank", verbose: bool = False) -> Style:
