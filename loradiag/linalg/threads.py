@@ -27,3 +27,9 @@ def parallel(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
 
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers()) as pool:
         yield from pool.map(function, items)
+
+
+def pooled(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield ``function(item)`` for every item, in order, computed by a pool: for reading and hashing, which call no BLAS."""
+    with ThreadPoolExecutor(workers()) as pool:
+        yield from pool.map(function, items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed, printable, shorten
@@ -20,7 +21,7 @@ def shards_of(index: Path) -> tuple[Path, ...]:
     Raises:
         InputError: It is no index, a shard is missing, or one would lie outside the index's own directory.
     """
-    names = _names_in(index)
+    names = sorted(set(_weight_map(index).values()))
     # A name must be a plain one: an index from elsewhere must not make us read ../../secret.
     if not names or not all(_is_plain(name) for name in names):
         raise InputError(index, "names shards outside its own directory, or none", "save it again", kind="header")
@@ -33,16 +34,27 @@ def shards_of(index: Path) -> tuple[Path, ...]:
     return shards
 
 
-def _names_in(index: Path) -> list[str]:
+def names_in(index: Path) -> list[str]:
+    """Return the names of the tensors that an index lists.
+
+    Raises:
+        InputError: It is no index.
+    """
+    return list(_weight_map(index))
+
+
+def _weight_map(index: Path) -> dict[str, Any]:
     try:
         with index.open("rb") as file:
             data = file.read(MAX_INDEX + 1)
         if len(data) > MAX_INDEX:
             raise ValueError("too large")
-        names = set(strict_json.loads(data)["weight_map"].values())
-        return sorted(names)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(index, "is not a readable shard index", "save the adapter again", kind="header") from error
+        names = strict_json.loads(data)["weight_map"]
+        if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+            raise TypeError("no names")
+        return names
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(index, "is not a readable shard index", "fetch or save it again", kind="header") from error
 
 
 def _is_plain(name: str) -> bool:

@@ -1,0 +1,167 @@
+"""The identity of a base's weights: hashes of its tensors, combined so that neither sharding nor order matters.
+
+``full``: SHA-256 over the lines ``name dtype shape sha256(bytes)`` of all tensors, sorted by name. ``sampled``: the same
+with the hash of up to 16 blocks of 4 KiB of each tensor in the place of all of its bytes, at positions that depend on its
+name and size alone. If a share p of a tensor's blocks has changed, the sample misses it with probability (1 − p)^16, so it
+tells one model, or one training run, from another, but not a base from the same with a single number changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from loradiag.bases import cache
+from loradiag.bases.model import Base
+from loradiag.core.dtypes import DTYPES
+from loradiag.linalg.threads import pooled
+from loradiag.storage.tensors import Tensor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BLOCK = 4096
+BLOCKS = 16
+_CHUNK = 1 << 22
+_LAYER = re.compile(r"(.*?\.\d+)\.", re.ASCII)
+
+Progress = Callable[[int, int], None]
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """What identifies the weights of a base.
+
+    Attributes:
+        sampled: Over sampled blocks, in hexadecimal.
+        full: Over all bytes; None if they were not read.
+        parts: ``sampled`` restricted to each layer, and to each module outside all layers, cut to 16 digits. They tell
+            where two bases differ.
+        tensors: Number of tensors.
+        bytes: Bytes of all tensors.
+    """
+
+    sampled: str
+    full: str | None
+    parts: dict[str, str]
+    tensors: int
+    bytes: int
+
+
+def fingerprint(base: Base, *, full: bool = False, progress: Progress | None = None) -> Fingerprint:
+    """Compute the identity of a base.
+
+    Args:
+        base: The opened base.
+        full: Whether to read and hash every byte. The hashes are kept in a cache, by file, size and time of change.
+        progress: Called with bytes done and their number.
+
+    Raises:
+        InputError: A file ends before its header says.
+    """
+    tensors = base.tensors
+    total = sum(tensor.nbytes for tensor in tensors.values())
+    sampled = dict(zip(tensors, pooled(_sampled, tensors.values()), strict=True))
+    complete = _complete(base, progress, total) if full else _remembered(base)
+    return Fingerprint(
+        sampled=_combined(tensors, sampled),
+        full=_combined(tensors, complete) if complete is not None else None,
+        parts=_parts(tensors, sampled),
+        tensors=len(tensors),
+        bytes=total,
+    )
+
+
+def _combined(tensors: Mapping[str, Tensor], hashes: Mapping[str, str], names: Iterable[str] | None = None) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors if names is None else names):
+        tensor = tensors[name]
+        line = f"{name} {tensor.dtype} {','.join(map(str, tensor.shape))} {hashes[name]}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _parts(tensors: Mapping[str, Tensor], hashes: Mapping[str, str]) -> dict[str, str]:
+    members: dict[str, list[str]] = {}
+    for name in tensors:
+        members.setdefault(part_of(name), []).append(name)
+    return {part: _combined(tensors, hashes, names)[:16] for part, names in sorted(members.items())}
+
+
+def part_of(name: str) -> str:
+    """The part of a model that a tensor belongs to: its layer, else its module."""
+    layer = _LAYER.match(name)
+    return layer[1] if layer else name.rpartition(".")[0] or name
+
+
+def _sampled(tensor: Tensor) -> str:
+    digest = hashlib.sha256()
+    for start, count in _positions(tensor):
+        digest.update(tensor.read(start, count).tobytes())
+    return digest.hexdigest()
+
+
+def _positions(tensor: Tensor) -> list[tuple[int, int]]:
+    """Where to sample, in elements: one block at a pseudo-random place in each of 16 equal stretches."""
+    if tensor.dtype not in DTYPES:
+        return []
+    per_block = BLOCK // DTYPES[tensor.dtype].itemsize
+    if tensor.size <= BLOCKS * per_block:
+        return [(0, tensor.size)]
+    seed = hashlib.sha256(f"{tensor.name} {tensor.nbytes}".encode("utf-8", "surrogateescape")).digest()
+    stretch = tensor.size // BLOCKS
+    room = stretch - per_block + 1
+    return [
+        (index * stretch + int.from_bytes(seed[2 * index : 2 * index + 2], "little") * room // 65536, per_block)
+        for index in range(BLOCKS)
+    ]
+
+
+def _complete(base: Base, progress: Progress | None, total: int) -> dict[str, str]:
+    """Hashes of all tensors, file by file, from the cache where the file has not changed since."""
+    hashes: dict[str, str] = {}
+    done = 0
+    for path, tensors in _by_file(base).items():
+        known = cache.read(path)
+        if known is None or known.keys() != tensors.keys():
+            known = {}
+            for name, digest in zip(tensors, pooled(_whole, tensors.values()), strict=True):
+                known[name] = digest
+                done += tensors[name].nbytes
+                if progress is not None:
+                    progress(done, total)
+            cache.write(path, known)
+        else:
+            done += sum(tensor.nbytes for tensor in tensors.values())
+        hashes |= known
+    return hashes
+
+
+def _remembered(base: Base) -> dict[str, str] | None:
+    """Hashes of all tensors if the cache has every file's; None else."""
+    hashes: dict[str, str] = {}
+    for path, tensors in _by_file(base).items():
+        known = cache.read(path)
+        if known is None or known.keys() != tensors.keys():
+            return None
+        hashes |= known
+    return hashes
+
+
+def _by_file(base: Base) -> dict[Path, dict[str, Tensor]]:
+    files: dict[Path, dict[str, Tensor]] = {path: {} for path in base.files}
+    for name, tensor in base.tensors.items():
+        files[tensor.container.path][name] = tensor  # type: ignore[attr-defined]
+    return files
+
+
+def _whole(tensor: Tensor) -> str:
+    digest = hashlib.sha256()
+    if tensor.dtype in DTYPES:
+        step = _CHUNK // DTYPES[tensor.dtype].itemsize
+        for start in range(0, tensor.size, step):
+            digest.update(tensor.read(start, min(step, tensor.size - start)).data)
+    return digest.hexdigest()
