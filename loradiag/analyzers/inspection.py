@@ -1,14 +1,19 @@
-"""What analyzers of a single adapter share: the adapter, and one pass over its values."""
+"""What analyzers of a single adapter share: the adapter, its base, and one pass over the values of each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.factors import FactorPass, measure_factors
 from loradiag.core.measurements import Measure
+
+if TYPE_CHECKING:
+    from loradiag.analyzers.pairing import Pairing
+    from loradiag.bases.fingerprint import Fingerprint
+    from loradiag.bases.model import Base
 
 Progress = Callable[[int, int], None]
 """Called with the number of modules done and their number in all."""
@@ -19,11 +24,12 @@ def silent(done: int, total: int) -> None:
 
 
 class Inspection:
-    """One adapter under inspection. Values are read once, when the first analyzer asks for them."""
+    """One adapter under inspection, with its base where one is given. Values are read once, when they are asked for."""
 
-    def __init__(self, adapter: Adapter, progress: Progress = silent) -> None:
+    def __init__(self, adapter: Adapter, progress: Progress = silent, base: Base | None = None) -> None:
         self.adapter = adapter
         self.progress = progress
+        self.base = base
 
     @cached_property
     def factors(self) -> FactorPass:
@@ -33,6 +39,25 @@ class Inspection:
             InputError: A file ends before its header says.
         """
         return measure_factors(self.adapter, self.progress)
+
+    @cached_property
+    def pairing(self) -> Pairing:
+        """Which weight of the base each module changes. Only where there is a base."""
+        from loradiag.analyzers.pairing import pair
+
+        assert self.base is not None, "asked for without a base"
+        return pair(self.adapter, self.base)
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint | None:
+        """The identity of the base by sampled blocks, and by all bytes if those were hashed before; None without a base.
+
+        Raises:
+            InputError: A file ends before its header says.
+        """
+        from loradiag.bases.fingerprint import fingerprint
+
+        return fingerprint(self.base) if self.base is not None else None
 
 
 class Analyzer(Protocol):
