@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from loradiag.core.errors import InputError, LoradiagError
     from loradiag.core.policy import Policy
     from loradiag.core.report import Report
+    from loradiag.resizing.resize import resize
 
 _HOMES = {
     "inspect": "loradiag.api",
@@ -27,6 +28,7 @@ _HOMES = {
     "judge": "loradiag.api",
     "read_policy": "loradiag.api",
     "read_reports": "loradiag.api",
+    "resize": "loradiag.resizing.resize",
     "InputError": "loradiag.core.errors",
     "LoradiagError": "loradiag.core.errors",
     "Policy": "loradiag.core.policy",
@@ -44,6 +46,7 @@ __all__ = [
     "judge",
     "read_policy",
     "read_reports",
+    "resize",
 ]
 
 
