@@ -22,52 +22,85 @@ from loradiag.rules import all_rules
 
 if TYPE_CHECKING:
     from loradiag.adapters.model import Adapter
+    from loradiag.analyzers.weights import Wanted
+    from loradiag.bases.model import Base
 
 Progress = Callable[[int, int], None]
 
 POLICY_NAME = "loradiag.toml"
 
 
+class Against(msgspec.Struct, frozen=True, kw_only=True):
+    """The base to inspect against, and how.
+
+    Attributes:
+        base: A directory, a safetensors file, or ``owner/name`` on the hub.
+        revision: Commit, branch or tag, on the hub.
+        spectra: Whether to compute top singular values of the base's weights and intruder dimensions, which take most of
+            the time.
+        device: Where large products are computed: ``cpu``, or what torch calls it.
+    """
+
+    base: str | Path
+    revision: str | None = None
+    spectra: bool = True
+    device: str = "cpu"
+
+
 def inspect(
-    path: str | Path, *, policy: Policy | None = None, allow_pickle: bool = False, progress: Progress | None = None
+    path: str | Path,
+    base: str | Path | Against | None = None,
+    *,
+    policy: Policy | None = None,
+    allow_pickle: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Measure one adapter and judge it.
 
     Args:
         path: A directory or a weight file.
+        base: The base that it was trained on: a directory, a file, a hub id, or :class:`Against` with more to say.
         policy: What to judge by; the default policy if None (no file is looked for).
         allow_pickle: Whether ``.bin`` and ``.pt`` files may be read, by torch's weights-only loader.
         progress: Called with the modules done and their number.
 
     Raises:
-        InputError: It cannot be read, or is a series of checkpoints (see :func:`inspect_all`).
+        InputError: It cannot be read, or is a series of checkpoints (see :func:`inspect_all`); or the base cannot.
         MissingExtraError: Reading it needs a package that is not installed.
     """
     from loradiag.adapters.opening import open_adapter
 
+    surroundings = _surroundings(base)
     adapter = open_adapter(path, allow_pickle=allow_pickle)
-    return _report(adapter, policy or default_policy(), progress)
+    return _report(adapter, policy or default_policy(), progress, surroundings)
 
 
 def inspect_all(
-    path: str | Path, *, policy: Policy | None = None, allow_pickle: bool = False, progress: Progress | None = None
+    path: str | Path,
+    base: str | Path | Against | None = None,
+    *,
+    policy: Policy | None = None,
+    allow_pickle: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[Report]:
     """Measure and judge what lies at ``path``: one adapter, or every checkpoint of a series in the order of steps.
 
     What cannot be read gives a report that says so (LD101 and its kin), so that the others are not lost.
 
     Raises:
+        InputError: The base cannot be read.
         MissingExtraError: Reading needs a package that is not installed.
     """
     from loradiag.adapters.opening import open_all
 
+    surroundings = _surroundings(base)
     policy = policy or default_policy()
     for found in open_all(path, allow_pickle=allow_pickle):
         if isinstance(found, InputError):
             yield _unreadable(path, found, policy)
             continue
         try:
-            yield _report(found, policy, progress)
+            yield _report(found, policy, progress, surroundings)
         except InputError as error:  # cut short after its header was read, or changed underneath
             yield _unreadable(found.path, error, policy)
 
@@ -130,17 +163,32 @@ def _policy_in(path: Path) -> PolicyFile | None:
     return parse_policy(text, printable(str(path)), ("tool", "loradiag") if path.name == "pyproject.toml" else ())
 
 
-def _report(adapter: Adapter, policy: Policy, progress: Progress | None) -> Report:
+def _surroundings(base: str | Path | Against | None) -> tuple[Base, Wanted] | None:
+    """Open the base, before any adapter is read: a wrong path should not cost minutes."""
+    if base is None:
+        return None
+    from loradiag.analyzers.weights import Wanted
+    from loradiag.bases.opening import open_base
+    from loradiag.linalg.products import usable_device
+
+    against = base if isinstance(base, Against) else Against(base=base)
+    wanted = Wanted(spectral=against.spectra, device=usable_device(against.device))
+    return open_base(against.base, revision=against.revision), wanted
+
+
+def _report(
+    adapter: Adapter, policy: Policy, progress: Progress | None, surroundings: tuple[Base, Wanted] | None
+) -> Report:
     from loradiag.analyzers import ANALYZERS
     from loradiag.analyzers.inspection import Inspection, silent
     from loradiag.analyzers.subject import subject_of
     from loradiag.storage.hashing import content_sha256
 
-    inspection = Inspection(adapter, progress or silent)
+    inspection = Inspection(adapter, progress or silent, *(surroundings or ()))
     with ThreadPoolExecutor(1) as background:  # hashing releases the interpreter lock and fills the gaps of the pass
         digest = background.submit(content_sha256, adapter.weights)
         measured = {name: load(entry)(inspection) for name, entry in ANALYZERS.items()}
-        subject = subject_of(adapter, digest.result())
+        subject = subject_of(adapter, digest.result(), inspection.fingerprint)
     parts = adapter.parts
     accounting = Accounting(
         total=len(adapter.tensors),

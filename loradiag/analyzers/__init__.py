@@ -13,6 +13,12 @@ ANALYZERS: Mapping[str, Entry] = {
     "integrity": Entry("loradiag.analyzers.integrity:integrity", "", "structure, non-finite and dead modules"),
     "vectors": Entry("loradiag.analyzers.vectors:vectors", "", "IA³ vectors and prompts"),
     "coverage": Entry("loradiag.analyzers.coverage:coverage", "", "which layers and roles are adapted"),
+    "reach": Entry("loradiag.analyzers.reach:reach", "", "which weights of the base are changed, by full names"),
     "identity": Entry("loradiag.analyzers.identity:identity", "", "base, versions, storage"),
+    "provenance": Entry("loradiag.analyzers.provenance:provenance", "", "what the stamp says, and whether it holds"),
+    "base": Entry("loradiag.analyzers.base:base", "", "the base that was given"),
+    "relative": Entry("loradiag.analyzers.relative:relative", "", "updates relative to the base, swallowed entries"),
+    "intruders": Entry("loradiag.analyzers.intruders:intruders", "", "directions that the base has nothing like"),
+    "fit": Entry("loradiag.analyzers.fit:fit", "", "whether the adapter was trained on this base"),
     "deployability": Entry("loradiag.analyzers.deployability:deployability", "", "which tools take it as it is"),
 }

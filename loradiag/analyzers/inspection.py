@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.factors import FactorPass, measure_factors
 from loradiag.core.measurements import Measure
+from loradiag.core.starts import holds_part_of_base
 
 if TYPE_CHECKING:
     from loradiag.analyzers.pairing import Pairing
+    from loradiag.analyzers.weights import Wanted, WeightFacts
     from loradiag.bases.fingerprint import Fingerprint
     from loradiag.bases.model import Base
 
@@ -26,10 +30,13 @@ def silent(done: int, total: int) -> None:
 class Inspection:
     """One adapter under inspection, with its base where one is given. Values are read once, when they are asked for."""
 
-    def __init__(self, adapter: Adapter, progress: Progress = silent, base: Base | None = None) -> None:
+    def __init__(
+        self, adapter: Adapter, progress: Progress = silent, base: Base | None = None, wanted: Wanted | None = None
+    ) -> None:
         self.adapter = adapter
         self.progress = progress
         self.base = base
+        self._wanted = wanted
 
     @cached_property
     def factors(self) -> FactorPass:
@@ -47,6 +54,21 @@ class Inspection:
 
         assert self.base is not None, "asked for without a base"
         return pair(self.adapter, self.base)
+
+    @cached_property
+    def weights(self) -> Mapping[str, WeightFacts]:
+        """What every paired weight of the base and its update come to, by module. Only where there is a base.
+
+        Raises:
+            InputError: A file ends before its header says.
+        """
+        from loradiag.analyzers.fit import facing
+        from loradiag.analyzers.weights import Wanted, measure_weights
+
+        wanted = self._wanted or Wanted()
+        pairs = [] if holds_part_of_base(self.adapter.provenance.init) else self.pairing.pairs
+        wanted = msgspec.structs.replace(wanted, directions=facing(pairs) if wanted.spectral else frozenset())
+        return measure_weights(pairs, wanted, self.progress)
 
     @cached_property
     def fingerprint(self) -> Fingerprint | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from loradiag.adapters.model import Adapter, Method
+from loradiag.bases.fingerprint import Fingerprint
 from loradiag.core.report import Subject
 
 _NAMES = {
@@ -21,8 +22,8 @@ _NAMES = {
 }
 
 
-def subject_of(adapter: Adapter, sha256: str) -> Subject:
-    """Describe an adapter. ``sha256`` is of its content."""
+def subject_of(adapter: Adapter, sha256: str, base: Fingerprint | None = None) -> Subject:
+    """Describe an adapter. ``sha256`` is of its content, ``base`` identifies the base where one is given."""
     modules = adapter.modules
     sizes = Counter[str]()
     for tensor in adapter.tensors.values():
@@ -36,6 +37,7 @@ def subject_of(adapter: Adapter, sha256: str) -> Subject:
         method=method_name(adapter),
         base=adapter.provenance.base,
         revision=adapter.provenance.revision,
+        base_fingerprint=f"sampled:{base.sampled}" if base else None,
         modules=len(modules),
         parameters=sum(tensor.size for tensor in adapter.tensors.values()),
         bytes=sum(path.stat().st_size for path in adapter.weights),

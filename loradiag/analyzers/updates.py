@@ -35,7 +35,7 @@ class ModuleFactors(msgspec.Struct, frozen=True):
     reason: str | None = None
 
 
-class _NotFiniteError(Exception):
+class NotFiniteError(Exception):
     """A factor has NaN or infinite elements."""
 
 
@@ -64,7 +64,7 @@ class Values:
         """The logical matrix in float64."""
         values = widen(self.stored(matrix), matrix.dtype)
         if not np.isfinite(values).all():
-            raise _NotFiniteError
+            raise NotFiniteError
         return values.T if matrix.transposed else values
 
 
@@ -77,7 +77,7 @@ def measure(module: Module, values: Values) -> ModuleFactors:
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # FP64 files can hold numbers whose products overflow
             measured = _BY_METHOD[module.method](module, values)
-    except (_NotFiniteError, np.linalg.LinAlgError):
+    except (NotFiniteError, np.linalg.LinAlgError):
         return ModuleFactors(nonfinite=_nonfinite(module, values))
     if measured.sigma is not None and not np.isfinite(measured.sigma).all():
         return ModuleFactors(nonfinite=_nonfinite(module, values))
@@ -127,7 +127,7 @@ def _triangle(matrix: Matrix, values: Values, *, wide: bool) -> tuple[Array, flo
     tall = matrix.transposed if wide else not matrix.transposed
     product = gram(stored, matrix.dtype, tall=tall)
     if not np.isfinite(product).all():
-        raise _NotFiniteError
+        raise NotFiniteError
     factor = r_factor(stored, matrix.dtype, tall=tall, gram_matrix=product)
     return factor, float(np.sqrt(np.trace(product)))
 
@@ -136,7 +136,7 @@ def _tucker(module: Module, values: Values) -> ModuleFactors:
     """LoCon with a core: W[o, i, y, x] = Σ B[o, p] mid[p, q, y, x] A[q, i], so A and the core make one wide factor."""
     a, b = values.dense(module.factors["A"]), values.dense(module.factors["B"])
     core = values.dense(module.factors["mid"])
-    right = _contract(core, a)
+    right = contract(core, a)
     sigma = spectra.of_product(triangle(b), triangle(right.T)) * abs(module.scale.value)
     return ModuleFactors(
         sigma=sigma,
@@ -146,7 +146,7 @@ def _tucker(module: Module, values: Values) -> ModuleFactors:
     )
 
 
-def _contract(core: Array, side: Array) -> Array:
+def contract(core: Array, side: Array) -> Array:
     """Multiply a flattened Tucker core [p, q·k] with a side [q, n]: [p, n·k]."""
     p, q = core.shape[0], side.shape[0]
     contracted: Array = np.einsum("pqk,qn->pnk", core.reshape(p, q, -1), side)
@@ -159,7 +159,7 @@ def _loha(module: Module, values: Values) -> ModuleFactors:
         a, b = values.dense(module.factors[f"w{number}_a"]), values.dense(module.factors[f"w{number}_b"])
         core = module.factors.get(f"t{number}")
         # With a core both sides are stored [r, extent], and the core joins the input side.
-        sides.append((a, b) if core is None else (a.T, _contract(values.dense(core), b)))
+        sides.append((a, b) if core is None else (a.T, contract(values.dense(core), b)))
     (a1, b1), (a2, b2) = sides
     if a1.shape[1] * a2.shape[1] >= min(a1.shape[0], b1.shape[1]):
         # The factors of rank r² would be as large as the update itself.
@@ -182,7 +182,7 @@ def _kronecker_side(module: Module, values: Values, side: str) -> Array:
         return spectra.of_dense(values.dense(module.factors[side]))
     a, b = values.dense(module.factors[f"{side}_a"]), values.dense(module.factors[f"{side}_b"])
     if side == "w2" and "t2" in module.factors:
-        a, b = a.T, _contract(values.dense(module.factors["t2"]), b)
+        a, b = a.T, contract(values.dense(module.factors["t2"]), b)
     return spectra.of_product(triangle(a), triangle(b.T))
 
 

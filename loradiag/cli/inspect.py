@@ -15,11 +15,22 @@ from loradiag.outputs.style import MEASURES
     epilog="""\b
 Examples:
   loradiag inspect my_adapter/
+  loradiag inspect my_adapter/ --base models/base/   # fit, coverage, relative update, intruders
   loradiag inspect runs/checkpoints/            # every checkpoint, in order
   loradiag inspect a/ b.safetensors --format json --output report.json
   loradiag inspect my_adapter/ -o report.html -o results.sarif"""
 )
 @click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...", type=click.Path(path_type=str))
+@click.option("--base", metavar="BASE", help="The base that it was trained on: a directory, a file or a hub id.")
+@click.option("--revision", metavar="REV", help="Commit, branch or tag of a BASE on the hub.")
+@click.option(
+    "--spectra/--no-spectra",
+    default=True,
+    help="With --base: top singular values and intruder dimensions, which take most of the time. [default: on]",
+)
+@click.option(
+    "--device", default="cpu", metavar="DEVICE", help="With --base: cpu, cuda … for large products. [default: cpu]"
+)
 @click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
 @click.option(
     "--measure",
@@ -31,6 +42,10 @@ Examples:
 @output_options
 def inspect(
     adapters: tuple[str, ...],
+    base: str | None,
+    revision: str | None,
+    spectra: bool,
+    device: str,
     allow_pickle: bool,
     measure: str,
     verbose: bool,
@@ -44,19 +59,22 @@ def inspect(
     """Say what is in an adapter and whether it is sound.
 
     ADAPTER is a directory or a weight file: PEFT, diffusers, kohya and LyCORIS, MLX, GGUF and others. A directory of
-    checkpoints is inspected checkpoint by checkpoint. Nothing is imported that could run code from the files.
+    checkpoints is inspected checkpoint by checkpoint. With --base it says as well whether the two belong together, which
+    weights are never reached, how large every update is beside its weight, and what storing the sum would lose. Nothing is
+    imported that could run code from the files.
     """
-    from loradiag.api import inspect_all, read_policy
+    from loradiag.api import Against, inspect_all, read_policy
     from loradiag.cli.progress import Bar
     from loradiag.core.report import Report
 
     targets = plan(format_, outputs)
     policy = with_fail_on(read_policy(policy_path), fail_on)
+    against = Against(base=base, revision=revision, spectra=spectra, device=device) if base is not None else None
     reports: list[Report] = []
     with Bar(enabled=not quiet) as bar:
         for adapter in adapters:
             bar.subject(adapter)
-            reports += inspect_all(adapter, policy=policy, allow_pickle=allow_pickle, progress=bar.advance)
+            reports += inspect_all(adapter, against, policy=policy, allow_pickle=allow_pickle, progress=bar.advance)
     single = len(reports) == 1 and exit_code(reports) == 3
     if not (single and targets == [("text", None)]):
         emit(reports, targets, style_for(color, measure, verbose), quiet=quiet)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -33,3 +34,12 @@ def pooled(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
     """Yield ``function(item)`` for every item, in order, computed by a pool: for reading and hashing, which call no BLAS."""
     with ThreadPoolExecutor(workers()) as pool:
         yield from pool.map(function, items)
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Let BLAS use every core: for products of large matrices, one at a time."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=workers(), user_api="blas"):
+        yield

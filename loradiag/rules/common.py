@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from loradiag.core import starts
 from loradiag.core.measurements import ModuleScale, ModuleSpectrum
 from loradiag.core.numbers import median as middle
 from loradiag.core.rules import Evidence
 from loradiag.core.text import listed, plural, printable, ranges
 
-RESIDUAL_STARTS = frozenset({"pissa", "olora", "corda", "loftq"})
-"""Values of ``init_lora_weights`` that move part of the base into the factors before training."""
-
 
 def holds_part_of_base(evidence: Evidence) -> bool:
     """Whether the factors as stored hold part of the base, so that their sizes and spectra say little of the training."""
     identity = evidence.measurements.identity
-    return bool(identity and identity.init and identity.init.lower().partition("_niter")[0] in RESIDUAL_STARTS)
+    return identity is not None and starts.holds_part_of_base(identity.init)
 
 
 def live_spectra(evidence: Evidence, least_rank: int = 1) -> list[ModuleSpectrum]:
