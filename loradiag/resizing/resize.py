@@ -141,9 +141,10 @@ def _notes(adapter: Adapter, rows: Sequence[ResizedModule], dora: bool) -> list[
     folder = adapter.path if adapter.path.is_dir() else adapter.path.parent
     read = {CONFIG, *(weights.name for weights in adapter.weights)}
     left = sorted(child.name for child in folder.iterdir() if child.is_file() and child.name not in read)
-    if STAMP in left:
-        notes.append(f"{STAMP} is bound to the old weights and was left behind: make a new one")
-    others = [shorten(printable(name), 40) for name in left if name != STAMP and not name.endswith(".index.json")]
+    stamps = [name for name in left if name.endswith(STAMP)]
+    if stamps:
+        notes.append(f"{printable(listed(stamps))} is bound to the old weights and was left behind: make a new one")
+    others = [shorten(printable(name), 40) for name in left if not name.endswith((STAMP, ".index.json"))]
     if others:
         notes.append(f"{plural(len(others), 'file')} beside the weights not copied: {listed(others, 4)}")
     return notes

@@ -132,7 +132,7 @@ def _modules(rows: list[ResizedModule], width: int, verbose: bool) -> Iterable[R
     table.add_column("module", no_wrap=True)
     for title, _ in columns:
         table.add_column(title, justify="right", no_wrap=True)
-    room = max(width - 13 * len(columns), 20)
+    room = max(width - 11 * len(columns), 20)
     for row in shown:
         table.add_row(Text(shorten(printable(row.name), room)), *(cell(row) for _, cell in columns))
     yield Text("every module" if verbose else "modules that lose most", style="bold")

@@ -142,6 +142,17 @@ def test_rslora(alpha: int, make_adapter: MakeAdapter, tmp_path: Path) -> None:
     assert result.measured_error == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("wanted", [{"energy": 1}, {"error": 0}])
+def test_a_scale_of_zero_makes_an_update_of_zero(
+    wanted: dict[str, Any], make_adapter: MakeAdapter, tmp_path: Path
+) -> None:
+    """Whatever the factors are: one direction is enough, and B is zero."""
+    result = resize(make_adapter(diagonal(9, 5, 1), lora_alpha=0), tmp_path / "new", **wanted)
+    (row,) = result.modules
+    assert (row.new_rank, row.new_scale, row.norm, row.measured_error) == (1, 0, 0, 0)
+    assert not tensors(tmp_path / "new")[f"{Q.format(0)}.lora_B.weight"].any()
+
+
 @pytest.mark.parametrize("wanted", [{"rank": 3}, {"energy": 0.9}, {"error": 0}])
 def test_a_zero_update_stays_zero(wanted: dict[str, Any], make_adapter: MakeAdapter, tmp_path: Path) -> None:
     """B = 0: A is kept as far as the rank goes, B is zero, the error is 0, and a note says so."""
