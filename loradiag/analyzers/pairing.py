@@ -5,20 +5,27 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from loradiag.adapters.model import Adapter, Module
+from loradiag.adapters.model import Adapter, Method, Module
 from loradiag.bases.model import Base, StoredRows, Weight
 
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "embed_in", "tok_embeddings", "shared")
 HEADS = ("lm_head", "embed_out", "output")
+FUSED_PARTS = ("q", "k", "v")
+MAX_HEADS = 16
+"""Beginnings that names of one ending may have. Real models have two or three: an encoder, a decoder, a vision tower."""
+
 # Names that a stacked parameter has in the model, and those of the single experts that checkpoints store in its place.
-_UNSTACKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
+UNSTACKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "gate_up_proj": (("gate_proj", "up_proj"), ("w1", "w3")),
     "down_proj": (("down_proj",), ("w2",)),
 }
 _CONV1D_LEAF = re.compile(r"(^|\.)(c_attn|c_proj|c_fc)$")
+_STACK_LEAF = re.compile(r"\.experts\.\w+(\.\d+)?$", re.ASCII)
+_NUMBERED = re.compile(r"\.\d+\.", re.ASCII)
 _STACKED = re.compile(r"(?P<parameter>.+\.(?P<leaf>\w+))\.(?P<index>\d+)", re.ASCII)
 
 
@@ -29,8 +36,12 @@ class Pair(msgspec.Struct, frozen=True):
         module: Of the adapter.
         weight: Of the base, in the orientation in which it is stored; None if there is none that fits.
         transposed: Whether the weight is stored [in, out].
-        reason: Why there is no weight: ``absent``, ``shape``, ``packed`` or ``part`` (of a fused weight).
+        reason: Why there is no weight: ``absent``, ``shape``, ``packed``, ``part`` (of a fused weight) or ``prompt`` (which
+            changes no weight).
         shape: What the base has under that name, as [out, in], where that is known.
+        covers: What the module changes, by the base's names less ``.weight``: the single experts where the checkpoint
+            stores them for a stack (``experts.3.gate_proj``), else ``experts.gate_up_proj.3`` for one of a stack. A tied
+            head covers nothing.
     """
 
     module: Module
@@ -38,6 +49,7 @@ class Pair(msgspec.Struct, frozen=True):
     transposed: bool = False
     reason: str | None = None
     shape: tuple[int, int] | None = None
+    covers: tuple[str, ...] = ()
 
 
 class Pairing(msgspec.Struct, frozen=True):
@@ -48,19 +60,42 @@ class Pairing(msgspec.Struct, frozen=True):
 
 
 class Renaming(msgspec.Struct, frozen=True):
-    """A beginning of the adapter's names, and what the base has in its place: ``base_model.`` for ``model.`` and so on."""
+    """A beginning of the adapter's names, and what the base has in its place: ``base_model.`` for ``model.`` and so on.
+
+    ``others`` are those of other parts of the network: a model that reads images may have its language model and its vision
+    tower elsewhere than its checkpoint says.
+    """
 
     theirs: str = ""
     ours: str = ""
+    others: tuple[Renaming, ...] = ()
 
     def __call__(self, name: str) -> str:
         """The base's name for what the adapter calls ``name``."""
-        return self.ours + name[len(self.theirs) :] if name.startswith(self.theirs) else name
+        rule = _longest([rule for rule in (self, *self.others) if name.startswith(rule.theirs)], "theirs")
+        return rule.ours + name[len(rule.theirs) :] if rule else name
+
+    def back(self, name: str) -> str:
+        """The adapter's name for what the base calls ``name``."""
+        if name in HEADS:  # it stands beside the model whose names begin otherwise, not inside
+            return name
+        rule = _longest([rule for rule in (self, *self.others) if name.startswith(rule.ours)], "ours")
+        return rule.theirs + name[len(rule.ours) :] if rule else name
+
+
+def _longest(rules: Sequence[Renaming], side: str) -> Renaming | None:
+    return max(rules, key=lambda rule: len(getattr(rule, side)), default=None)
+
+
+class _Candidate(NamedTuple):
+    weight: Weight
+    covers: tuple[str, ...]
 
 
 def pair(adapter: Adapter, base: Base) -> Pairing:
     """Find the weight of every module. Reads no value."""
-    renaming = find_renaming([module.name for module in adapter.modules], base.shapes)
+    updates = [module.name for module in adapter.modules if module.method is not Method.PROMPT]
+    renaming = find_renaming(updates, base.shapes)
     return Pairing([_pair(module, base, renaming) for module in adapter.modules], renaming)
 
 
@@ -68,29 +103,44 @@ def find_renaming(names: Sequence[str], shapes: Iterable[str]) -> Renaming:
     """Find how the adapter's names begin where the base's begin otherwise.
 
     Checkpoints are written from the bare model or from one with a head, so that ``model.layers.0…`` and ``layers.0…`` may be
-    the same; what follows the first number is the same in all. The commonest translation wins; none, if most names fit.
+    the same; what follows the first number is the same in all. For each beginning the commonest translation wins; none, if
+    at least half of the names fit as they are.
     """
-    stems = {name.removesuffix(".weight") for name in shapes}
-    fitting = sum(name in stems or _parameter(name) in stems for name in names)
-    if not names or 2 * fitting >= len(names):
-        return Renaming()
-    by_tail: dict[str, list[str]] = defaultdict(list)
-    for stem in stems:
+    heads: dict[str, list[str]] = defaultdict(list)
+    for stem in dict.fromkeys(name.removesuffix(".weight") for name in shapes):
         head, tail = _cut(stem)
-        if tail:
-            by_tail[tail].append(head)
-    votes: Counter[tuple[str, str]] = Counter()
+        if tail and head not in heads[tail] and len(heads[tail]) < MAX_HEADS:
+            heads[tail].append(head)
+    asked: dict[str, list[str]] = defaultdict(list)
     for name in names:
         head, tail = _cut(name)
-        for other in by_tail.get(tail, ()):
-            votes[_differing(head, other)] += 1
-    return Renaming(*votes.most_common(1)[0][0]) if votes else Renaming()
+        if tail in heads:
+            asked[head].append(tail)
+    votes = {head: Counter(other for tail in tails for other in heads[tail]) for head, tails in asked.items()}
+    agreed = Counter[tuple[str, str]]()
+    for head, others in votes.items():
+        for other, count in others.items():
+            agreed[_differing(head, other)] += count
+    chosen = Counter[tuple[str, str]]()
+    for head, others in votes.items():
+        if 2 * others[head] < len(asked[head]):
+            # A name like block.0 is in the encoder and in the decoder: what translates the others too is right.
+            best = max(others, key=lambda other: (others[other], agreed[_differing(head, other)]))
+            chosen[_differing(head, best)] += len(asked[head])
+    rules = [Renaming(*pair) for pair, _ in chosen.most_common(MAX_HEADS)]
+    return msgspec.structs.replace(rules[0], others=tuple(rules[1:])) if rules else Renaming()
 
 
 def _cut(name: str) -> tuple[str, str]:
-    """The part of a name before its first number, and the rest from the word before that number on."""
+    """The part of a name before its first number, and the rest from the word before that number on.
+
+    What differs between a stack of experts and its single experts is left out.
+    """
     match = re.search(r"\w+\.\d+\.", name, re.ASCII)
-    return (name[: match.start()], name[match.start() :]) if match else (name, "")
+    if match is None:
+        return name, ""
+    tail = name[match.start() :].partition(".experts.")[0]
+    return name[: match.start()], tail.replace(".block_sparse_moe", ".mlp")
 
 
 def _differing(first: str, second: str) -> tuple[str, str]:
@@ -102,35 +152,55 @@ def _differing(first: str, second: str) -> tuple[str, str]:
     return tuple(f"{'.'.join(words)}." if words else "" for words in (ours, theirs))  # type: ignore[return-value]
 
 
+def base_names(name: str, renaming: Renaming) -> list[str]:
+    """What the base may call ``name``, likeliest first: as it is, translated, and as Mixtral's checkpoints have it."""
+    found = [name, renaming(name)]
+    found += [other.replace(".mlp.", ".block_sparse_moe.") for other in found if ".mlp." in other]
+    return list(dict.fromkeys(found))
+
+
 def _pair(module: Module, base: Base, renaming: Renaming) -> Pair:
-    if module.d_out is None and module.d_in is None:
-        return Pair(module, reason="part")
-    name = renaming(module.name)
-    found = _candidates(name, base)
+    if module.method is Method.PROMPT:
+        return Pair(module, reason="prompt")
+    names = base_names(module.name, renaming)
+    found = next((found for name in names if (found := _candidates(name, base))), [])
     if not found:
-        return Pair(module, reason=_why_absent(name, base))
-    for weight in found:
+        reasons = (why for name in names if (why := _why_absent(name, base)) is not None)
+        reason, covers = next(reasons, ("absent", ()))
+        return Pair(module, reason=reason, covers=covers)
+    for weight, covers in found:
         fits = orientation(module, weight.shape, base)
         if fits is not None:
-            return Pair(module, weight, fits, shape=(module.d_out or 0, module.d_in or 0))
-    rows, cols = found[0].shape
-    swapped = stored_transposed(module.name, base)
-    return Pair(module, reason="shape", shape=(cols, rows) if swapped else (rows, cols))
+            return Pair(module, weight, fits, shape=(module.d_out or 0, module.d_in or 0), covers=covers)
+    rows, cols = found[0].weight.shape
+    shape = (cols, rows) if _kept_transposed(module, base) else (rows, cols)
+    return Pair(module, reason="shape", shape=shape, covers=found[0].covers)
 
 
-def _candidates(name: str, base: Base) -> list[Weight]:
+def _candidates(name: str, base: Base) -> list[_Candidate]:
     plain = base.weights.get(f"{name}.weight") or base.weights.get(name)
     if plain is not None:
-        return [plain]
+        return [_Candidate(plain, (name.removesuffix(".weight"),))]
     tied = tied_weight(name, base)
-    return [tied] if tied else list(_experts(name, base))
+    return [_Candidate(tied, ())] if tied else list(_experts(name, base))
 
 
 def tied_weight(name: str, base: Base) -> Weight | None:
     """The embedding, for a head that has no tensor of its own because it is tied to it."""
-    if name.rpartition(".")[2] not in HEADS or not base.ties_embeddings:
+    if name.rpartition(".")[2] not in HEADS or _NUMBERED.search(name) or not ties_embeddings(base):
         return None
     return next((base.weights[found] for found in embeddings(base)), None)
+
+
+def ties_embeddings(base: Base) -> bool:
+    """Whether the output head is the embedding: said by the configuration, or else shown by the head's absence.
+
+    Transformers' own default is to tie them, so that older configurations (GPT-2's) do not mention it.
+    """
+    if base.setting("tie_word_embeddings") is not None:
+        return base.ties_embeddings
+    heads = (name.removesuffix(".weight").rpartition(".")[2] for name in base.shapes if not _NUMBERED.search(name))
+    return bool(base.config) and not any(leaf in HEADS for leaf in heads)
 
 
 def embeddings(base: Base) -> list[str]:
@@ -139,7 +209,7 @@ def embeddings(base: Base) -> list[str]:
     return sorted(found, key=lambda name: (name.count("."), name))
 
 
-def _experts(name: str, base: Base) -> Iterator[Weight]:
+def _experts(name: str, base: Base) -> Iterator[_Candidate]:
     """The weight of one expert: a slice of a stack, or the tensors of that expert that stand for it in the checkpoint."""
     match = _STACKED.fullmatch(name)
     if match is None:
@@ -149,12 +219,21 @@ def _experts(name: str, base: Base) -> Iterator[Weight]:
     if stack is not None and shape is not None and len(shape) == 3 and index < shape[0]:
         tensor = base.tensors[match["parameter"]]
         rows = StoredRows(tensor, shape[1], shape[2], first=index * shape[1])
-        yield Weight(f"{stack.name}[{index}]", (shape[1], shape[2]), stack.dtype, (rows,), stack.quantization)
-    parent = match["parameter"].rpartition(".")[0]
-    for leaves in _UNSTACKED.get(match["leaf"], ()):
-        names = [f"{parent}.{index}.{leaf}.weight" for leaf in leaves]
-        if all(part in base.weights for part in names):
-            yield stacked([base.weights[part] for part in names])
+        weight = Weight(f"{stack.name}[{index}]", (shape[1], shape[2]), stack.dtype, (rows,), stack.quantization)
+        yield _Candidate(weight, (f"{match['parameter']}.{index}",))
+    for covers in singles(match["parameter"], index):
+        if all(f"{part}.weight" in base.weights for part in covers):
+            yield _Candidate(stacked([base.weights[f"{part}.weight"] for part in covers]), covers)
+
+
+def singles(parameter: str, index: int) -> Iterator[tuple[str, ...]]:
+    """The names that checkpoints may have for expert ``index`` of a stacked parameter: one module, or two one below the other.
+
+    The model calls it ``experts.gate_up_proj``, the checkpoint ``experts.3.gate_proj`` and ``experts.3.up_proj``.
+    """
+    parent, _, leaf = parameter.rpartition(".")
+    for leaves in UNSTACKED.get(leaf, ()):
+        yield tuple(f"{parent}.{index}.{part}" for part in leaves)
 
 
 def stacked(weights: Sequence[Weight]) -> Weight:
@@ -171,27 +250,36 @@ def orientation(module: Module, shape: tuple[int, int], base: Base) -> bool | No
     straight = d_out in (None, shape[0]) and d_in in (None, shape[1])
     swapped = d_out in (None, shape[1]) and d_in in (None, shape[0])
     if straight and swapped:
-        return stored_transposed(module.name, base)
+        return _kept_transposed(module, base)
     return False if straight else True if swapped else None
 
 
+def _kept_transposed(module: Module, base: Base) -> bool:
+    """Whether shapes do not decide and the weight is the transpose: an embedding's update is [dim, tokens] in its factors."""
+    embeds = any(".lora_embedding_" in matrix.tensor.name for matrix in module.factors.values())
+    return embeds or stored_transposed(module.name, base)
+
+
 def stored_transposed(name: str, base: Base) -> bool:
-    """Whether the base keeps this weight as [in, out]: GPT-2's Conv1D does."""
+    """Whether the base keeps this weight as [in, out]: GPT-2's Conv1D does, and the experts of gpt-oss."""
     kind = base.setting("model_type")
-    return (
-        isinstance(kind, str)
-        and kind.startswith(("gpt2", "imagegpt", "openai-gpt"))
-        and bool(_CONV1D_LEAF.search(name))
-    )
+    if not isinstance(kind, str):
+        return False
+    if kind.startswith(("gpt2", "imagegpt", "openai-gpt")):
+        return bool(_CONV1D_LEAF.search(name))
+    return kind.startswith(("gpt_oss", "openai_privacy_filter", "aria")) and bool(_STACK_LEAF.search(name))
 
 
-def _parameter(name: str) -> str:
+def _why_absent(name: str, base: Base) -> tuple[str, tuple[str, ...]] | None:
+    """Why a weight that is there by name cannot be had, and what the base calls it; None if it is not there."""
+    if base.shapes.get(f"{name}.weight", ()) is None:
+        return "packed", (name,)
     match = _STACKED.fullmatch(name)
-    return match["parameter"] if match else name
-
-
-def _why_absent(name: str, base: Base) -> str:
-    if base.shapes.get(f"{name}.weight", ()) is None or base.shapes.get(_parameter(name), ()) is None:
-        return "packed"
-    fused = name.rpartition(".")[0]
-    return "part" if f"{fused}.weight" in base.shapes else "absent"
+    if match is not None:
+        if base.shapes.get(f"{match['parameter']}.weight", ()) is None:
+            return "packed", (name,)
+        for covers in singles(match["parameter"], int(match["index"])):
+            if all(f"{part}.weight" in base.shapes for part in covers):
+                return "packed", covers
+    fused, _, part = name.rpartition(".")
+    return ("part", (fused,)) if part in FUSED_PARTS and f"{fused}.weight" in base.shapes else None

@@ -84,6 +84,18 @@ RULES: Mapping[str, Entry] = {
         },
     ),
     **_family(
+        "reach",
+        {
+            "LD406": "module-not-in-base",
+            "LD407": "shape-differs-from-base",
+            "LD408": "linears-never-reached",
+            "LD409": "targeted-but-absent",
+            "LD410": "vocabulary-differs",
+            "LD411": "tied-weights-in-play",
+            "LD412": "experts-never-reached",
+        },
+    ),
+    **_family(
         "identity",
         {
             "LD501": "base-missing",

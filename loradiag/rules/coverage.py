@@ -110,10 +110,10 @@ def head_in_play(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     or loses one.
 
     ## What to do
-    Look for tie_word_embeddings in the base's config.json.
+    Inspect with ``--base``: where the base is known, LD411 speaks if it ties the two and this rule keeps silent.
     """
     coverage = evidence.measurements.coverage
-    if coverage is None:
+    if coverage is None or evidence.measurements.reach is not None:  # with a base, LD411 knows whether it is tied
         return
     saved = [name for name in coverage.saved_modules if name.split(".")[-1] in ("lm_head", "embed_out")]
     if "head" in coverage.roles or saved:

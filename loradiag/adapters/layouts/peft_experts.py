@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from loradiag.adapters.names import place_of
 from loradiag.adapters.scales import PeftScales
 from loradiag.storage.tensors import Matrix, Tensor
 
@@ -59,9 +60,11 @@ def split(module: str, factor: str, tensor: Tensor, targets: Sequence[str], scal
 
 def _parameters(stem: str, targets: Sequence[str]) -> list[str]:
     """Names of the parameters of ``stem`` that are targets, in the order in which the model defines them."""
+    # PEFT 0.21 writes bare names when it translates targets of Mixtral or Qwen. No linear layer has such a parameter.
+    holds_experts = place_of(stem).role == "expert"
     names = set()
     for target in targets:
         parent, _, parameter = target.rpartition(".")
-        if not parent or stem == parent or stem.endswith(f".{parent}"):
+        if stem == parent or stem.endswith(f".{parent}") or (not parent and holds_experts):
             names.add(parameter)
     return sorted(names, key=lambda name: (name in _LAST, name))
