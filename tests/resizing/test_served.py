@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ pytestmark = [pytest.mark.models, pytest.mark.filterwarnings("ignore")]
 TOKENS = [[5, 90, 200, 17, 333, 600, 2, 48], [1, 4, 9, 16, 25, 36, 49, 64]]
 TOLERANCE = {"bf16": 2e-2}
 """Of the adapter's effect on the logits: new factors in BF16 are rounded to 8 significant bits, those in F32 to 24."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other make these tiny products many times slower when a machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
