@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from loradiag.core.policy import Policy
     from loradiag.core.report import Report
     from loradiag.resizing.resize import resize
+    from loradiag.stamping.fingerprint import fingerprint
+    from loradiag.stamping.stamp import stamp
 
 _HOMES = {
     "inspect": "loradiag.api",
@@ -29,6 +31,8 @@ _HOMES = {
     "read_policy": "loradiag.api",
     "read_reports": "loradiag.api",
     "resize": "loradiag.resizing.resize",
+    "fingerprint": "loradiag.stamping.fingerprint",
+    "stamp": "loradiag.stamping.stamp",
     "InputError": "loradiag.core.errors",
     "LoradiagError": "loradiag.core.errors",
     "Policy": "loradiag.core.policy",
@@ -41,12 +45,14 @@ __all__ = [
     "Policy",
     "Report",
     "__version__",
+    "fingerprint",
     "inspect",
     "inspect_all",
     "judge",
     "read_policy",
     "read_reports",
     "resize",
+    "stamp",
 ]
 
 

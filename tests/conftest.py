@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,14 @@ def peft_config(**changes: Any) -> dict[str, Any]:
         "peft_version": "0.21.2",
         **changes,
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's cache, nor does a process that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LORADIAG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 MakeAdapter = Callable[..., Path]

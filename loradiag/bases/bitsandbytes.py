@@ -7,6 +7,7 @@ codes themselves. Eight bits (arXiv 2208.07339): whole numbers, times the row's 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _STATE = ".quant_state.bitsandbytes__"
 _COMPANIONS = (".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map")
+_KINDS = ("nf4", "fp4")
+_FLOATS = ("F16", "F32", "F64")
 _DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 _MAX_STATE = 100_000
 _PER_BYTE = 2
@@ -164,14 +167,14 @@ def _four_bits(stem: str, kind: str, state: Tensor, tensors: Mapping[str, Tensor
     blocks = -(-count // described.blocksize)
     sound = (
         codes is not None
+        and kind in _KINDS
         and len(shape) == 2
         and codes.nbytes == -(-count // _PER_BYTE)
         and near.keys() >= {".absmax", ".quant_map"}
         and near[".absmax"].size == blocks
         and near[".quant_map"].size == 16
-        and (not nested or near.keys() >= {".nested_quant_map"})
-        and (not nested or (near[".nested_quant_map"].size == 256 and near[".absmax"].dtype == "U8"))
-        and (not nested or near[".nested_absmax"].size == -(-blocks // max(described.nested_blocksize, 1)))
+        and (_nested_soundly(near, blocks, described.nested_blocksize) if nested else near[".absmax"].dtype in _FLOATS)
+        and all(part.dtype in _FLOATS for name, part in near.items() if name != ".absmax")
     )
     if not sound or codes is None:
         raise _nonsense(state, stem)
@@ -181,6 +184,17 @@ def _four_bits(stem: str, kind: str, state: Tensor, tensors: Mapping[str, Tensor
     return Weight(stem, (shape[0], shape[1]), dtype, (source,), kind)
 
 
+def _nested_soundly(near: Mapping[str, Tensor], blocks: int, nested_block: int) -> bool:
+    """Whether the magnitudes of double quantization have the sizes that they must have."""
+    return (
+        ".nested_quant_map" in near
+        and near[".nested_quant_map"].size == 256
+        and near[".absmax"].dtype == "U8"
+        and nested_block > 0
+        and near[".nested_absmax"].size == -(-blocks // nested_block)
+    )
+
+
 def _described(stem: str, state: Tensor) -> _State:
     try:
         if state.dtype != "U8" or state.size > _MAX_STATE:
@@ -188,14 +202,19 @@ def _described(stem: str, state: Tensor) -> _State:
         described = msgspec.convert(strict_json.loads(state.read().tobytes()), _State)
     except ValueError as error:
         raise _nonsense(state, stem) from error
-    if not (0 < described.blocksize <= 1 << 20 and all(0 < extent < 1 << 31 for extent in described.shape)):
+    block = described.blocksize
+    # Blocks of a whole number of bytes: bitsandbytes has powers of two from 32 to 4096.
+    sound = 1 < block <= 1 << 20 and block % _PER_BYTE == 0 and math.isfinite(described.nested_offset)
+    if not sound or not all(0 < extent < 1 << 31 for extent in described.shape):
         raise _nonsense(state, stem)
     return described
 
 
 def _eight_bits(name: str, scale: Tensor, tensors: Mapping[str, Tensor]) -> Weight:
     codes = tensors.get(name)
-    if codes is None or codes.dtype != "I8" or len(codes.shape) != 2 or scale.size != codes.shape[0]:
+    if codes is None or codes.dtype != "I8" or len(codes.shape) != 2:
+        raise _nonsense(scale, name)
+    if scale.size != codes.shape[0] or scale.dtype not in _FLOATS:
         raise _nonsense(scale, name)
     rows, cols = codes.shape
     return Weight(name, (rows, cols), "F32", (EightBitRows(codes, scale, rows, cols),), "int8")

@@ -18,7 +18,9 @@ import msgspec
 from loradiag.bases import cache
 from loradiag.bases.model import Base
 from loradiag.core.dtypes import DTYPES
+from loradiag.core.errors import InputError
 from loradiag.linalg.threads import pooled
+from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -27,6 +29,16 @@ if TYPE_CHECKING:
 BLOCK = 4096
 BLOCKS = 16
 _CHUNK = 1 << 22
+# Formats of safetensors whose numbers loradiag does not read, by the bits of one.
+_OTHER_BITS = {
+    "F4": 4,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
+    "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "C64": 64,
+}
 _LAYER = re.compile(r"(.*?\.\d+)\.", re.ASCII)
 
 Progress = Callable[[int, int], None]
@@ -60,16 +72,16 @@ def fingerprint(base: Base, *, full: bool = False, progress: Progress | None = N
         progress: Called with bytes done and their number.
 
     Raises:
-        InputError: A file ends before its header says.
+        InputError: A file ends before its header says, or a tensor's format is not known.
     """
-    tensors = base.tensors
-    total = sum(tensor.nbytes for tensor in tensors.values())
+    tensors = {name: _as_bytes(tensor) for name, tensor in base.tensors.items()}
+    total = sum(tensor.size for tensor in tensors.values())
     sampled = dict(zip(tensors, pooled(_sampled, tensors.values()), strict=True))
-    complete = _complete(base, progress, total) if full else _remembered(base)
+    complete = _complete(base.files, tensors, progress, total) if full else _remembered(base.files, tensors)
     return Fingerprint(
-        sampled=_combined(tensors, sampled),
-        full=_combined(tensors, complete) if complete is not None else None,
-        parts=_parts(tensors, sampled),
+        sampled=_combined(base.tensors, sampled),
+        full=_combined(base.tensors, complete) if complete is not None else None,
+        parts=_parts(base.tensors, sampled),
         tensors=len(tensors),
         bytes=total,
     )
@@ -94,74 +106,89 @@ def _parts(tensors: Mapping[str, Tensor], hashes: Mapping[str, str]) -> dict[str
 def part_of(name: str) -> str:
     """The part of a model that a tensor belongs to: its layer, else its module."""
     layer = _LAYER.match(name)
-    return layer[1] if layer else name.rpartition(".")[0] or name
+    part = layer[1] if layer else name.rpartition(".")[0] or name
+    return part.encode(
+        "utf-8", "backslashreplace"
+    ).decode()  # a header may hold half a surrogate pair, a report may not
+
+
+def _as_bytes(tensor: Tensor) -> Tensor:
+    """The same tensor as a row of bytes: formats whose numbers cannot be read still have an identity.
+
+    Raises:
+        InputError: It is of a format whose size is not known.
+    """
+    bits = 8 * DTYPES[tensor.dtype].itemsize if tensor.dtype in DTYPES else _OTHER_BITS.get(tensor.dtype)
+    if bits is None:
+        path = getattr(tensor.container, "path", "the base")
+        known = f"tensor {quoted(tensor.name)} is of the format {quoted(tensor.dtype)}, which is not known"
+        raise InputError(path, known, "use a newer loradiag", kind="header")
+    return Tensor(tensor.name, "U8", (tensor.size * bits // 8,), tensor.container, tensor.offset)
 
 
 def _sampled(tensor: Tensor) -> str:
     digest = hashlib.sha256()
     for start, count in _positions(tensor):
-        digest.update(tensor.read(start, count).tobytes())
+        digest.update(tensor.read(start, count).data)
     return digest.hexdigest()
 
 
 def _positions(tensor: Tensor) -> list[tuple[int, int]]:
-    """Where to sample, in elements: one block at a pseudo-random place in each of 16 equal stretches."""
-    if tensor.dtype not in DTYPES:
-        return []
-    per_block = BLOCK // DTYPES[tensor.dtype].itemsize
-    if tensor.size <= BLOCKS * per_block:
-        return [(0, tensor.size)]
-    seed = hashlib.sha256(f"{tensor.name} {tensor.nbytes}".encode("utf-8", "surrogateescape")).digest()
+    """Where to sample, in bytes: one block at a pseudo-random place in each of 16 equal stretches."""
+    if tensor.size <= BLOCKS * BLOCK:
+        return [(0, tensor.size)] if tensor.size else []
+    seed = hashlib.sha256(f"{tensor.name} {tensor.size}".encode("utf-8", "surrogateescape")).digest()
     stretch = tensor.size // BLOCKS
-    room = stretch - per_block + 1
+    room = stretch - BLOCK + 1
     return [
-        (index * stretch + int.from_bytes(seed[2 * index : 2 * index + 2], "little") * room // 65536, per_block)
+        (index * stretch + int.from_bytes(seed[2 * index : 2 * index + 2], "little") * room // 65536, BLOCK)
         for index in range(BLOCKS)
     ]
 
 
-def _complete(base: Base, progress: Progress | None, total: int) -> dict[str, str]:
+def _complete(
+    files: Iterable[Path], tensors: Mapping[str, Tensor], progress: Progress | None, total: int
+) -> dict[str, str]:
     """Hashes of all tensors, file by file, from the cache where the file has not changed since."""
     hashes: dict[str, str] = {}
     done = 0
-    for path, tensors in _by_file(base).items():
-        known = cache.read(path)
-        if known is None or known.keys() != tensors.keys():
+    for path, members in _by_file(files, tensors).items():
+        entry = cache.entry(path)
+        known = entry.read()
+        if known is None or known.keys() != members.keys():
             known = {}
-            for name, digest in zip(tensors, pooled(_whole, tensors.values()), strict=True):
+            for name, digest in zip(members, pooled(_whole, members.values()), strict=True):
                 known[name] = digest
-                done += tensors[name].nbytes
+                done += members[name].size
                 if progress is not None:
                     progress(done, total)
-            cache.write(path, known)
+            entry.write(known)
         else:
-            done += sum(tensor.nbytes for tensor in tensors.values())
+            done += sum(tensor.size for tensor in members.values())
         hashes |= known
     return hashes
 
 
-def _remembered(base: Base) -> dict[str, str] | None:
+def _remembered(files: Iterable[Path], tensors: Mapping[str, Tensor]) -> dict[str, str] | None:
     """Hashes of all tensors if the cache has every file's; None else."""
     hashes: dict[str, str] = {}
-    for path, tensors in _by_file(base).items():
-        known = cache.read(path)
-        if known is None or known.keys() != tensors.keys():
+    for path, members in _by_file(files, tensors).items():
+        known = cache.entry(path).read()
+        if known is None or known.keys() != members.keys():
             return None
         hashes |= known
     return hashes
 
 
-def _by_file(base: Base) -> dict[Path, dict[str, Tensor]]:
-    files: dict[Path, dict[str, Tensor]] = {path: {} for path in base.files}
-    for name, tensor in base.tensors.items():
-        files[tensor.container.path][name] = tensor  # type: ignore[attr-defined]
-    return files
+def _by_file(files: Iterable[Path], tensors: Mapping[str, Tensor]) -> dict[Path, dict[str, Tensor]]:
+    members: dict[Path, dict[str, Tensor]] = {path: {} for path in files}
+    for name, tensor in tensors.items():
+        members[tensor.container.path][name] = tensor  # type: ignore[attr-defined]
+    return members
 
 
 def _whole(tensor: Tensor) -> str:
     digest = hashlib.sha256()
-    if tensor.dtype in DTYPES:
-        step = _CHUNK // DTYPES[tensor.dtype].itemsize
-        for start in range(0, tensor.size, step):
-            digest.update(tensor.read(start, min(step, tensor.size - start)).data)
+    for start in range(0, tensor.size, _CHUNK):
+        digest.update(tensor.read(start, min(_CHUNK, tensor.size - start)).data)
     return digest.hexdigest()

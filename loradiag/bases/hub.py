@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from loradiag.bases.locate import locate_base
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
@@ -31,9 +32,8 @@ def fetch(name: str, revision: str | None) -> tuple[Path, str]:
     }
     try:
         folder = Path(hub.snapshot_download(name, local_files_only=True, **options))
-        if not any(folder.glob("*.safetensors")):
-            raise FileNotFoundError(name)
-    except Exception:  # whatever the cache lacks, the hub may have
+        locate_base(folder)
+    except Exception:  # whatever the cache lacks, a shard or all, the hub may have
         folder = _download(hub, name, options)
     return folder, folder.name
 

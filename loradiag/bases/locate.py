@@ -15,10 +15,11 @@ from loradiag.storage.shards import shards_of
 CONFIG_NAME = "config.json"
 INDEX_SUFFIX = ".safetensors.index.json"
 
-# What is taken when several weight files lie in one directory: the first of these that is there.
+# What is taken when several weight files lie in one directory: the first of these that is there. transformers loads the
+# single file before the index, diffusers the index before the single file.
 PREFERRED = (
-    "model.safetensors.index.json",
     "model.safetensors",
+    "model.safetensors.index.json",
     "diffusion_pytorch_model.safetensors.index.json",
     "diffusion_pytorch_model.safetensors",
 )
@@ -69,6 +70,11 @@ def _named_file(path: Path) -> LocatedBase:
         raise _gguf(path)
     if path.suffix != ".safetensors":
         raise InputError(path, "is no safetensors file", "name the directory of the base", kind="no-base")
+    shard = _SHARD.fullmatch(path.name)
+    if shard and int(shard["count"]) > 1:
+        raise InputError(
+            path, f"is one of {int(shard['count']):,} shards", "name the directory that holds them all", kind="no-base"
+        )
     return LocatedBase(path, (path,), None, _config_in(path.parent))
 
 

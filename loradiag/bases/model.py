@@ -77,6 +77,8 @@ class Weight(msgspec.Struct, frozen=True):
             if low < high:
                 parts.append((source, low, high))
             first += source.rows
+        if not parts:
+            return self.sources[0].read(0, 0)
         if len(parts) == 1:
             source, low, high = parts[0]
             return source.read(low, high, scratch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from loradiag.bases.locate import LocatedBase, locate_base
 from loradiag.bases.model import Base
 from loradiag.bases.weights import weights_of
 from loradiag.core.errors import InputError
-from loradiag.core.text import listed
+from loradiag.core.text import listed, plural
 from loradiag.storage import strict_json
 from loradiag.storage.files import unreadable
 from loradiag.storage.opening import open_container
@@ -35,7 +36,7 @@ def open_base(name: str | Path, *, revision: str | None = None) -> Base:
         MissingExtraError: It is a hub id and ``huggingface_hub`` is not installed.
     """
     path, commit = Path(name), None
-    if not path.exists() and _HUB_ID.fullmatch(str(name)):
+    if not os.path.exists(path) and _HUB_ID.fullmatch(str(name)):
         from loradiag.bases.hub import fetch
 
         path, commit = fetch(str(name), revision)
@@ -83,7 +84,7 @@ def _check_listed(index: Path, tensors: Mapping[str, Tensor]) -> None:
         shown = listed([quoted(name) for name in missing], 2)
         raise InputError(
             index,
-            f"lists {len(missing):,} tensors that the shards do not hold: {shown}",
+            f"lists {plural(len(missing), 'tensor')} that the shards do not hold: {shown}",
             "fetch the shards again",
             kind="missing-shard",
         )

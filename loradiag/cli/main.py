@@ -20,6 +20,8 @@ from loradiag.core.text import printable
 COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("loradiag.cli.inspect:inspect", summary="What is in an adapter, and is it sound?"),
     "resize": Entry("loradiag.cli.resize:resize", summary="Write a smaller PEFT adapter, and measure what it cost."),
+    "fingerprint": Entry("loradiag.cli.fingerprint:fingerprint", summary="Which weights does a base have?"),
+    "stamp": Entry("loradiag.cli.stamp:stamp", summary="Write beside an adapter what it was made from."),
     "judge": Entry("loradiag.cli.judge:judge", summary="Judge a report again, under another policy."),
     "rule": Entry("loradiag.cli.rule:rule", summary="What a rule means; without a code, all rules."),
     "schema": Entry("loradiag.cli.schema:schema", summary="Print the JSON Schema of reports."),

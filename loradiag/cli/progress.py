@@ -11,11 +11,17 @@ from loradiag.core.text import printable, shorten
 
 
 class Bar:
-    """Shows the current subject and how many of its modules are done, once work has lasted a second."""
+    """Shows the current subject and how much of it is done, once work has lasted a second.
+
+    Args:
+        enabled: Whether to show anything.
+        unit: What is counted: ``modules`` or ``bytes``.
+    """
 
     DELAY = 1.0
 
-    def __init__(self, *, enabled: bool) -> None:
+    def __init__(self, *, enabled: bool, unit: str = "modules") -> None:
+        self._unit = unit
         self._enabled = enabled and sys.stderr.isatty()
         self._start = time.monotonic()
         self._progress: Any = None
@@ -30,7 +36,7 @@ class Bar:
         self._name = shorten(printable(name), 40)
 
     def advance(self, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` modules are measured."""
+        """Show that ``done`` of ``total`` are done."""
         if not self._enabled or time.monotonic() - self._start < self.DELAY:
             return
         if self._progress is None:
@@ -40,12 +46,19 @@ class Bar:
     def _open(self) -> None:
         from rich.console import Console
         from rich.markup import escape
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            DownloadColumn() if self._unit == "bytes" else MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)

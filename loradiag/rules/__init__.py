@@ -108,6 +108,15 @@ RULES: Mapping[str, Entry] = {
             "LD508": "fan-in-fan-out-unset",
         },
     ),
+    **_family(
+        "provenance",
+        {
+            "LD509": "base-differs-from-stamp",
+            "LD510": "stamp-of-other-weights",
+            "LD513": "unreadable-stamp",
+            "LD514": "incomplete-provenance",
+        },
+    ),
 }
 
 

@@ -1,0 +1,61 @@
+"""``loradiag fingerprint``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from loradiag.cli.emit import style_for
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  loradiag fingerprint models/my-base/
+  loradiag fingerprint meta-llama/Llama-3.2-1B --revision 4e20de3 --format json
+  loradiag fingerprint models/my-base/ --fast"""
+)
+@click.argument("base", metavar="BASE", type=click.Path(path_type=str))
+@click.option("--fast", is_flag=True, help="Read samples of each tensor only.")
+@click.option("--revision", help="Commit, branch or tag of a base on the Hugging Face hub.")
+@click.option("-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
+@click.option("-v", "--verbose", is_flag=True, help="Show every part.")
+@click.option("-q", "--quiet", is_flag=True, help="Print the identity alone.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colours in text. [default: auto; NO_COLOR is obeyed]",
+)
+def fingerprint(
+    base: str, fast: bool, revision: str | None, format_: str, verbose: bool, quiet: bool, color: str
+) -> None:
+    """Say which weights a base has.
+
+    BASE is a directory, a safetensors file, or owner/name on the Hugging Face hub, taken from the local cache if it is
+    there. The same weights have the same identity however they are cut into files. Every byte is hashed; hashes are
+    remembered by file, size and time of change, so that the second time takes a moment. --fast reads 64 KiB of each tensor:
+    enough to tell one model from another, not to see that a few numbers have changed.
+    """
+    from loradiag.cli.progress import Bar
+    from loradiag.stamping.fingerprint import fingerprint as run
+
+    with Bar(enabled=not quiet, unit="bytes") as bar:
+        bar.subject(base)
+        identity = run(base, revision=revision, fast=fast, progress=bar.advance)
+    if format_ == "json":
+        import json
+
+        import msgspec
+
+        text = json.dumps(msgspec.to_builtins(identity), indent=2) + "\n"
+    elif quiet:
+        text = (identity.full or identity.sampled) + "\n"
+    else:
+        from loradiag.stamping.show import render_identity
+
+        style = style_for(color)
+        text = render_identity(identity, color=style.color, width=style.width, verbose=verbose)
+    sys.stdout.write(text)
+    sys.stdout.flush()

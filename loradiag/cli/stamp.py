@@ -1,0 +1,129 @@
+"""``loradiag stamp``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import click
+
+from loradiag.cli.emit import style_for
+from loradiag.core.errors import UsageError
+from loradiag.core.text import printable
+
+Value = TypeVar("Value")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  loradiag stamp my_adapter/ --base models/my-base/ --data train.jsonl --owner team@example.org
+  loradiag stamp my_adapter/ --base owner/name --hyperparameter seed=7 --evaluation arc_easy=0.71
+  loradiag stamp my_adapter/ --update --evaluation mmlu=0.43"""
+)
+@click.argument("adapter", metavar="ADAPTER", type=click.Path(path_type=str))
+@click.option("--base", metavar="BASE", help="The base that it was trained on: a directory, a file, or a hub id.")
+@click.option("--revision", help="Commit, branch or tag of a base on the Hugging Face hub.")
+@click.option(
+    "--data", metavar="PATH", type=click.Path(path_type=str), help="Training data to hash: a file or a directory."
+)
+@click.option("--data-hash", metavar="SHA256", help="The hash of the training data, in place of --data.")
+@click.option("--owner", help="Whom to ask about it.")
+@click.option("--hyperparameter", "hyperparameters", metavar="KEY=VALUE", multiple=True, help="May be repeated.")
+@click.option("--evaluation", "evaluations", metavar="TASK=NUMBER", multiple=True, help="A result. May be repeated.")
+@click.option("--notes", metavar="TEXT", help="Anything else.")
+@click.option("--fast", is_flag=True, help="Identify the base by samples of each tensor.")
+@click.option("--update", is_flag=True, help="Add to the stamp that is there; what is not said stays as it is.")
+@click.option("--force", is_flag=True, help="Replace a stamp that says something else.")
+@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@click.option("-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing that was not asked for.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colours in text. [default: auto; NO_COLOR is obeyed]",
+)
+def stamp(
+    adapter: str,
+    base: str | None,
+    revision: str | None,
+    data: str | None,
+    data_hash: str | None,
+    owner: str | None,
+    hyperparameters: tuple[str, ...],
+    evaluations: tuple[str, ...],
+    notes: str | None,
+    fast: bool,
+    update: bool,
+    force: bool,
+    allow_pickle: bool,
+    format_: str,
+    quiet: bool,
+    color: str,
+) -> None:
+    """Write beside an adapter what it was made from.
+
+    The stamp, loradiag-stamp.json (or NAME.loradiag-stamp.json beside a file NAME.safetensors of no usual name), holds the
+    hashes of the weights, of the base and of the training data, the hyperparameters that the adapter's configuration and
+    the trainer's state tell, and what you add. inspect then says whether adapter and base are still the stamped ones. A
+    directory of data is hashed as its sorted list of names and hashes. Nothing is written unless a module of the adapter
+    fits the base.
+    """
+    from loradiag.cli.progress import Bar
+    from loradiag.stamping.stamp import stamp as run
+
+    with Bar(enabled=not quiet, unit="bytes") as bar:
+        bar.subject(base or adapter)
+        result = run(
+            adapter,
+            base,
+            revision=revision,
+            data=data,
+            data_hash=data_hash,
+            owner=owner,
+            hyperparameters=_pairs("--hyperparameter", hyperparameters, str),
+            evaluation=_pairs("--evaluation", evaluations, float),
+            notes=notes,
+            fast=fast,
+            update=update,
+            force=force,
+            allow_pickle=allow_pickle,
+            progress=bar.advance,
+        )
+    for warning in result.warnings:
+        click.echo(f"loradiag: {printable(adapter)}: {warning}", err=True)
+    if format_ == "json":
+        import json
+
+        import msgspec
+
+        text = json.dumps(msgspec.to_builtins(result), indent=2) + "\n"
+    elif quiet:
+        return
+    else:
+        from loradiag.stamping.show import render_stamped
+
+        style = style_for(color)
+        text = render_stamped(result, color=style.color, width=style.width)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _pairs(option: str, words: Sequence[str], kind: Callable[[str], Value]) -> dict[str, Value]:
+    """``KEY=VALUE`` words as a dictionary.
+
+    Raises:
+        UsageError: One has no key, no ``=``, or a value of another kind.
+    """
+    pairs: dict[str, Value] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key.strip() and equals):
+            raise UsageError(f"{option} {printable(word)}: write it as NAME=VALUE")
+        try:
+            pairs[key.strip()] = kind(value.strip())
+        except ValueError as error:
+            raise UsageError(f"{option} {printable(word)}: {printable(value)!r} is no number") from error
+    return pairs

@@ -1,0 +1,1 @@
+"""Identities of bases, and the stamps that bind adapters to them."""
