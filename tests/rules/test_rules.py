@@ -13,6 +13,7 @@ import pytest
 
 import loradiag
 from loradiag.core.findings import Finding, Severity
+from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
 
 LAYERS = "base_model.model.model.layers"
@@ -154,6 +155,18 @@ def renamed(old: str, new: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def against(make_adapter: Make, shapes: Shapes | None = None, **config: Any) -> Make:
+    """An adapter with a base beside it, which :func:`findings_of` inspects it against."""
+
+    def build(make: MakeAdapter, tmp: Path) -> Path:
+        write_base(tmp / "base", shapes or llama_shapes(), **config)
+        return make_adapter(make, tmp)
+
+    return build
+
+
+EXPERT_STACK = {"model.layers.0.mlp.experts.gate_up_proj": (4, 32, 48)}
+
 FULL = {"layers": 6, "rank": 16, "d_in": 96, "d_out": 64}
 R16 = {"r": 16, "lora_alpha": 16}
 
@@ -199,6 +212,15 @@ PROVOKED: dict[str, Make] = {
     )),
     "LD404": with_arrays(put("base_model.model.lm_head.weight", np.ones((9, 9), np.float32)), modules_to_save=["lm_head"]),
     "LD405": with_arrays(drop(".layers.3.self_attn.q_proj"), {"layers": 8}),
+    "LD406": against(with_changes(), llama_shapes(layers=3)),
+    "LD407": against(with_changes(), llama_shapes(d_in=40)),
+    "LD408": against(with_changes()),
+    "LD409": against(with_arrays(drop(".layers.3.")), llama_shapes()),
+    "LD410": against(with_arrays(put("base_model.model.lm_head.weight", np.ones((64, 48), np.float32)))),
+    "LD411": against(
+        with_arrays(put("base_model.model.lm_head.weight", np.ones((60, 48), np.float32))), tie_word_embeddings=True
+    ),
+    "LD412": against(with_changes(), {**llama_shapes(), **EXPERT_STACK}),
     "LD501": with_changes(base_model_name_or_path=None),
     "LD502": with_changes(base_model_name_or_path="/mnt/data/base"),
     "LD503": with_changes(revision=None),
@@ -230,8 +252,9 @@ def mixed(make: MakeAdapter) -> Path:
 
 
 def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
-    """Findings on what lies at ``path``, also if it cannot be read."""
-    (report,) = loradiag.inspect_all(path, allow_pickle=allow_pickle)
+    """Findings on what lies at ``path``, also if it cannot be read; against the base beside it, where there is one."""
+    base = path.parent / "base"
+    (report,) = loradiag.inspect_all(path, allow_pickle=allow_pickle, base=base if base.is_dir() else None)
     return report.findings
 
 
