@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -301,3 +302,33 @@ def test_experts_are_found(
     found = measured(adapter, base)
     assert_whole(found)
     assert (found.experts, found.experts_reached) == (experts, expected)
+
+
+EXPRESSIONS = st.lists(
+    st.sampled_from(
+        [
+            r"layers\.",
+            r"\d+",
+            "[0-9]+",
+            "(1|2)",
+            "[2-5]",
+            "[a-z0-9]+",
+            r"\d{2}",
+            "1?",
+            r"\.q",
+            ".*",
+            r"[^3]",
+            "[{2}]",
+            r"\062",
+        ]
+    ),
+    min_size=1,
+    max_size=5,
+).map("".join)
+
+
+@given(EXPRESSIONS, st.lists(st.from_regex(r"layers\.[0-9]{1,3}\.q", fullmatch=True), max_size=6))
+def test_digits_are_told_apart_where_the_expression_does(expression: str, names: list[str]) -> None:
+    """One name speaks for others only if the expression cannot tell."""
+    wanted = {name for name in names if re.fullmatch(expression, name)}
+    assert resolved({"target_modules": expression}, Names(names, names, [])) == wanted
