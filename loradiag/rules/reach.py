@@ -53,6 +53,11 @@ def _module_count(evidence: Evidence) -> int:
     return integrity.modules if integrity else 0
 
 
+def _is_another_base(evidence: Evidence, reach: Reach) -> bool:
+    """Whether most modules have no place in the base: then what else it has says nothing about the adapter."""
+    return 2 * (len(reach.absent) + len(reach.mismatched)) > _module_count(evidence)
+
+
 @rule(
     "LD407",
     "shape-differs-from-base",
@@ -106,7 +111,7 @@ def linears_never_reached(evidence: Evidence, limits: Limits) -> Iterable[Match]
     Nothing, if it was meant. The report has every name.
     """
     reach = evidence.measurements.reach
-    if reach is None or not reach.linears:
+    if reach is None or not reach.linears or _is_another_base(evidence, reach):
         return
     groups = [group for group in reach.unreached if group.role not in ("head", "expert")]
     if groups:
@@ -142,7 +147,7 @@ def targeted_but_absent(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Look which layers are missing: the last ones point to a truncated save, one role to a typing error in a pattern.
     """
     reach = evidence.measurements.reach
-    if reach is None:
+    if reach is None or _is_another_base(evidence, reach):
         return
     experts = _experts(reach) if not reach.experts_reached else set()
     skipped = [name for name in reach.skipped if name not in experts]

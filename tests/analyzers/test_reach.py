@@ -246,6 +246,13 @@ def test_rules_are_silent_where_all_is_well() -> None:
     assert {finding.code for finding in report.findings} & {f"LD{code}" for code in range(404, 413)} == set()
 
 
+def test_another_base_gives_one_finding(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """Its other layers and modules are not held against the adapter."""
+    base = write_base(tmp_path / "base", llama_shapes(layers=6, d_in=40))
+    found = {finding.code for finding in loradiag.inspect(make_adapter(), base=base).findings}
+    assert found & {f"LD{code}" for code in range(406, 413)} == {"LD407"}
+
+
 def test_heads_in_play_are_judged_by_the_base(make_adapter: MakeAdapter, tmp_path: Path) -> None:
     """Alone, LD404 can only warn of ties; a base that ties gives LD411, one that does not gives neither."""
     adapter = make_adapter({**peft_arrays(), **factors({"lm_head": (60, 48)}, rank=8)})
