@@ -210,15 +210,16 @@ def _fit(adapter: Adapter, base: Base) -> list[str]:
     # A packed weight has the name but not its shape, a fused one neither: they speak neither for the base nor against it.
     wrong = [found for found in pairs if found.reason in ("absent", "shape")]
     right = [found for found in pairs if found.weight is not None]
-    if wrong and not right:
+    example = next((found for found in wrong if found.reason == "shape"), wrong[0] if wrong else None)
+    if example is not None and not right:
         raise InputError(
             adapter.path,
-            f"fits {printable(base.name)} in none of its {plural(len(pairs), 'module')}: {_why(wrong[0])}",
+            f"fits {printable(base.name)} in none of its {plural(len(pairs), 'module')}: {_why(example)}",
             "name the base that it was trained on",
             kind="other-base",
         )
-    if wrong:
-        return [f"{len(wrong):,} of {plural(len(pairs), 'module')} do not fit the base: {_why(wrong[0])}"]
+    if example is not None:
+        return [f"{len(wrong):,} of {plural(len(pairs), 'module')} do not fit the base: {_why(example)}"]
     if not right:
         return ["no module could be compared with the base: nothing shows that the two belong together"]
     return []

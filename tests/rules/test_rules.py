@@ -165,6 +165,19 @@ def against(make_adapter: Make, shapes: Shapes | None = None, **config: Any) -> 
     return build
 
 
+def stamped(change: Callable[[Path, Path], object], **said: Any) -> Make:
+    """A stamped adapter with its base beside it, of which one, or the stamp, was changed afterwards."""
+
+    def build(make: MakeAdapter, tmp: Path) -> Path:
+        adapter = make()
+        write_base(tmp / "base", llama_shapes())
+        loradiag.stamp(adapter, tmp / "base", **said)
+        change(adapter, tmp / "base")
+        return adapter
+
+    return build
+
+
 EXPERT_STACK = {"model.layers.0.mlp.experts.gate_up_proj": (4, 32, 48)}
 
 FULL = {"layers": 6, "rank": 16, "d_in": 96, "d_out": 64}
@@ -229,6 +242,10 @@ PROVOKED: dict[str, Make] = {
     "LD506": with_changes(use_rslora=True),
     "LD507": with_changes(init_lora_weights="pissa_niter_16"),
     "LD508": with_arrays(renamed("q_proj", "c_attn")),
+    "LD509": stamped(lambda adapter, base: write_base(base, llama_shapes(layers=5))),
+    "LD510": stamped(lambda adapter, base: write_safetensors(adapter / "adapter_model.safetensors", peft_arrays(seed=3))),
+    "LD513": stamped(lambda adapter, base: (adapter / "loradiag-stamp.json").write_text("{")),
+    "LD514": stamped(lambda adapter, base: None, owner="somebody"),
 }  # fmt: skip
 
 
