@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from loradiag.analyzers.inspection import Inspection
-from loradiag.analyzers.pairing import embeddings
+from loradiag.analyzers.pairing import embeddings, ties_embeddings
 from loradiag.core.measurements import BaseFacts
 from loradiag.core.text import shorten
 
@@ -31,7 +31,7 @@ def base(inspection: Inspection) -> BaseFacts | None:
         dtype=formats.most_common(1)[0][0] if formats else None,
         scheme=found.scheme,
         obstacle=found.obstacle,
-        tied_embeddings=found.ties_embeddings,
+        tied_embeddings=ties_embeddings(found),
         vocabulary=found.weights[names[0]].shape[0] if names else None,
         fingerprint=identity.sampled,
         fingerprint_full=identity.full,

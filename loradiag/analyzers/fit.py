@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def _shares(pair: Pair, facts: WeightFacts | None) -> Iterator[tuple[Array, floa
 
 def _directions(near: Array, far: Array) -> Array:
     """Singular vectors of near·farᵀ on the side of ``near`` times singular values, up to a rotation: near·R with far = QRᵀ."""
-    return cast("Array", near @ triangle(far).T)
+    return near @ triangle(far).T
 
 
 def _names_agree(said: str | None, base: Base) -> bool | None:

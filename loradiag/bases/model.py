@@ -125,5 +125,5 @@ class Base(msgspec.Struct, frozen=True):
 
     @property
     def ties_embeddings(self) -> bool:
-        """Whether the output head is the embedding: said by the configuration, or shown by the head's absence."""
+        """Whether the configuration says that the output head is the embedding."""
         return bool(self.setting("tie_word_embeddings"))

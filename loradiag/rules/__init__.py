@@ -84,6 +84,14 @@ RULES: Mapping[str, Entry] = {
         },
     ),
     **_family(
+        "beside",
+        {"LD208": "intruder-dimensions", "LD307": "forgetting-risk", "LD308": "swallowed-updates"},
+    ),
+    **_family(
+        "fit",
+        {"LD511": "base-unproven", "LD512": "base-doubtful", "LD515": "base-not-compared"},
+    ),
+    **_family(
         "reach",
         {
             "LD406": "module-not-in-base",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from loradiag.core import starts
-from loradiag.core.measurements import ModuleScale, ModuleSpectrum
+from loradiag.core.measurements import ModuleScale, ModuleSpectrum, RelativeModule
 from loradiag.core.numbers import median as middle
 from loradiag.core.rules import Evidence
 from loradiag.core.text import listed, plural, printable, ranges
@@ -23,6 +23,15 @@ def live_spectra(evidence: Evidence, least_rank: int = 1) -> list[ModuleSpectrum
     spectrum = evidence.measurements.spectrum
     rows = spectrum.modules if spectrum else []
     return [row for row in rows if row.spectral_norm and row.rank >= least_rank]
+
+
+def relative_rows(evidence: Evidence) -> list[RelativeModule]:
+    """Updates that were measured beside their weights. Vectors, which rescale a weight, are not sized like updates."""
+    relative, spectrum = evidence.measurements.relative, evidence.measurements.spectrum
+    if relative is None or spectrum is None or holds_part_of_base(evidence):
+        return []
+    updates = {row.name for row in spectrum.modules}
+    return [row for row in relative.modules if row.relative_frobenius is not None and row.name in updates]
 
 
 def scales(evidence: Evidence) -> list[ModuleScale]:
