@@ -21,7 +21,7 @@ from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.linalg.threads import pooled
 from loradiag.storage.strict_json import quoted
-from loradiag.storage.tensors import Tensor
+from loradiag.storage.tensors import Scratch, Tensor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,7 +188,7 @@ def _by_file(files: Iterable[Path], tensors: Mapping[str, Tensor]) -> dict[Path,
 
 
 def _whole(tensor: Tensor) -> str:
-    digest = hashlib.sha256()
+    digest, scratch = hashlib.sha256(), Scratch()
     for start in range(0, tensor.size, _CHUNK):
-        digest.update(tensor.read(start, min(_CHUNK, tensor.size - start)).data)
+        digest.update(tensor.read(start, min(_CHUNK, tensor.size - start), scratch).data)
     return digest.hexdigest()

@@ -104,6 +104,7 @@ def stamp(
 
     Raises:
         InputError: Adapter, base, data or the stamp that is there cannot be read, or no module fits the base.
+        MissingExtraError: Reading the adapter or fetching the base needs a package that is not installed.
         UsageError: Something that was said makes no sense, or a stamp that says something else is there.
     """
     said = Said(

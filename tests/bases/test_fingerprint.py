@@ -146,6 +146,7 @@ def test_a_format_that_nobody_knows_is_refused(tmp_path: Path) -> None:
         module._as_bytes(tensor)
 
 
+@settings(deadline=None)
 @given(size=st.integers(0, 10_000_000), name=st.text(min_size=1, max_size=8))
 def test_sampled_positions(size: int, name: str) -> None:
     """They depend on name and size alone, lie within the tensor, do not overlap, and cover small tensors entirely."""

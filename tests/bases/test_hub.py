@@ -21,7 +21,11 @@ def hub(tmp_path: Path) -> Path:
     folder = tmp_path / "hub" / "models--someone--some-base"
     (folder / "refs").mkdir(parents=True)
     (folder / "refs" / "main").write_text(COMMIT)
-    write_shards(folder / "snapshots" / COMMIT, base_tensors(), [3])
+    snapshot = write_shards(folder / "snapshots" / COMMIT, base_tensors(), [3])
+    (folder / "blobs").mkdir()
+    for number, file in enumerate(sorted(snapshot.iterdir())):  # a snapshot is a directory of links
+        file.rename(folder / "blobs" / str(number))
+        file.symlink_to(f"../../blobs/{number}")
     return tmp_path / "hub"
 
 
