@@ -88,6 +88,7 @@ SHAPES: Mapping[str, Shape] = {
     for shape in (
         Shape("tiny", _BASES[0], 4, llama(1, 64, 16, 128)),
         Shape("8b", _BASES[0], 16, llama(32, 4096, 1024, 14336)),
+        Shape("8b-eighth", _BASES[0], 16, llama(4, 4096, 1024, 14336)),
         # Higher ranks leave more directions small.
         Shape("70b", _BASES[1], 64, llama(80, 8192, 1024, 28672), decay=0.1),
         Shape("moe-quarter", _BASES[2], 8, mixture(12, 72, 2048, 512, 768)),
