@@ -16,7 +16,7 @@ from loradiag.linalg.intruders import EPSILON, SPARE, Intruders, K, intruders
 from loradiag.linalg.leading import Leading, leading
 from loradiag.linalg.products import InBlocks, Products, Single, Transposed, products
 from loradiag.linalg.rounding import swallowed
-from loradiag.linalg.threads import all_threads, parallel, pooled
+from loradiag.linalg.threads import all_threads, parallel
 from loradiag.linalg.widen import Array, widen
 
 HELD = 1 << 26
@@ -184,7 +184,7 @@ class _Reading:
     def _sums(self, spectral: bool) -> _Sums:
         keep = self._held and spectral
         strips = [(*bounds, keep) for bounds in self._bounds()]
-        run = map if self._weight.size <= _SMALL else pooled
+        run = map if self._weight.size <= _SMALL else parallel
         return sum(run(self._strip, strips), _Sums())
 
     def _strip(self, strip: tuple[int, int, bool]) -> _Sums:

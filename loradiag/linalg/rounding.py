@@ -31,7 +31,9 @@ def swallowed(raw: Raw, dtype: str, delta: Array) -> int:
     if dtype in ("BF16", "F16", "F8_E4M3", "F8_E5M2"):
         margins = margins_of(dtype)
         codes = raw.view("u2" if raw.dtype.itemsize == 2 else "u1")
-        lost = (delta >= np.take(margins.low, codes)) & (delta <= np.take(margins.high, codes))
+        # Every code is in the table; telling take so spares it a check that costs five times the look-up.
+        lost = delta >= np.take(margins.low, codes, mode="clip")
+        lost &= delta <= np.take(margins.high, codes, mode="clip")
     elif dtype == "F32":
         lost = _in_single(raw, delta)
     else:

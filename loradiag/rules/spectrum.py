@@ -251,8 +251,10 @@ def undertrained_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     A run that took its first steps only, a learning rate far too small, a scale of nearly zero.
     """
     size = _size(evidence)
-    limit = limits["max_relative" if size and size.relative else "max_rms"]
-    if size is not None and size.value < limit:
+    if size is None:
+        return
+    limit = limits["max_relative"] if size.relative else limits["max_rms"]
+    if size.value < limit:
         yield Match(f"the median update {size}", observed=size.value, threshold=limit)
 
 
@@ -285,8 +287,10 @@ def diverged_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Look at the training log.
     """
     size, share = _size(evidence), median_share(live_spectra(evidence, 4), lambda row: row.effective_rank_10)
-    limit = limits["min_relative" if size and size.relative else "min_rms"]
-    if size is not None and share is not None and size.value >= limit and share <= limits["max_share"]:
+    if size is None or share is None:
+        return
+    limit = limits["min_relative"] if size.relative else limits["min_rms"]
+    if size.value >= limit and share <= limits["max_share"]:
         yield Match(f"the median update {size}, in {share:.0%} of its directions", observed=size.value, threshold=limit)
 
 
@@ -323,7 +327,8 @@ def oversized_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     size = _size(evidence)
     if size is None:
         return
-    limit, single_limit = (limits[f"{name}_{'relative' if size.relative else 'rms'}"] for name in ("min", "module"))
+    limit = limits["min_relative"] if size.relative else limits["min_rms"]
+    single_limit = limits["module_relative"] if size.relative else limits["module_rms"]
     sizes = _module_sizes(evidence, relative=size.relative)
     single = [(row, value) for row, value in sizes if value >= single_limit]
     rows = [row for row, _ in single]
