@@ -16,7 +16,10 @@ from loradiag.storage.tensors import Matrix, Tensor
 
 
 class Method(enum.StrEnum):
-    """How a module's update is stored; decides which formula gives its singular values."""
+    """How a module's update is stored; decides which formula gives its singular values.
+
+    ``saved`` is a layer stored whole: readers give it as an :class:`Extra`, and only beside a base is it an update.
+    """
 
     LORA = "lora"
     DORA = "dora"
@@ -26,6 +29,7 @@ class Method(enum.StrEnum):
     VERA = "vera"
     IA3 = "ia3"
     PROMPT = "prompt"
+    SAVED = "saved"
 
 
 class Scale(msgspec.Struct, frozen=True):

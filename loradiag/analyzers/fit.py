@@ -20,6 +20,7 @@ from loradiag.analyzers.identity import base_kind
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merging import NotMergedError, thin_factors
 from loradiag.analyzers.pairing import Pair
+from loradiag.analyzers.saved import weight_name
 from loradiag.analyzers.updates import Values
 from loradiag.analyzers.weights import WeightFacts
 from loradiag.bases.model import Base, Weight
@@ -140,7 +141,7 @@ def _copies(inspection: Inspection, base: Base) -> Iterator[CopyEvidence]:
     """Tensors that the adapter stores whole and the base has too: a trained copy still resembles its original."""
     taken = 0
     for extra in inspection.adapter.parts.extras:
-        name = re.sub(r"\.(modules_to_save(\.\w+)?|base_layer)(?=\.)", "", extra.module)
+        name = weight_name(extra)
         weight = base.weights.get(inspection.pairing.renaming(name))
         if weight is None or extra.kind not in ("saved", "copy") or extra.tensor.shape != weight.shape:
             continue

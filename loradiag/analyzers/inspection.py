@@ -14,7 +14,7 @@ from loradiag.core.measurements import Measure
 from loradiag.core.starts import holds_part_of_base
 
 if TYPE_CHECKING:
-    from loradiag.analyzers.pairing import Pairing
+    from loradiag.analyzers.pairing import Pair, Pairing
     from loradiag.analyzers.weights import Wanted, WeightFacts
     from loradiag.bases.fingerprint import Fingerprint
     from loradiag.bases.model import Base
@@ -56,6 +56,14 @@ class Inspection:
         return pair(self.adapter, self.base)
 
     @cached_property
+    def saved(self) -> list[Pair]:
+        """Layers that the adapter stores whole, with the weights that they replace. Only where there is a base."""
+        from loradiag.analyzers.saved import saved_pairs
+
+        assert self.base is not None, "asked for without a base"
+        return list(saved_pairs(self.adapter, self.base, self.pairing.renaming))
+
+    @cached_property
     def weights(self) -> Mapping[str, WeightFacts]:
         """What every paired weight of the base and its update come to, by module. Only where there is a base.
 
@@ -66,7 +74,7 @@ class Inspection:
         from loradiag.analyzers.weights import Wanted, measure_weights
 
         wanted = self._wanted or Wanted()
-        pairs = [] if holds_part_of_base(self.adapter.provenance.init) else self.pairing.pairs
+        pairs = [] if holds_part_of_base(self.adapter.provenance.init) else [*self.pairing.pairs, *self.saved]
         wanted = msgspec.structs.replace(wanted, directions=facing(pairs) if wanted.spectral else frozenset())
         return measure_weights(pairs, wanted, self.progress)
 

@@ -14,7 +14,8 @@ from loradiag.adapters.model import Method, Module
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import NotFiniteError, Values, contract
 from loradiag.linalg import spectra
-from loradiag.linalg.widen import Array
+from loradiag.linalg.widen import Array, widen
+from loradiag.storage.tensors import Matrix
 
 MAX_DENSE = 1 << 26
 """Entries. Updates that have no thin factors (LoKr, LoHa of a large rank) are formed whole up to this size: 512 MiB."""
@@ -80,6 +81,19 @@ class Rescaled:
         if self._by_row:
             return rows * self._factor[start : start + rows.shape[0], None]
         return rows * self._factor[None, :]
+
+
+class Replaced:
+    """A weight that is stored whole: W′ is what the file holds."""
+
+    def __init__(self, stored: Matrix) -> None:
+        self._stored = stored
+
+    def change(self, rows: Array, start: int) -> Array:
+        """See :class:`Merge`."""
+        cols = rows.shape[1]
+        raw = self._stored.tensor.read(self._stored.start + start * cols, rows.size)
+        return widen(raw, self._stored.dtype).reshape(rows.shape) - rows
 
 
 def merge_of(pair: Pair, values: Values) -> Merge:
@@ -199,4 +213,5 @@ _BY_METHOD: Mapping[Method, Callable[[Pair, Values], Merge]] = {
     Method.LOHA: _loha,
     Method.LOKR: _lokr,
     Method.IA3: _ia3,
+    Method.SAVED: lambda pair, _values: Replaced(pair.module.factors["saved"]),
 }

@@ -24,7 +24,7 @@ def relative(inspection: Inspection) -> Relative | None:
     facts = inspection.weights
     rows = [
         _row(pair, facts.get(pair.module.name), inspection)
-        for pair in inspection.pairing.pairs
+        for pair in (*inspection.pairing.pairs, *inspection.saved)
         if pair.module.method is not Method.PROMPT
     ]
     if not rows:
@@ -70,7 +70,7 @@ def _row(pair: Pair, facts: WeightFacts | None, inspection: Inspection) -> Relat
 
 def _spectral(pair: Pair, facts: WeightFacts, inspection: Inspection) -> float | None:
     """‖W′ − W‖₂: from the factors, where the update is their product; else from the merged weight."""
-    if facts.norm is None or pair.module.method in (Method.DORA, Method.IA3):
+    if facts.norm is None or pair.module.method in (Method.DORA, Method.IA3, Method.SAVED):
         return facts.change_spectral
     sigma = inspection.factors.modules[pair.module.name].sigma
     return float(sigma[0]) if sigma is not None and sigma.size else None

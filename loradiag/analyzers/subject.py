@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from loradiag.adapters.model import Adapter, Method
-from loradiag.bases.fingerprint import Fingerprint
 from loradiag.core.report import Subject
+
+if TYPE_CHECKING:
+    from loradiag.bases.fingerprint import Fingerprint
 
 _NAMES = {
     Method.LORA: "LoRA",

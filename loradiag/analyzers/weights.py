@@ -136,7 +136,9 @@ class _Reading:
             raise NotMergedError("the base's weight, or the merged one, is not finite")
         plain = self._weight.quantization is None
         facts = WeightFacts(norm=norm, change=change, changed=changed, swallowed=lost if plain else None)
-        return self._with_spectra(facts, pair, wanted) if wanted.spectral and norm > 0 else facts
+        # A saved embedding has the size of hundreds of updates, and its directions are those of the base nearly always.
+        spectral = wanted.spectral and norm > 0 and pair.module.method is not Method.SAVED
+        return self._with_spectra(facts, pair, wanted) if spectral else facts
 
     def _with_spectra(self, facts: WeightFacts, pair: Pair, wanted: Wanted) -> WeightFacts:
         old, new = self._products(wanted.device, changed=False), self._products(wanted.device, changed=True)

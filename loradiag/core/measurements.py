@@ -329,8 +329,9 @@ class Reach(Measure, kw_only=True, frozen=True):
 class RelativeModule(Measure, kw_only=True, frozen=True):
     """One update against the weight W that it changes to W′: ‖W′−W‖/‖W‖ in the Frobenius and in the spectral norm.
 
-    W′ is W + ΔW, for DoRA and IA³ the merged weight. ``swallowed_share``: of the entries that the update changes, the
-    share that come out unchanged when W′ is rounded to ``dtype``, the format of the base. ``reason``: why a field is None.
+    W′ is W + ΔW, for DoRA and IA³ the merged weight, for a layer that is stored whole what is stored.
+    ``swallowed_share``: of the entries that the update changes, the share that come out unchanged when W′ is rounded to
+    ``dtype``, the format of the base. ``reason``: why a field is None.
     """
 
     name: str
