@@ -179,7 +179,7 @@ def _surroundings(base: str | Path | Against | None) -> tuple[Base, Wanted] | No
 def _report(
     adapter: Adapter, policy: Policy, progress: Progress | None, surroundings: tuple[Base, Wanted] | None
 ) -> Report:
-    from loradiag.analyzers import ANALYZERS
+    from loradiag.analyzers import ANALYZERS, BESIDE_BASE
     from loradiag.analyzers.inspection import Inspection, silent
     from loradiag.analyzers.subject import subject_of
     from loradiag.storage.hashing import content_sha256
@@ -187,7 +187,8 @@ def _report(
     inspection = Inspection(adapter, progress or silent, *(surroundings or ()))
     with ThreadPoolExecutor(1) as background:  # hashing releases the interpreter lock and fills the gaps of the pass
         digest = background.submit(content_sha256, adapter.weights)
-        measured = {name: load(entry)(inspection) for name, entry in ANALYZERS.items()}
+        names = [name for name in ANALYZERS if surroundings or name not in BESIDE_BASE]
+        measured = {name: load(ANALYZERS[name])(inspection) for name in names}
         subject = subject_of(adapter, digest.result(), inspection.fingerprint)
     parts = adapter.parts
     accounting = Accounting(

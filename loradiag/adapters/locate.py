@@ -14,6 +14,7 @@ from loradiag.storage.files import unreadable
 from loradiag.storage.shards import INDEX_SUFFIXES, shards_of
 
 CONFIG_NAME = "adapter_config.json"
+STAMP_NAME = "loradiag-stamp.json"
 
 # What is taken when several weight files lie in one directory: the first of these that is there.
 PREFERRED = (
@@ -79,6 +80,14 @@ def locate(path: Path) -> list[Located | InputError]:
     except ValueError:
         pass  # a null byte in the path: no file can be called so
     raise InputError(path, "does not exist", "check the path", kind="missing")
+
+
+def stamp_path(weights: Sequence[Path]) -> Path:
+    """Where the stamp of an adapter with these weight files lies, or would."""
+    first = weights[0]
+    if len(weights) > 1 or first.name in PREFERRED:
+        return first.parent / STAMP_NAME
+    return first.parent / f"{first.stem}.{STAMP_NAME}"
 
 
 def _in_directory(path: Path) -> list[Located | InputError]:

@@ -16,8 +16,6 @@ from typing import Annotated
 
 import msgspec
 
-from loradiag.adapters.locate import PREFERRED
-from loradiag.adapters.model import Adapter
 from loradiag.core.errors import InputError
 from loradiag.core.report import Tool
 from loradiag.core.text import printable, shorten
@@ -25,7 +23,6 @@ from loradiag.storage import strict_json
 from loradiag.storage.files import unreadable
 from loradiag.storage.writing import write_whole
 
-STAMP_NAME = "loradiag-stamp.json"
 STAMP_VERSION = "1.0"
 """Raised in its first part by a change that breaks a reader, in its second by one that adds to it."""
 
@@ -92,14 +89,6 @@ class Stamp(msgspec.Struct, kw_only=True, frozen=True):
     evaluation: dict[Text, float] = {}
     owner: Text | None = None
     notes: Text | None = None
-
-
-def stamp_path(adapter: Adapter) -> Path:
-    """Where the stamp of an adapter lies, or would."""
-    weights = adapter.weights[0]
-    if len(adapter.weights) > 1 or weights.name in PREFERRED:
-        return weights.parent / STAMP_NAME
-    return weights.parent / f"{weights.stem}.{STAMP_NAME}"
 
 
 def read_stamp(path: Path) -> Stamp:

@@ -22,3 +22,6 @@ ANALYZERS: Mapping[str, Entry] = {
     "fit": Entry("loradiag.analyzers.fit:fit", "", "whether the adapter was trained on this base"),
     "deployability": Entry("loradiag.analyzers.deployability:deployability", "", "which tools take it as it is"),
 }
+
+BESIDE_BASE = frozenset({"base", "reach", "relative", "intruders", "fit"})
+"""Those that only measure beside a base; without one they need not even be imported."""

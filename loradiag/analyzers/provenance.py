@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from loradiag.adapters.stamps import Stamp, read_stamp, stamp_path
+from loradiag.adapters.locate import stamp_path
 from loradiag.analyzers.inspection import Inspection
-from loradiag.bases.fingerprint import Fingerprint
 from loradiag.core.errors import InputError
 from loradiag.core.measurements import Provenance
 from loradiag.storage.hashing import content_sha256
+
+if TYPE_CHECKING:
+    from loradiag.adapters.stamps import Stamp
+    from loradiag.bases.fingerprint import Fingerprint
 
 
 def provenance(inspection: Inspection) -> Provenance | None:
@@ -18,9 +22,11 @@ def provenance(inspection: Inspection) -> Provenance | None:
     Raises:
         InputError: The weights or the base cannot be read. A stamp that cannot be read is a measurement.
     """
-    path = stamp_path(inspection.adapter)
+    path = stamp_path(inspection.adapter.weights)
     if not os.path.lexists(path):
         return None
+    from loradiag.adapters.stamps import read_stamp  # most adapters have none, and need not wait for its types
+
     file = path.name.encode("utf-8", "backslashreplace").decode()
     try:
         stamp = read_stamp(path)

@@ -7,11 +7,9 @@ from typing import Any
 
 from loradiag.adapters.model import Adapter, Method, Module
 from loradiag.core.errors import InputError, UsageError
+from loradiag.core.starts import holds_part_of_base
 from loradiag.core.text import printable, shorten
 from loradiag.linalg.narrow import PRECISIONS
-
-_RESIDUAL_STARTS = ("pissa", "olora", "corda", "loftq")
-"""Initialisations that move part of the base into the factors, which PEFT repeats, at the rank that the file says."""
 
 _METHODS = (Method.LORA, Method.DORA, Method.ADALORA)
 
@@ -51,8 +49,8 @@ def _configuration(adapter: Adapter) -> Mapping[str, Any]:
 
 
 def _check_start(adapter: Adapter) -> None:
-    start = (adapter.provenance.init or "").lower()
-    if start.startswith(_RESIDUAL_STARTS):
+    start = adapter.provenance.init or ""
+    if holds_part_of_base(start):  # PEFT repeats such a start when it loads, at the rank that the file says
         raise _refused(
             adapter,
             f"was initialised with {printable(start)} and stored unconverted, so its factors hold part of the base",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from loradiag.adapters.locate import STAMP_NAME
 from loradiag.adapters.model import Adapter, Method
 from loradiag.adapters.opening import open_adapter
 from loradiag.core.dtypes import DTYPES
@@ -21,7 +22,6 @@ from loradiag.resizing.result import Resized, ResizedModule, overall
 from loradiag.resizing.write import CONFIG, check_output, installed, nbytes, write_adapter
 from loradiag.storage.tensors import Tensor
 
-STAMP = "loradiag-stamp.json"
 _SCAN = 1 << 21
 
 
@@ -141,10 +141,10 @@ def _notes(adapter: Adapter, rows: Sequence[ResizedModule], dora: bool) -> list[
     folder = adapter.path if adapter.path.is_dir() else adapter.path.parent
     read = {CONFIG, *(weights.name for weights in adapter.weights)}
     left = sorted(child.name for child in folder.iterdir() if child.is_file() and child.name not in read)
-    stamps = [name for name in left if name.endswith(STAMP)]
+    stamps = [name for name in left if name.endswith(STAMP_NAME)]
     if stamps:
         notes.append(f"{printable(listed(stamps))} is bound to the old weights and was left behind: make a new one")
-    others = [shorten(printable(name), 40) for name in left if not name.endswith((STAMP, ".index.json"))]
+    others = [shorten(printable(name), 40) for name in left if not name.endswith((STAMP_NAME, ".index.json"))]
     if others:
         notes.append(f"{plural(len(others), 'file')} beside the weights not copied: {listed(others, 4)}")
     return notes

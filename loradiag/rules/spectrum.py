@@ -64,7 +64,7 @@ def _size(evidence: Evidence) -> _Size | None:
     "rank-collapse",
     Severity.WARNING,
     source="practitioners' convention: singular values above 1% of the largest, against r/2",
-    advice="Look at the update's size: tiny means undertrained, huge means diverged. Else a smaller rank holds the same.",
+    advice="Look at the size: tiny means undertrained, huge means diverged. Else a smaller rank holds the same: loradiag resize.",
     confidence=Confidence.MEDIUM,
     thresholds=[
         Threshold(
@@ -147,7 +147,7 @@ def dominant_direction(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     "over-provisioned-rank",
     Severity.INFO,
     source=BANDS,
-    advice="Train with the smaller rank, or truncate the factors to it.",
+    advice="Train with the smaller rank, or cut to it: loradiag resize ADAPTER --energy 0.99 --output DIR.",
     thresholds=[
         Threshold(
             "max_share",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from loradiag.adapters.locate import stamp_path
 from loradiag.adapters.model import Adapter
 from loradiag.adapters.opening import open_adapter
 from loradiag.adapters.stamps import (
@@ -19,7 +20,6 @@ from loradiag.adapters.stamps import (
     StampedBase,
     StampedData,
     read_stamp,
-    stamp_path,
     write_stamp,
 )
 from loradiag.analyzers.pairing import Pair, pair
@@ -117,7 +117,7 @@ def stamp(
     )
     _check(said, base, update=update)
     opened = open_adapter(adapter, allow_pickle=allow_pickle)
-    path = stamp_path(opened)
+    path = stamp_path(opened.weights)
     before = _before(path, update=update, force=force)
     content = StampedAdapter(sha256=content_sha256(opened.weights), files=[text(file.name) for file in opened.weights])
     if update and before is not None and before.adapter.sha256 != content.sha256:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loradiag.adapters.locate import stamp_path
 from loradiag.adapters.opening import open_adapter
 from loradiag.adapters.stamps import (
     MAX_STAMP,
@@ -23,7 +24,6 @@ from loradiag.adapters.stamps import (
     StampedBase,
     StampedData,
     read_stamp,
-    stamp_path,
     write_stamp,
 )
 from loradiag.core.errors import InputError, UsageError
@@ -86,22 +86,22 @@ def test_where_it_lies(make_adapter: MakeAdapter, tmp_path: Path) -> None:
     """By the weights alone: naming the directory and naming the file lead to the same place."""
     folder = make_adapter()
     for path in (folder, folder / "adapter_model.safetensors"):
-        assert stamp_path(open_adapter(path)) == folder / "loradiag-stamp.json"
+        assert stamp_path(open_adapter(path).weights) == folder / "loradiag-stamp.json"
     write_safetensors(tmp_path / "style.v2.safetensors", peft_arrays())
     single = open_adapter(tmp_path / "style.v2.safetensors")
-    assert stamp_path(single) == tmp_path / "style.v2.loradiag-stamp.json"
+    assert stamp_path(single.weights) == tmp_path / "style.v2.loradiag-stamp.json"
     odd = make_adapter(name="odd")
     (odd / "adapter_model.safetensors").rename(odd / "mine.safetensors")
     for path in (odd, odd / "mine.safetensors"):
-        assert stamp_path(open_adapter(path)) == odd / "mine.loradiag-stamp.json"
-    assert stamp_path(open_adapter(FIXTURES / "adapters" / "sharded")).name == "loradiag-stamp.json"
+        assert stamp_path(open_adapter(path).weights) == odd / "mine.loradiag-stamp.json"
+    assert stamp_path(open_adapter(FIXTURES / "adapters" / "sharded").weights).name == "loradiag-stamp.json"
 
 
 def test_a_stamp_is_no_part_of_the_adapter(make_adapter: MakeAdapter) -> None:
     """The adapter beside it opens as before."""
     folder = make_adapter()
     before = open_adapter(folder)
-    write_stamp(stamp_path(before), STAMP)
+    write_stamp(stamp_path(before.weights), STAMP)
     after = open_adapter(folder)
     assert (after.weights, after.other_weights) == (before.weights, before.other_weights)
 
