@@ -64,7 +64,7 @@ def _size(evidence: Evidence) -> _Size | None:
     "rank-collapse",
     Severity.WARNING,
     source="practitioners' convention: singular values above 1% of the largest, against r/2",
-    advice="Look at the size: tiny means undertrained, huge means diverged. Else a smaller rank holds the same: loradiag resize.",
+    advice="Look at the size: tiny means undertrained, huge diverged. Else a smaller rank holds the same: see loradiag resize.",
     confidence=Confidence.MEDIUM,
     thresholds=[
         Threshold(
