@@ -28,15 +28,25 @@ def silent(done: int, total: int) -> None:
 
 
 class Inspection:
-    """One adapter under inspection, with its base where one is given. Values are read once, when they are asked for."""
+    """One adapter under inspection, with its base where one is given. Values are read once, when they are asked for.
+
+    Attributes:
+        adapter: With the widths that only the base knows, where it is given.
+        base: None where none is given.
+        pairing: Which weight of the base each module changes. Only where there is a base.
+    """
+
+    pairing: Pairing
 
     def __init__(
         self, adapter: Adapter, progress: Progress = silent, base: Base | None = None, wanted: Wanted | None = None
     ) -> None:
-        self.adapter = adapter
         self.progress = progress
         self.base = base
         self._wanted = wanted
+        self.adapter = adapter
+        if base is not None:
+            self.adapter, self.pairing = _paired(adapter, base)
 
     @cached_property
     def factors(self) -> FactorPass:
@@ -46,14 +56,6 @@ class Inspection:
             InputError: A file ends before its header says.
         """
         return measure_factors(self.adapter, self.progress)
-
-    @cached_property
-    def pairing(self) -> Pairing:
-        """Which weight of the base each module changes. Only where there is a base."""
-        from loradiag.analyzers.pairing import pair
-
-        assert self.base is not None, "asked for without a base"
-        return pair(self.adapter, self.base)
 
     @cached_property
     def saved(self) -> list[Pair]:
@@ -88,6 +90,14 @@ class Inspection:
         from loradiag.bases.fingerprint import fingerprint
 
         return fingerprint(self.base) if self.base is not None else None
+
+
+def _paired(adapter: Adapter, base: Base) -> tuple[Adapter, Pairing]:
+    from loradiag.analyzers.pairing import pair
+    from loradiag.analyzers.widths import completed, lacking
+
+    pairing = pair(adapter, base)
+    return completed(adapter, pairing) if any(map(lacking, adapter.modules)) else (adapter, pairing)
 
 
 class Analyzer(Protocol):

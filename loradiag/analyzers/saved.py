@@ -20,17 +20,16 @@ def weight_name(extra: Extra) -> str:
 
 
 def saved_pairs(adapter: Adapter, base: Base, renaming: Renaming) -> Iterator[Pair]:
-    """Yield the matrices that are stored whole and that the base has in the same shape."""
+    """Yield the matrices that are stored whole and that the base has in the same shape.
+
+    PEFT also stores the weight under an adapted embedding or head: there the update is the one that counts.
+    """
+    adapted = {module.name for module in adapter.modules}
     for extra in adapter.parts.extras:
         name = weight_name(extra)
         weight = base.weights.get(renaming(name))
-        if (
-            extra.kind == "saved"
-            and weight is not None
-            and len(weight.shape) == 2
-            and weight.shape == extra.tensor.shape
-        ):
-            stem = name.removesuffix(".weight")
+        stem = name.removesuffix(".weight")
+        if extra.kind == "saved" and stem not in adapted and weight is not None and weight.shape == extra.tensor.shape:
             factors = {"saved": flattened(extra.tensor)}
             rows, cols = weight.shape
             module = Module(stem, Method.SAVED, place_of(stem), factors, 0, Scale(1.0, "stored"), rows, cols)
