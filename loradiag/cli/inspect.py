@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unread, tell_unused, with_fail_on
 from loradiag.cli.options import output_options
+from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
 from loradiag.outputs.style import MEASURES
+
+if TYPE_CHECKING:
+    from loradiag.api import Against
 
 
 @click.command(
@@ -63,22 +68,43 @@ def inspect(
     weights are never reached, how large every update is beside its weight, and what storing the sum would lose. Nothing is
     imported that could run code from the files.
     """
-    from loradiag.api import Against, inspect_all, read_policy
+    from loradiag.api import inspect_all, read_policy
     from loradiag.cli.progress import Bar
     from loradiag.core.report import Report
 
     targets = plan(format_, outputs)
     policy = with_fail_on(read_policy(policy_path), fail_on)
-    against = Against(base=base, revision=revision, spectra=spectra, device=device) if base is not None else None
+    against = _against(base, revision, spectra, device)
     reports: list[Report] = []
+    interrupted = False
     with Bar(enabled=not quiet) as bar:
-        for adapter in adapters:
-            bar.subject(adapter)
-            reports += inspect_all(adapter, against, policy=policy, allow_pickle=allow_pickle, progress=bar.advance)
+        try:
+            for adapter in adapters:
+                bar.subject(adapter)
+                for report in inspect_all(
+                    adapter, against, policy=policy, allow_pickle=allow_pickle, progress=bar.advance
+                ):
+                    reports.append(report)  # one by one: what is finished survives an interrupt
+        except KeyboardInterrupt:
+            interrupted = True
+            if not reports:
+                raise
     single = len(reports) == 1 and exit_code(reports) == 3
     if not (single and targets == [("text", None)]):
         emit(reports, targets, style_for(color, measure, verbose), quiet=quiet)
     tell_unread(reports, told=False)
     for report in reports[:1]:
         tell_unused(report.policy)
-    sys.exit(exit_code(reports))
+    if interrupted:
+        click.echo(f"loradiag: interrupted; the reports are of {len(reports):,} that were finished", err=True)
+    sys.exit(EXIT_INTERRUPTED if interrupted else exit_code(reports))
+
+
+def _against(base: str | None, revision: str | None, spectra: bool, device: str) -> Against | None:
+    from loradiag.api import Against
+
+    if base is not None:
+        return Against(base=base, revision=revision, spectra=spectra, device=device)
+    if revision is not None or not spectra or device != "cpu":
+        raise UsageError("--revision, --no-spectra and --device say how to inspect against a base: name it with --base")
+    return None

@@ -13,7 +13,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import click
 
 from loradiag._about import __version__
-from loradiag.core.errors import EXIT_USAGE, LoradiagError
+from loradiag.core.errors import EXIT_INTERRUPTED, EXIT_USAGE, LoradiagError
 from loradiag.core.lazy import Entry, load
 from loradiag.core.text import printable
 
@@ -83,7 +83,7 @@ def main() -> None:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("loradiag: interrupted", err=True)
-        code = 130
+        code = EXIT_INTERRUPTED
     except MemoryError:
         click.echo("loradiag: out of memory", err=True)
         code = EXIT_USAGE

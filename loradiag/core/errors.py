@@ -8,6 +8,8 @@ EXIT_OK = 0
 EXIT_GATE_FAILED = 1
 EXIT_USAGE = 2
 EXIT_UNREADABLE = 3
+EXIT_INTERRUPTED = 130
+"""As a shell reports a program that an interrupt ended."""
 
 
 class LoradiagError(Exception):

@@ -252,3 +252,24 @@ def test_a_fault_of_its_own_is_not_a_failed_gate(make_adapter: MakeAdapter) -> N
         command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "LORADIAG_DEBUG": "1"}
     )
     assert "Traceback" in full.stderr
+
+
+def test_an_interrupt_keeps_what_was_finished(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """Reports of finished adapters are written; the exit code is a shell's for an interrupt."""
+    code = (
+        "import loradiag.api as api\n"
+        "whole = api.inspect_all\n"
+        "def stopped(path, *a, **k):\n"
+        "    if path.endswith('second'): raise KeyboardInterrupt\n"
+        "    yield from whole(path, *a, **k)\n"
+        "api.inspect_all = stopped\n"
+        "from loradiag.cli.main import main\nimport sys\nsys.argv = ['loradiag', 'inspect', *sys.argv[1:]]\nmain()"
+    )
+    out = tmp_path / "out.json"
+    arguments = [str(make_adapter()), "second", "third", "--format", "json", "-o", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130
+    assert "interrupted" in done.stderr
+    assert json.loads(out.read_text())["verdict"]["status"] == "pass"
