@@ -13,7 +13,7 @@ PERMUTATIONS = 200
 
 
 def shares(directions: Array, subspace: Array) -> Array:
-    """Return ‖Vᵀ·P·D‖²/‖D‖² for P the identity, then for each of 200 permutations of the rows of D.
+    """Return ‖Vᵀ·P·D‖²/‖D‖² for P the identity, then for each of 200 permutations of the rows.
 
     The permutations of one length are the same in every call, so that the results of several matrices that act on the same
     coordinates may be added: each sum then belongs to one relabelling of them all.
@@ -27,7 +27,8 @@ def shares(directions: Array, subspace: Array) -> Array:
     """
     energy = float(np.sum(np.square(directions)))
     inside = [np.sum(np.square(subspace.T @ directions))]
-    inside += [np.sum(np.square(subspace.T @ directions[order])) for order in _orders(directions.shape[0])]
+    # Relabelling the other side is the same, and there are fewer columns to move.
+    inside += [np.sum(np.square(subspace[order].T @ directions)) for order in _orders(directions.shape[0])]
     return np.array(inside) / energy
 
 
