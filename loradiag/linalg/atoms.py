@@ -18,6 +18,9 @@ _NULL = 1e-6
 """Of a matrix with more rows than columns, eigenvalues up to this share of the largest count as those of the null space:
 singular values below a thousandth of the largest."""
 
+_NOISE = 1e-5
+"""Eigenvalues closer than this share of the largest cannot be told apart by products in single precision."""
+
 STEPS = (6, 8, 12, 16, 24, 32, 48, 64)
 """Numbers of steps after which the bound is looked at."""
 
@@ -85,26 +88,38 @@ class _Lanczos:
         weights = np.square(vectors[0])
         rows, cols = self._matrix.shape
         lowest = _NULL * nodes[-1] if rows > cols else -np.inf
+        first = int(np.argmax(nodes > lowest)) if nodes[-1] > lowest else size
+        shares = _merged(nodes[first:], weights[first:], _NOISE * nodes[-1])
         if ended.size:
-            return float(weights[nodes > lowest].max(initial=0.0))
+            return float(shares.max(initial=0.0))
         if size == 1:
             return 1.0
-        sums = weights[:-1] + weights[1:]
-        first = int(np.argmax(nodes > lowest))
-        if first == 0:
-            return float(sums.max())
+        # Beyond the last node, and at it, lies no more than its own weight.
+        highest = float((shares[:-1] + shares[1:]).max(initial=shares[0] if shares.size else 0.0))
+        if first == 0 or first == size:
+            return highest
         # What lies in the null space of Wᵀ, which has no singular vectors of its own, gathers at the first node, 0.
         grid = np.geomspace(lowest, nodes[first], 256)
-        return float(max(sums[first:].max(initial=0.0), _christoffel(grid, diagonal[:size], beside[: size - 1]).max()))
+        return max(highest, float(_christoffel(grid, diagonal[:size], beside[: size - 1]).max()))
+
+
+def _merged(nodes: Array, weights: Array, window: float) -> Array:
+    """Weights of nodes, those together that lie so close that rounding may have split one eigenvalue into them."""
+    if not nodes.size:
+        return weights
+    places = np.concatenate([[0], np.cumsum(np.diff(nodes) > window)])
+    return np.bincount(places, weights)
 
 
 def _christoffel(points: Array, diagonal: Array, beside: Array) -> Array:
     """The largest weight that a measure with this tridiagonal matrix can have at each of some points: 1/Σ pᵢ(x)²."""
     before, current = np.zeros_like(points), np.ones_like(points)
     total = np.square(current)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         for index in range(beside.size):
             back = beside[index - 1] * before if index else 0.0
             before, current = current, ((points - diagonal[index]) * current - back) / beside[index]
             total += np.square(current)
-    return 1.0 / total
+    # A polynomial too large for a number leaves nothing.
+    shares: Array = np.where(np.isfinite(total), 1.0 / np.where(total > 0, total, 1.0), 0.0)
+    return shares

@@ -31,7 +31,8 @@ class Intruders(msgspec.Struct, frozen=True):
 
     Attributes:
         count: Intruders among the first k.
-        certified: Whether bounds on every error leave no other outcome possible.
+        certified: Whether bounds on every error leave no other outcome possible. Of a matrix with more rows than columns,
+            singular vectors of values below a thousandth of the largest count as nothing to match, as the null space does.
         matches: [k]: the largest cosine found, at least; for a vector that W has nothing like, of those looked at.
         leading: Singular vectors of W that were computed.
     """
@@ -88,17 +89,19 @@ def _judge(old: Products, base: Leading, changed: Leading, epsilon: float) -> In
 
 def _ceilings(old: Products, base: Leading, vectors: Array, epsilon: float) -> Array:
     """Bound the cosine of each vector with every singular vector of W outside those that are known."""
-    rest = vectors - base.vectors @ (base.vectors.T @ vectors)
+    if base.complete:
+        return np.zeros(vectors.shape[1])
+    inside = base.vectors.T @ vectors
+    rest = vectors - base.vectors @ inside
     rest -= base.vectors @ (base.vectors.T @ rest)
     lengths = np.linalg.norm(rest, axis=0)
-    if base.complete:
-        return np.zeros(lengths.size)
     ceilings: Array = np.array(lengths)
     loose = np.flatnonzero(lengths >= 0.99 * epsilon)
     if loose.size:
         shares = largest_share(old, rest[:, loose], enough=float((0.95 * epsilon) ** 2))
         ceilings[loose] = lengths[loose] * np.sqrt(shares)
-    return ceilings
+    # What is known within an error may hold that much of what is not.
+    return ceilings + base.errors @ np.abs(inside)
 
 
 def _doubling_helps(base: Leading, changed: Leading, epsilon: float) -> bool:

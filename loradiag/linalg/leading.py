@@ -54,11 +54,17 @@ def leading(matrix: Products, count: int, start: Array | None = None) -> Leading
     def product(x: Single) -> Single:
         return matrix.times(matrix.adjoint(x.astype(np.float32, copy=False)))
 
-    operator = LinearOperator((rows, rows), matvec=product, matmat=product, dtype=np.float32)
-    begin = np.random.default_rng(0).standard_normal(rows) if start is None else start
-    values, vectors = eigsh(
-        operator, k=count + 1, which="LM", tol=_TOLERANCE, v0=begin.astype(np.float32), ncv=min(2 * count + 20, rows)
+    begin = (np.random.default_rng(0).standard_normal(rows) if start is None else start).astype(np.float32)
+    size = float(np.linalg.norm(product(begin)))
+    if size == 0:
+        # A zero matrix, which ARPACK refuses; or a beginning that W takes to zero.
+        zero = Leading(np.eye(rows, count), np.zeros(count), np.ones(count), complete=False)
+        return zero if start is None else leading(matrix, count)
+    # ARPACK takes eigenvalues below some 1e-5 for zero and asks nothing of them, whatever the others are.
+    operator = LinearOperator(
+        (rows, rows), matvec=lambda x: product(x) / size, matmat=lambda x: product(x) / size, dtype=np.float32
     )
+    values, vectors = eigsh(operator, k=count + 1, which="LM", tol=_TOLERANCE, v0=begin, ncv=min(2 * count + 20, rows))
     order = np.argsort(values)[::-1]
     basis = np.linalg.qr(vectors[:, order].astype(np.float64))[0]
     image = product(basis.astype(np.float32)).astype(np.float64)
@@ -79,8 +85,10 @@ def every(matrix: Products) -> Leading:
     identity = np.eye(min(rows, cols), dtype=np.float32)
     whole = matrix.adjoint(identity).T if rows <= cols else matrix.times(identity)
     vectors, values, _ = np.linalg.svd(whole.astype(np.float64), full_matrices=False)
-    energies = np.square(values)
-    return _checked(vectors, energies, np.full(values.size, 1e-13 * energies.max(initial=0.0)), values.size, noise=0.0)
+    # Of more rows than columns, the null space is a neighbour as well.
+    energies = np.square(np.append(values, 0.0) if rows > cols else values)
+    residuals = np.full(energies.size, 1e-13 * (energies.max(initial=0.0) or 1.0))
+    return _checked(vectors, energies, residuals, values.size, noise=0.0)
 
 
 def _checked(vectors: Array, energies: Array, residuals: Array, count: int, *, noise: float) -> Leading:

@@ -47,8 +47,12 @@ def _in_single(raw: Raw, delta: Array) -> Mask:
     values = raw.astype(np.float32, copy=False)
     odd = values.view(np.uint32) & np.uint32(1) == 1
     wide = values.astype(np.float64)
-    up = (np.nextafter(values, np.float32(np.inf)).astype(np.float64) - wide) / 2
-    down = (wide - np.nextafter(values, np.float32(-np.inf)).astype(np.float64)) / 2
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # beyond the largest lies infinity, as far again as the one below
+        up = np.nextafter(values, np.float32(np.inf)).astype(np.float64) - wide
+        down = wide - np.nextafter(values, np.float32(-np.inf)).astype(np.float64)
+    up, down = (np.where(np.isfinite(near), near, far) / 2 for near, far in ((up, down), (down, up)))
     inside: Mask = np.where(odd, (delta < up) & (delta > -down), (delta <= up) & (delta >= -down))
     return inside & np.isfinite(wide)
 
