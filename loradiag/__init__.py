@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from loradiag._about import __version__
 
 if TYPE_CHECKING:
-    from loradiag.api import inspect, inspect_all, judge, read_policy, read_reports
+    from loradiag.api import Against, inspect, inspect_all, judge, read_policy, read_reports
     from loradiag.core.errors import InputError, LoradiagError
     from loradiag.core.policy import Policy
     from loradiag.core.report import Report
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from loradiag.stamping.stamp import stamp
 
 _HOMES = {
+    "Against": "loradiag.api",
     "inspect": "loradiag.api",
     "inspect_all": "loradiag.api",
     "judge": "loradiag.api",
@@ -40,6 +41,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Against",
     "InputError",
     "LoradiagError",
     "Policy",
