@@ -75,10 +75,16 @@ class Inspection:
         from loradiag.analyzers.fit import facing
         from loradiag.analyzers.weights import Wanted, measure_weights
 
-        wanted = self._wanted or Wanted()
-        pairs = [] if holds_part_of_base(self.adapter.provenance.init) else [*self.pairing.pairs, *self.saved]
+        wanted, pairs = self._wanted or Wanted(), [*self.pairing.pairs, *self.saved]
         wanted = msgspec.structs.replace(wanted, directions=facing(pairs) if wanted.spectral else frozenset())
+        if not self.comparable:  # the factors still say which base they were taken from
+            pairs = [pair for pair in pairs if pair.module.name in wanted.directions]
         return measure_weights(pairs, wanted, self.progress)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether B·A is what training changed, and not in part the base itself."""
+        return not holds_part_of_base(self.adapter.provenance.init)
 
     @cached_property
     def fingerprint(self) -> Fingerprint | None:

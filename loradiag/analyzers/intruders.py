@@ -11,7 +11,7 @@ from loradiag.linalg.intruders import EPSILON, K
 
 def intruders(inspection: Inspection) -> Intruders | None:
     """Count intruder dimensions of every module; None without a base, or where they were not asked for."""
-    if inspection.base is None:
+    if inspection.base is None or not inspection.comparable:
         return None
     facts = inspection.weights
     rows = [_row(pair, facts[pair.module.name]) for pair in inspection.pairing.pairs if pair.module.name in facts]

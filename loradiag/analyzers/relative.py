@@ -21,7 +21,7 @@ def relative(inspection: Inspection) -> Relative | None:
     """Measure the relative update of every module; None without a base, or where no module changes a weight."""
     if inspection.base is None:
         return None
-    facts = inspection.weights
+    facts = inspection.weights if inspection.comparable else {}
     rows = [
         _row(pair, facts.get(pair.module.name), inspection)
         for pair in (*inspection.pairing.pairs, *inspection.saved)

@@ -91,8 +91,11 @@ def base_unproven(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     named = {True: ", the base's name agrees", False: ", the base's name differs", None: ""}[fit.names_agree]
     if said:
         verdict = f"supports this base or a close relative of it: {'; '.join(said)}"
-    else:
+    elif fit.alignment_z is None and not fit.copies and fit.magnitude_correlation is None:
         verdict = "nothing beyond that tells this base from another of its shape"
+    else:
+        z = "" if fit.alignment_z is None else f" (z = {fit.alignment_z:.1f} against {fit.permutations} relabellings)"
+        verdict = f"the values do not speak for this base{z}"
     yield Match(f"{shapes}{named}; {verdict}", observed=fit.alignment_z, threshold=limits["least_z"])
 
 
