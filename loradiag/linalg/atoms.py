@@ -108,7 +108,7 @@ def _merged(nodes: Array, weights: Array, window: float) -> Array:
     if not nodes.size:
         return weights
     places = np.concatenate([[0], np.cumsum(np.diff(nodes) > window)])
-    return np.bincount(places, weights)
+    return np.bincount(places, weights).astype(np.float64)
 
 
 def _christoffel(points: Array, diagonal: Array, beside: Array) -> Array:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loradiag.linalg.intruders import EPSILON, K, Intruders, intruders
+from loradiag.linalg.intruders import EPSILON, Intruders, K, intruders
 from loradiag.linalg.leading import leading
 from loradiag.linalg.products import InMemory, Transposed
 from tests.linalg.matrices import DISTINCT, SHAPES, SPECTRA, Array, matrix, unit

@@ -178,6 +178,15 @@ def stamped(change: Callable[[Path, Path], object], **said: Any) -> Make:
     return build
 
 
+def beside_nan(make: MakeAdapter, tmp: Path) -> Path:
+    """A base with one entry that is no number."""
+    base = write_base(tmp / "base", llama_shapes())
+    arrays = {name: np.ones(shape, np.float32) for name, shape in llama_shapes().items()}
+    arrays["model.layers.0.self_attn.q_proj.weight"][1, 2] = np.nan
+    write_safetensors(base / "model.safetensors", arrays)
+    return make()
+
+
 EXPERT_STACK = {"model.layers.0.mlp.experts.gate_up_proj": (4, 32, 48)}
 
 FULL = {"layers": 6, "rank": 16, "d_in": 96, "d_out": 64}
@@ -207,6 +216,7 @@ PROVOKED: dict[str, Make] = {
     "LD205": with_arrays(scaled(1e-3)),
     "LD206": with_arrays(shaped_spectrum(60, 20, *[0.5] * 14), FULL, **R16),
     "LD207": with_arrays(shaped_spectrum(*np.linspace(2, 1, 16)), FULL, **R16),
+    "LD208": against(with_arrays(scaled(100))),
     "LD301": with_changes(lora_alpha=256),
     "LD302": with_changes(use_rslora=True, lora_alpha=256),
     "LD303": with_changes(alpha_pattern={"q_proj": 1}),
@@ -215,6 +225,8 @@ PROVOKED: dict[str, Make] = {
     ),
     "LD305": with_arrays(scaled(1e-6)),
     "LD306": no_config,
+    "LD307": against(with_changes()),
+    "LD308": against(with_arrays(scaled(1e-7))),
     "LD401": with_changes(),
     "LD402": with_arrays(renamed("self_attn.v_proj", "mlp.up_proj")),
     "LD403": with_arrays(lambda arrays: arrays.update(
@@ -244,8 +256,11 @@ PROVOKED: dict[str, Make] = {
     "LD508": with_arrays(renamed("q_proj", "c_attn")),
     "LD509": stamped(lambda adapter, base: write_base(base, llama_shapes(layers=5))),
     "LD510": stamped(lambda adapter, base: write_safetensors(adapter / "adapter_model.safetensors", peft_arrays(seed=3))),
+    "LD511": against(with_changes()),
+    "LD512": against(with_changes()),
     "LD513": stamped(lambda adapter, base: (adapter / "loradiag-stamp.json").write_text("{")),
     "LD514": stamped(lambda adapter, base: None, owner="somebody"),
+    "LD515": beside_nan,
 }  # fmt: skip
 
 
@@ -337,3 +352,64 @@ def test_weight_decay_is_told_from_never_touched(make_adapter: MakeAdapter) -> N
 
     assert "initial size, so no step" in story(1.0)
     assert "weight decay acted" in story(0.8)
+
+
+SIZES = {
+    # code: singular values of every update (a matrix of 32 × 48), size of the base's entries, fires without and with the base
+    "LD205 small beside the base": ("LD205", [0.01] * 8, 0.1, (False, True)),
+    "LD205 small, and so is the base": ("LD205", [1e-3] * 8, 1e-4, (True, False)),
+    "LD206 large beside the base": ("LD206", [1.0, 0.5, *[0.01] * 6], 0.004, (False, True)),
+    "LD206 large, and so is the base": ("LD206", [4.0, 2.0, *[0.01] * 6], 1.0, (True, False)),
+    "LD206 large beside the base, but flat": ("LD206", [1.0] * 8, 0.004, (False, False)),
+    "LD207 large beside the base": ("LD207", [0.1] * 8, 0.004, (False, True)),
+    "LD207 large, and so is the base": ("LD207", [1.0] * 8, 1.0, (True, False)),
+}
+
+
+@pytest.mark.parametrize("case", SIZES)
+def test_sizes_are_judged_beside_the_base_where_it_is_known(
+    case: str, make_adapter: MakeAdapter, tmp_path: Path
+) -> None:
+    """The same adapter, alone and beside a base; the number that is named is the one that was compared."""
+    code, sigma, entries, fires = SIZES[case]
+    arrays = peft_arrays()
+    shaped_spectrum(*[value / 2 for value in sigma])(arrays)  # the scale is 2
+    adapter = make_adapter(arrays)
+    base = write_base(tmp_path / "base", llama_shapes())
+    rng = np.random.default_rng(0)
+    weights = {name: rng.normal(0, entries, shape) for name, shape in llama_shapes().items()}
+    write_safetensors(base / "model.safetensors", weights)
+    for beside, expected in zip((None, base), fires, strict=True):
+        found = [finding for finding in loradiag.inspect(adapter, beside).findings if finding.code == code]
+        assert bool(found) == expected, beside
+        if found and beside:
+            size = np.linalg.norm(sigma)
+            ratios = [size / np.linalg.norm(weights[name]) for name in weights if "self_attn" in name]
+            assert found[0].observed == pytest.approx(np.median(ratios), rel=1e-4)
+
+
+def test_one_module_that_outgrew_its_weight(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """LD207 names it, by its size beside its weight."""
+    arrays = peft_arrays()
+    stem = f"{LAYERS}.1.self_attn.v_proj"
+    arrays[f"{stem}.lora_B.weight"] *= 50
+    path = against(with_arrays(lambda found: found.update(arrays)))(make_adapter, tmp_path)
+    (found,) = (finding for finding in findings_of(path) if finding.code == "LD207")
+    assert found.modules == ["model.layers.1.self_attn.v_proj"]
+    assert "‖ΔW‖/‖W‖" in found.message
+
+
+@pytest.mark.parametrize(("strong", "severity"), [(1, Severity.INFO), (8, Severity.WARNING)])
+def test_many_intruders_are_a_warning(
+    make_adapter: MakeAdapter, tmp_path: Path, strong: int, severity: Severity
+) -> None:
+    """The mean is the sum over the modules that were counted, and the threshold decides the severity."""
+    sigma = [*np.linspace(9, 5, strong), *[1e-3] * (8 - strong)]
+    path = against(with_arrays(shaped_spectrum(*sigma)))(make_adapter, tmp_path)
+    report = loradiag.inspect(path, tmp_path / "base")
+    (found,) = (finding for finding in report.findings if finding.code == "LD208")
+    assert report.measurements.intruders is not None
+    counts = [row.count or 0 for row in report.measurements.intruders.modules]
+    assert found.observed == pytest.approx(np.mean(counts))
+    assert found.severity is (Severity.WARNING if np.mean(counts) >= 2.5 else Severity.INFO)
+    assert found.severity is severity
