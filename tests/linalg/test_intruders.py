@@ -108,7 +108,7 @@ def test_a_singular_direction_of_the_tail_that_grew_is_no_intruder(strength: flo
     assert not (found.certified and found.count)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     rows=st.integers(1, 30),
     cols=st.integers(1, 30),

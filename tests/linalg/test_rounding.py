@@ -140,7 +140,7 @@ def test_edges_of_special_numbers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_counts_are_those_of_exact_arithmetic(name: str, data: st.DataObject) -> None:
     """Any codes, any changes around the size of their gaps: the count equals the sum of the single answers."""
