@@ -10,7 +10,7 @@ import click
 from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unread, tell_unused, with_fail_on
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
-from loradiag.outputs.style import MEASURES
+from loradiag.outputs.style import BESIDE_BASE, MEASURES
 
 if TYPE_CHECKING:
     from loradiag.api import Against
@@ -74,7 +74,7 @@ def inspect(
 
     targets = plan(format_, outputs)
     policy = with_fail_on(read_policy(policy_path), fail_on)
-    against = _against(base, revision, spectra, device)
+    against = _against(base, revision, spectra, device, measure)
     reports: list[Report] = []
     interrupted = False
     with Bar(enabled=not quiet) as bar:
@@ -100,11 +100,13 @@ def inspect(
     sys.exit(EXIT_INTERRUPTED if interrupted else exit_code(reports))
 
 
-def _against(base: str | None, revision: str | None, spectra: bool, device: str) -> Against | None:
+def _against(base: str | None, revision: str | None, spectra: bool, device: str, measure: str) -> Against | None:
     from loradiag.api import Against
 
     if base is not None:
         return Against(base=base, revision=revision, spectra=spectra, device=device)
     if revision is not None or not spectra or device != "cpu":
         raise UsageError("--revision, --no-spectra and --device say how to inspect against a base: name it with --base")
+    if measure in BESIDE_BASE:
+        raise UsageError(f"--measure {measure} is a measure beside a base: name it with --base")
     return None

@@ -117,8 +117,37 @@ def middle(rows: Iterable[ModuleSpectrum], measure: str) -> float | None:
     return median(value for row in rows if row.spectral_norm and (value := getattr(row, measure)) is not None)
 
 
-def medians(report: Report) -> dict[str, float | None]:
-    """The medians that an overview of several reports shows."""
-    spectrum = report.measurements.spectrum
-    rows = spectrum.modules if spectrum else []
-    return {name: middle(rows, name) for name in ("stable_rank", "energy_rank_99", "frobenius_norm")}
+OVERVIEW = {
+    "stable_rank": "stable",
+    "energy_rank_99": "99% in",
+    "frobenius_norm": "‖ΔW‖F",
+    "relative_frobenius": "‖ΔW‖/‖W‖",
+    "intruders": "intr.",
+}
+"""What an overview of several reports shows of each, with short titles: medians; of intruders the mean a module."""
+
+
+def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
+    """The columns of an overview by measure, a value a report. What no report has a base for is left out."""
+    spectra = [report.measurements.spectrum for report in reports]
+    columns = {
+        name: [middle(spectrum.modules if spectrum else [], name) for spectrum in spectra]
+        for name in ("stable_rank", "energy_rank_99", "frobenius_norm")
+    }
+    if any(report.measurements.relative for report in reports):
+        columns["relative_frobenius"] = [_median_relative(report) for report in reports]
+    if any(report.measurements.intruders for report in reports):
+        columns["intruders"] = [_mean_intruders(report) for report in reports]
+    return columns
+
+
+def _median_relative(report: Report) -> float | None:
+    relative = report.measurements.relative
+    rows = relative.modules if relative else []
+    return median(row.relative_frobenius for row in rows if row.relative_frobenius is not None)
+
+
+def _mean_intruders(report: Report) -> float | None:
+    intruders = report.measurements.intruders
+    counts = [row.count for row in intruders.modules if row.count is not None] if intruders else []
+    return sum(counts) / len(counts) if counts else None

@@ -12,6 +12,7 @@ from loradiag.core.report import Accounting, Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts
+from loradiag.outputs.page import beside as near
 from loradiag.outputs.page import curves, heatmap, tables
 from loradiag.outputs.page.colors import stylesheet
 from loradiag.outputs.page.findings import findings, policy
@@ -110,12 +111,17 @@ def _report(
     most_curves, most_rows = max(CURVES // reports, LEAST_CURVES), max(ROWS // reports, LEAST_ROWS)
     sections = [
         ("Findings", "", findings(report)),
+        ("Beside its base", "", near.statements_of(report)),
         ("Layers and roles", heatmap.note(series), heatmap.heat_map(report, style.measure, key, scales)),
         ("Singular values", "", curves.curves(report, key, most_curves)),
+        ("Sizes beside the weights", near.SIZES, near.dots(report)),
+        ("Intruder dimensions", near.INTRUDERS, near.intruders(report, most_rows)),
         ("Modules", "", tables.modules(report, most_rows)),
+        ("Modules without a spectrum", "", tables.sizes(report, most_rows)),
         ("Vectors and prompts", "The line marks the value that does nothing.", tables.vectors(report, most_rows)),
         ("Where it can go", "", tables.deployability(report)),
-        ("Coverage", "", tables.coverage(report)),
+        ("Coverage", "", join([tables.coverage(report), near.reach(report)])),
+        ("Provenance", "", near.provenance(report)),
         ("Accounting", "", _accounting(report.accounting)),
         ("Policy", "", policy(report.policy)),
     ]

@@ -11,6 +11,7 @@ from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import (
     DEPLOY_MARKS,
     DEPLOY_WORDS,
+    OVERVIEW,
     SEVERITY_MARKS,
     STATUS_MARKS,
     active,
@@ -19,12 +20,13 @@ from loradiag.outputs.arrange import (
     ignored,
     is_series,
     labels,
-    medians,
+    overview_of,
     tally,
     unreadable,
     vectors_first,
     worst_first,
 )
+from loradiag.outputs.beside import Beside, beside, statements, without_spectrum
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.style import Style
@@ -64,7 +66,13 @@ def _report(report: Report, style: Style) -> list[str]:
         blocks.append(table(("", ""), [pair for pair in pairs if pair[1]]))
     else:
         blocks.append(table(("", ""), [(label, prose(text)) for label, text in facts(report)]))
-    blocks += [*_findings(report), *_deployability(report), *_modules(report, style), *_accounting(report)]
+    blocks += [
+        *_findings(report),
+        *_beside(report),
+        *_deployability(report),
+        *_modules(report, style),
+        *_accounting(report),
+    ]
     return blocks
 
 
@@ -132,16 +140,44 @@ def _modules(report: Report, style: Style) -> list[str]:
     ranked = worst_first(report)
     if not ranked:
         return _vectors(report, most)
-    heads = ("module", "#rank", "#scale", "#effective 1%", "#entropy", "#stable", "#99% in", "#‖ΔW‖", "#σ₁")
+    heads = ["module", "#rank", "#scale", "#effective 1%", "#entropy", "#stable", "#99% in", "#‖ΔW‖", "#σ₁"]
     lines = [
-        (
+        [
             code(shorten(row.name, 160)), str(row.rank), short_number(row.scale), short_number(row.effective_rank),
             short_number(row.entropy_rank), short_number(row.stable_rank), short_number(row.energy_rank_99),
             short_number(row.frobenius_norm), short_number(row.spectral_norm),
-        )
+        ]
         for row in ranked[:most]
     ]  # fmt: skip
+    near = beside(report)
+    if near:
+        heads += _BESIDE
+        for line, row in zip(lines, ranked, strict=False):
+            line += _beside_cells(near.get(row.name))
     return _part("Modules to look at first", heads, lines, len(ranked))
+
+
+_BESIDE = ("#‖ΔW‖/‖W‖", "#σ₁/σ₁(W)", "#lost", "#intruders")
+
+
+def _beside_cells(near: Beside | None) -> list[str]:
+    if near is None:
+        return ["–"] * len(_BESIDE)
+    sizes = (near.relative.relative_frobenius, near.relative.relative_spectral)
+    return [*map(short_number, sizes), near.lost, near.count]
+
+
+def _beside(report: Report) -> list[str]:
+    """What was found beside the base, and the modules that only the base gives a size."""
+    said = statements(report)
+    if not said:
+        return []
+    blocks = ["### Beside its base", table(("", ""), [(label, prose(text)) for label, text in said])]
+    rows = without_spectrum(report)
+    if rows:
+        lines = [[code(shorten(row.relative.name, 160)), *_beside_cells(row)] for row in rows[:ALL]]
+        blocks += _part("Modules without a spectrum", ("module", *_BESIDE), lines, len(rows))
+    return blocks
 
 
 def _vectors(report: Report, most: int) -> list[str]:
@@ -187,9 +223,9 @@ def _overview(reports: Sequence[Report]) -> list[str]:
     open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
     noun = "checkpoint" if is_series(reports) else "adapter"
     title = f"## loradiag: {plural(len(reports), noun)}, {failed:,} failed, {open_:,} inconclusive"
-    lines = []
-    for report, label in zip(reports, labels(reports), strict=True):
-        status, middle = report.verdict.status, medians(report)
+    lines, columns = [], overview_of(reports)
+    for index, (report, label) in enumerate(zip(reports, labels(reports), strict=True)):
+        status = report.verdict.status
         lines.append(
             (
                 code(shorten(label, 160)),
@@ -197,8 +233,8 @@ def _overview(reports: Sequence[Report]) -> list[str]:
                 tally(report),
                 prose(deciding(report)),
                 f"{report.subject.modules:,}",
-                *map(short_number, middle.values()),
+                *(short_number(values[index]) for values in columns.values()),
             )
         )
-    heads = ("", "verdict", "findings", "decided by", "#modules", "#median stable", "#median 99% in", "#median ‖ΔW‖")
+    heads = ("", "verdict", "findings", "decided by", "#modules", *(f"#{OVERVIEW[name]}" for name in columns))
     return [title, table(heads, lines)]

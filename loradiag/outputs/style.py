@@ -11,8 +11,14 @@ MEASURES = {
     "energy_rank_99": "rank that holds 99% of the energy",
     "frobenius_norm": "‖ΔW‖_F",
     "spectral_norm": "σ₁",
+    "relative_frobenius": "‖ΔW‖_F / ‖W‖_F",
+    "swallowed_share": "share of entries that a merge loses",
+    "intruders": "intruder dimensions",
 }
 """Measures of a module that a heat map can show, with their titles."""
+
+BESIDE_BASE = frozenset({"relative_frobenius", "swallowed_share", "intruders"})
+"""Those that only a report with a base has."""
 
 
 class Style(msgspec.Struct, frozen=True):

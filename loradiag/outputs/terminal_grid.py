@@ -11,7 +11,7 @@ from loradiag.outputs.grid import Cell, Grid
 from loradiag.outputs.style import MEASURES
 
 SHADES = "▁▂▃▄▅▆▇█"
-DEAD, BROKEN, ABSENT = "0", "!", "·"
+DEAD, BROKEN, ABSENT, UNKNOWN = "0", "!", "·", "?"
 # Nine steps of cividis, a scale made to read alike with and without colour vision; shades carry the value without it.
 _COLORS = ("#575d6d", "#666970", "#7d7c78", "#948e77", "#aaa074", "#c4b56c", "#ddc95c", "#fee838")
 
@@ -63,6 +63,8 @@ def _mark(cell: Cell | None, low: float, high: float) -> tuple[str, str]:
         return ABSENT, "dim"
     if cell.broken:
         return BROKEN, "bold red"
+    if cell.unmeasured:
+        return UNKNOWN, "dim"
     if cell.value is None or cell.dead == len(cell.modules):
         return DEAD, "bold red"
     share = (cell.value - low) / (high - low) if high > low else 1.0
@@ -78,10 +80,12 @@ def _legend(grids: Sequence[Grid], low: float, high: float) -> Text:
         for shade, color in zip(SHADES, _COLORS, strict=True):
             line.append(shade, color)
         line.append(f" {high:.3g}")
-    if any(cell.value is None or cell.dead == len(cell.modules) for cell in cells if not cell.broken):
+    if any(cell.dead == len(cell.modules) for cell in cells if not cell.broken):
         line.append("   0", "bold red").append(" zero update")
     if any(cell.broken for cell in cells):
         line.append("   !", "bold red").append(" not finite")
+    if any(grid.unmeasured for grid in grids):
+        line.append(f"   {UNKNOWN} not measured")
     if any(len(grid.cells) < len(grid.rows) * len(grid.columns) for grid in grids):
         line.append(f"   {ABSENT} not adapted")
     return line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -18,16 +18,18 @@ from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import (
     DEPLOY_MARKS,
+    OVERVIEW,
     SEVERITY_MARKS,
     STATUS_MARKS,
     active,
     ignored,
     is_series,
     labels,
-    medians,
+    overview_of,
     vectors_first,
     worst_first,
 )
+from loradiag.outputs.beside import Beside, beside, statements, without_spectrum
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.grid import grids
 from loradiag.outputs.style import Style
@@ -76,6 +78,7 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
         yield ""
         yield from heat_map(grids(report, style.measure), style.measure, style.width)
         yield from _modules(report, style)
+        yield from _beside(report, style)
         yield from _deployability(report)
     yield from _findings(report, style)
     yield from _accounting(report, style)
@@ -106,34 +109,43 @@ def _modules(report: Report, style: Style) -> Iterable[RenderableType]:
     rest = len(ranked) - len(shown)
     yield ""
     yield Text("every module" if style.verbose else "modules to look at first", style="bold")
-    yield _module_table(shown, style)
+    yield _module_table(shown, style, beside(report))
     if rest > 0:
         yield Text(f"  and {plural(rest, 'module')} more: --verbose shows all", style="dim")
 
 
-def _module_table(rows: Sequence[ModuleSpectrum], style: Style) -> Table:
+Column = Callable[[ModuleSpectrum, Beside | None], str]
+
+_ALONE: Mapping[str, Column] = {
+    "r": lambda row, _: str(row.rank),
+    "scale": lambda row, _: short_number(row.scale),
+    "eff. 1%": lambda row, _: short_number(row.effective_rank),
+    "entropy": lambda row, _: short_number(row.entropy_rank),
+    "stable": lambda row, _: short_number(row.stable_rank),
+    "99% in": lambda row, _: short_number(row.energy_rank_99),
+    "‖ΔW‖F": lambda row, _: short_number(row.frobenius_norm),
+    "σ₁": lambda row, _: short_number(row.spectral_norm),
+}
+_BESIDE: Mapping[str, Column] = {
+    **{title: _ALONE[title] for title in ("r", "scale", "stable", "99% in")},
+    "‖ΔW‖/‖W‖": lambda _, near: short_number(near.relative.relative_frobenius) if near else "–",
+    "σ₁/σ₁(W)": lambda _, near: short_number(near.relative.relative_spectral) if near else "–",
+    "lost": lambda _, near: near.lost if near else "–",
+    "intr.": lambda _, near: near.count if near else "–",
+}
+"""The columns of the table of modules: what an adapter tells alone, and what it tells beside its base."""
+
+
+def _module_table(rows: Sequence[ModuleSpectrum], style: Style, near: Mapping[str, Beside]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style="dim")
     room = max(style.width - 68, 24)
     table.add_column("module", no_wrap=True)
-    for title in ("r", "scale", "eff. 1%", "entropy", "stable", "99% in", "‖ΔW‖F", "σ₁"):
+    columns = _BESIDE if near else _ALONE
+    for title in columns:
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(
-            Text(shorten(printable(row.name), room)),
-            str(row.rank),
-            short_number(row.scale),
-            *(
-                short_number(value)
-                for value in (
-                    row.effective_rank,
-                    row.entropy_rank,
-                    row.stable_rank,
-                    row.energy_rank_99,
-                    row.frobenius_norm,
-                    row.spectral_norm,
-                )
-            ),
-        )
+        cells = (column(row, near.get(row.name)) for column in columns.values())
+        table.add_row(Text(shorten(printable(row.name), room)), *cells)
     return table
 
 
@@ -155,6 +167,41 @@ def _vectors(report: Report, style: Style) -> Iterable[RenderableType]:
     yield table
     if len(ranked) > len(shown):
         yield Text(f"  and {plural(len(ranked) - len(shown), 'module')} more: --verbose shows all", style="dim")
+
+
+def _beside(report: Report, style: Style) -> Iterable[RenderableType]:
+    """The base and what was found beside it, and modules that only the base gives a size."""
+    said = statements(report)
+    if not said:
+        return
+    yield ""
+    yield Text("beside its base", style="bold")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for label, text in said:
+        grid.add_row(label, Text(text))
+    yield Padding(grid, (0, 0, 0, 2))
+    rows = without_spectrum(report)
+    if rows:
+        yield ""
+        yield _sizes(rows if style.verbose else rows[:WORST], style)
+    reach = report.measurements.reach
+    if style.verbose and reach:
+        for row in reach.unreached:
+            yield Text(f"  never reached: {printable(', '.join(row.names))}", style="dim")
+
+
+def _sizes(rows: Sequence[Beside], style: Style) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style="dim")
+    table.add_column("module", no_wrap=True)
+    for title in ("‖W′−W‖/‖W‖", "σ₁(W′−W)/σ₁(W)", "lost", "intruders"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in rows:
+        sizes = (row.relative.relative_frobenius, row.relative.relative_spectral)
+        name = Text(shorten(printable(row.relative.name), max(style.width - 55, 24)))
+        table.add_row(name, *map(short_number, sizes), row.lost, row.count)
+    return table
 
 
 def _deployability(report: Report) -> Iterable[RenderableType]:
@@ -233,17 +280,18 @@ def _overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableTyp
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("verdict", no_wrap=True)
     table.add_column("adapter", overflow="fold")
-    for title in ("modules", "stable", "99% in", "‖ΔW‖F"):
+    columns = overview_of(reports)
+    for title in ("modules", *(OVERVIEW[name] for name in columns)):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("errors and warnings", overflow="fold")
-    for label, report in zip(labels(reports), reports, strict=True):
+    for index, (label, report) in enumerate(zip(labels(reports), reports, strict=True)):
         word, color = _STATUS[report.verdict.status]
         codes = [finding.code for finding in _serious(report)]
         table.add_row(
             Text(word, style=color),
             Text(label),
             f"{report.subject.modules:,}",
-            *(short_number(value) for value in medians(report).values()),
+            *(short_number(values[index]) for values in columns.values()),
             listed(list(dict.fromkeys(codes)), 6),
         )
     yield table

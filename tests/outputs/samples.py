@@ -22,6 +22,7 @@ from loradiag.core.measurements import (
 from loradiag.core.report import Accounting, Report, Unsupported
 from loradiag.core.verdict import Status
 from tests.outputs.building import finding, grid, identity, integrity, measured, report, spectrum
+from tests.outputs.near import with_base
 
 HOSTILE = "\x1b[31m<script>alert(1)</script>\n::error::x|[a](javascript:x) \u202e@someone ##[add-mask]y `$x$` \r\x00"
 """A name that tries every format at once."""
@@ -143,13 +144,16 @@ def hostile(name: str = HOSTILE) -> list[Report]:
         finding("LD304", "norm-outlier", Severity.INFO, [name], message=name, ignored=name),
     ]
     account = Accounting(total=8, analysed=6, unsupported=[Unsupported(tensor=name, reason=name)], unexpected=[name])
-    whole = Measurements(
-        integrity=measurements.integrity,
-        spectrum=measurements.spectrum,
-        scale=measurements.scale,
-        identity=measurements.identity,
-        coverage=coverage,
-        deployability=deployability,
+    whole = with_base(
+        Measurements(
+            integrity=measurements.integrity,
+            spectrum=measurements.spectrum,
+            scale=measurements.scale,
+            identity=measurements.identity,
+            coverage=coverage,
+            deployability=deployability,
+        ),
+        name,
     )
     made = report(whole, findings, status=Status.FAIL, path=f"runs/{name}", accounting=account, source=name)
     return [replace_subject(made, name)]
@@ -161,6 +165,23 @@ def replace_subject(made: Report, name: str) -> Report:
         made.subject, base=name, revision=name, layout=name, layout_reason=name, method=name, dtype=name, peft_type=name
     )
     return msgspec.structs.replace(made, subject=subject)
+
+
+def beside() -> list[Report]:
+    """A sound adapter beside its base, some of it not compared."""
+    return [report(with_base(measured(grid(4))))]
+
+
+def beside_series() -> list[Report]:
+    """Checkpoints beside a base, one of which could not be compared with it."""
+    whole, *others = (report(with_base(measured(grid(3))), path=f"runs/r/checkpoint-{n}", step=n) for n in (1, 2))
+    return [whole, *others, report(measured(grid(3)), path="runs/r/checkpoint-3", step=3)]
+
+
+def beside_vectors() -> list[Report]:
+    """IA³ vectors beside a base: sizes without spectra."""
+    (made,) = vectors()
+    return [msgspec.structs.replace(made, measurements=with_base(made.measurements))]
 
 
 def experts(layers: int = 40, count: int = 256) -> list[Report]:
@@ -195,4 +216,7 @@ CASES: dict[str, Callable[[], list[Report]]] = {
     "vectors": vectors,
     "extreme": extreme,
     "hostile": hostile,
+    "beside": beside,
+    "beside_series": beside_series,
+    "beside_vectors": beside_vectors,
 }

@@ -12,12 +12,12 @@ from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import Cell, Grid, grids
 from loradiag.outputs.page.colors import STEPS, step_of
 from loradiag.outputs.page.markup import Markup, element, join, rows
-from loradiag.outputs.style import MEASURES
+from loradiag.outputs.style import BESIDE_BASE, MEASURES
 
 DENSE = 18
 """From this number of layers on, cells are too narrow for their numbers, which a pointer or a screen reader then tells."""
 
-_LOGARITHMIC = frozenset({"frobenius_norm", "spectral_norm"})
+_LOGARITHMIC = frozenset({"frobenius_norm", "spectral_norm", "relative_frobenius", "swallowed_share"})
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -50,6 +50,8 @@ def heat_map(report: Report, chosen: str, key: str, common: dict[str, Scale | No
         return Markup("")
     switch, panels = [], []
     for index, (measure, title) in enumerate(MEASURES.items()):
+        if measure in BESIDE_BASE and common[measure] is None:
+            continue
         radio = element("input", type="radio", name=f"{key}-measure", class_=f"m{index}", checked=measure == chosen)
         switch.append(element("label", radio, element("span", title)))
         panels.append(_panel(grids(report, measure), title, index, common[measure]))
@@ -95,6 +97,8 @@ def _cell(cell: Cell | None, scale: Scale | None) -> Markup:
     several = len(cell.modules) if len(cell.modules) > 1 else None
     if cell.broken:
         return element("td", "!", class_="broken", data_n=several, data_broken=cell.broken)
+    if cell.unmeasured:
+        return element("td", "–", class_="unknown", data_n=several)
     if cell.value is None or scale is None:
         return element("td", "0", class_="dead", data_n=several)
     step = step_of(scale.share(cell.value))
@@ -110,7 +114,9 @@ def _legend(maps: Sequence[Grid], title: str, scale: Scale | None) -> Markup:
         bar = element("svg", *bars, viewBox=f"0 0 {STEPS * 8} 10", width=STEPS * 8, height=10, aria_hidden="true")
         parts.append(element("span", short_number(scale.low), " ", bar, " ", short_number(scale.high)))
         parts.append(element("span", title + (", logarithmic colours" if scale.log else "")))
-    if any(not cell.broken and cell.value is None for cell in cells):
+    if any(grid.unmeasured for grid in maps):
+        parts.append(element("span", "–: not measured"))
+    if any(not cell.broken and cell.dead == len(cell.modules) for cell in cells):
         parts.append(_key("0", "dead", "zero update"))
     if any(cell.dead and cell.value is not None for cell in cells):
         parts.append(_key("", "v12 part", "some of its modules are zero"))

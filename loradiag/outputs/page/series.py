@@ -7,38 +7,52 @@ from collections.abc import Sequence
 from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.core.verdict import Status
-from loradiag.outputs.arrange import STATUS_MARKS, deciding, is_series, labels, medians, tally
+from loradiag.outputs.arrange import OVERVIEW, STATUS_MARKS, deciding, is_series, labels, overview_of, tally
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis
 from loradiag.outputs.page.markup import Markup, element, join, rows, table
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 210, 56, 20, 14, 42
-_HEADS = (
-    "report", "verdict", "findings", "decided by", "#modules", "#median stable", "#median 99% in", "#median ‖ΔW‖F",
-)  # fmt: skip
-_CHARTS = (("stable_rank", "median stable rank"), ("frobenius_norm", "median ‖ΔW‖F"))
+_HEADS = ("report", "verdict", "findings", "decided by", "#modules")
+_CHARTS = (
+    ("stable_rank", "median stable rank"),
+    ("frobenius_norm", "median ‖ΔW‖F"),
+    ("relative_frobenius", "median ‖ΔW‖/‖W‖"),
+    ("intruders", "intruder dimensions a module"),
+)
 
 
 def overview(reports: Sequence[Report]) -> Markup:
     """The table of all reports, and the charts if they are a series."""
     names = labels(reports)
-    middles = [medians(report) for report in reports]
-    lines = [_row(index, report, names[index], middles[index]) for index, report in enumerate(reports)]
+    columns = overview_of(reports)
+    lines = [
+        _row(index, report, names[index], [values[index] for values in columns.values()])
+        for index, report in enumerate(reports)
+    ]
     failed = sum(report.verdict.status is Status.FAIL for report in reports)
     open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
     noun = "checkpoint" if is_series(reports) else "adapter"
     said = f"{plural(len(reports), noun)}: {failed:,} failed, {open_:,} inconclusive, {len(reports) - failed - open_:,} passed."
-    parts = [element("p", said), table(_HEADS, rows(lines), caption="Overview", class_="rows sortable overview")]
+    parts = [
+        element("p", said),
+        table(
+            (*_HEADS, *(f"#{OVERVIEW[name]}" for name in columns)),
+            rows(lines),
+            caption="Overview",
+            class_="rows sortable overview",
+        ),
+    ]
     if is_series(reports):
-        charts = [_chart(reports, [m[measure] for m in middles], title) for measure, title in _CHARTS]
+        charts = [_chart(reports, columns[name], title) for name, title in _CHARTS if name in columns]
         parts.append(element("div", *charts, class_="charts"))
     return join(parts)
 
 
-def _row(index: int, report: Report, name: str, middle: dict[str, float | None]) -> list[Markup]:
+def _row(index: int, report: Report, name: str, values: Sequence[float | None]) -> list[Markup]:
     status = report.verdict.status
     mark = element("span", STATUS_MARKS[status], aria_hidden="true")
-    numbers: list[float | None] = [report.subject.modules, *middle.values()]
+    numbers: list[float | None] = [report.subject.modules, *values]
     return [
         element("th", element("a", name, href=f"#r{index}"), scope="row"),
         element("td", element("b", mark, " ", status.value, class_=f"status {status.value}")),

@@ -9,6 +9,7 @@ from loradiag.core.measurements import ModuleScale, ModuleSpectrum, StackCoverag
 from loradiag.core.report import Report
 from loradiag.core.text import plural, ranges
 from loradiag.outputs.arrange import DEPLOY_MARKS, DEPLOY_WORDS, SEVERITY_MARKS, vectors_first, weights, worst_first
+from loradiag.outputs.beside import Beside, beside, without_spectrum
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.axes import Axis
 from loradiag.outputs.page.markup import Markup, element, folded, join, name, names, rows, table
@@ -34,7 +35,39 @@ def modules(report: Report, most: int) -> Markup:
     scales = {row.name: row for row in scale.modules} if scale else {}
     weight = weights(report)
     lines = [_module(row, scales.get(row.name), weight.get(row.name, 0)) for row in ranked[:most]]
-    return _first_and_rest(lines, len(ranked), _HEADS, "module")
+    near = beside(report)
+    if near:
+        for line, row in zip(lines, ranked, strict=False):
+            line += _beside(near.get(row.name))
+    return _first_and_rest(lines, len(ranked), (*_HEADS, *(_BESIDE if near else ())), "module")
+
+
+_BESIDE = ("#‖ΔW‖/‖W‖", "#σ₁/σ₁(W)", "#lost", "#intruders")
+
+
+def _beside(near: Beside | None) -> list[Markup]:
+    """The cells of a module beside its weight."""
+    if near is None:
+        return [element("td", "–", class_="n") for _ in _BESIDE]
+    row, count = near.relative, near.intruders.count if near.intruders else None
+    return [
+        _number(row.relative_frobenius),
+        _number(row.relative_spectral),
+        element("td", near.lost, class_="n", data_v=row.swallowed_share),
+        element("td", near.count, class_="n", data_v=count),
+    ]
+
+
+def sizes(report: Report, most: int) -> Markup:
+    """Modules that only the base gives a size: IA³ vectors, and layers that are stored whole."""
+    found = without_spectrum(report)
+    if not found:
+        return Markup("")
+    lines = [
+        [element("th", name(row.relative.name), scope="row"), element("td", row.relative.role), *_beside(row)]
+        for row in found[:most]
+    ]
+    return _first_and_rest(lines, len(found), ("module", "role", *_BESIDE), "module")
 
 
 def _module(row: ModuleSpectrum, scale: ModuleScale | None, weight: int) -> list[Markup]:
