@@ -13,7 +13,7 @@ from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
 from loradiag.bases.model import Weight
 from loradiag.linalg.intruders import EPSILON, SPARE, Intruders, K, intruders
-from loradiag.linalg.leading import Leading, leading
+from loradiag.linalg.leading import Leading, NotConvergedError, leading
 from loradiag.linalg.products import InBlocks, Products, Single, Transposed, products
 from loradiag.linalg.rounding import swallowed
 from loradiag.linalg.threads import all_threads, parallel
@@ -138,7 +138,12 @@ class _Reading:
         facts = WeightFacts(norm=norm, change=change, changed=changed, swallowed=lost if plain else None)
         # A saved embedding has the size of hundreds of updates, and its directions are those of the base nearly always.
         spectral = wanted.spectral and norm > 0 and pair.module.method is not Method.SAVED
-        return self._with_spectra(facts, pair, wanted) if spectral else facts
+        if not spectral:
+            return facts
+        try:
+            return self._with_spectra(facts, pair, wanted)
+        except NotConvergedError as error:
+            return msgspec.structs.replace(facts, reason=str(error))
 
     def _with_spectra(self, facts: WeightFacts, pair: Pair, wanted: Wanted) -> WeightFacts:
         old, new = self._products(wanted.device, changed=False), self._products(wanted.device, changed=True)

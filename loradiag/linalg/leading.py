@@ -17,6 +17,10 @@ _ROUNDING = 2e-6
 """Relative error of products in float32, as measured against float64 on 4096 × 4096; added to every residual."""
 
 
+class NotConvergedError(np.linalg.LinAlgError):
+    """The iteration ended without an answer."""
+
+
 class Leading(NamedTuple):
     """Leading singular vectors.
 
@@ -44,12 +48,15 @@ def leading(matrix: Products, count: int, start: Array | None = None) -> Leading
         matrix: W [rows, cols].
         count: How many; at most the shorter side.
         start: A vector [rows] to begin with; a fixed pseudo-random one if None.
+
+    Raises:
+        NotConvergedError: ARPACK gave up.
     """
     rows = matrix.shape[0]
     if small(matrix, count):
         whole = every(matrix)
         return Leading(whole.vectors[:, :count], whole.values[:count], whole.errors[:count], count >= whole.values.size)
-    from scipy.sparse.linalg import LinearOperator, eigsh
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
     def product(x: Single) -> Single:
         return matrix.times(matrix.adjoint(x.astype(np.float32, copy=False)))
@@ -64,7 +71,11 @@ def leading(matrix: Products, count: int, start: Array | None = None) -> Leading
     operator = LinearOperator(
         (rows, rows), matvec=lambda x: product(x) / size, matmat=lambda x: product(x) / size, dtype=np.float32
     )
-    values, vectors = eigsh(operator, k=count + 1, which="LM", tol=_TOLERANCE, v0=begin, ncv=min(2 * count + 20, rows))
+    width = min(2 * count + 20, rows)
+    try:
+        values, vectors = eigsh(operator, k=count + 1, which="LM", tol=_TOLERANCE, v0=begin, ncv=width)
+    except ArpackError as error:  # ArpackNoConvergence among its kinds
+        raise NotConvergedError("the leading singular vectors did not converge") from error
     order = np.argsort(values)[::-1]
     basis = np.linalg.qr(vectors[:, order].astype(np.float64))[0]
     image = product(basis.astype(np.float32)).astype(np.float64)

@@ -152,3 +152,24 @@ def test_progress_counts_every_weight() -> None:
     found = beside.inspection(ADAPTERS / "healthy")
     weights.measure_weights(found.pairing.pairs, weights.Wanted(spectral=False), lambda *told: seen.append(told))
     assert seen == [(count, len(found.pairing.pairs)) for count in range(1, len(found.pairing.pairs) + 1)]
+
+
+def test_a_solver_that_gives_up_costs_only_what_it_was_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Norms and swallowed entries stay; spectra and intruders are None, with the reason in the report."""
+    from scipy.sparse import linalg
+
+    import loradiag
+
+    def give_up(*_: Any, **__: Any) -> None:
+        raise linalg.ArpackNoConvergence("no", np.zeros(0), np.zeros((0, 0)))
+
+    monkeypatch.setattr(leading, "DENSE", 8)
+    monkeypatch.setattr(linalg, "eigsh", give_up)
+    report = loradiag.inspect(ADAPTERS / "healthy", FIXTURES / "base")
+    assert report.measurements.relative is not None
+    for row in report.measurements.relative.modules:
+        assert row.relative_frobenius is not None
+        assert row.relative_spectral is None
+        assert row.reason == "the leading singular vectors did not converge"
+    assert report.measurements.intruders is None
+    assert "LD515" not in {finding.code for finding in report.findings}
