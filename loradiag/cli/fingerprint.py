@@ -7,6 +7,7 @@ import sys
 import click
 
 from loradiag.cli.emit import style_for
+from loradiag.cli.options import result_options
 
 
 @click.command(
@@ -19,15 +20,8 @@ Examples:
 @click.argument("base", metavar="BASE", type=click.Path(path_type=str))
 @click.option("--fast", is_flag=True, help="Read samples of each tensor only.")
 @click.option("--revision", help="Commit, branch or tag of a base on the Hugging Face hub.")
-@click.option("-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
 @click.option("-v", "--verbose", is_flag=True, help="Show every part.")
-@click.option("-q", "--quiet", is_flag=True, help="Print the identity alone.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="Colours in text. [default: auto; NO_COLOR is obeyed]",
-)
+@result_options(quiet="Print the identity alone.")
 def fingerprint(
     base: str, fast: bool, revision: str | None, format_: str, verbose: bool, quiet: bool, color: str
 ) -> None:

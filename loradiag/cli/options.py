@@ -11,6 +11,31 @@ from loradiag.outputs import FORMATS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colours in text. [default: auto; NO_COLOR is obeyed]",
+)
+
+
+def result_options(quiet: str = "Print nothing that was not asked for.") -> Callable[[Function], Function]:
+    """``--format``, ``--quiet`` and ``--color`` of commands whose result is no report."""
+
+    def wrap(function: Function) -> Function:
+        options = [
+            click.option(
+                "-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]"
+            ),
+            click.option("-q", "--quiet", is_flag=True, help=quiet),
+            color_option,
+        ]
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return wrap
+
 
 def output_options(function: Function) -> Function:
     """``--format``, ``--output``, ``--policy``, ``--fail-on``, ``--quiet``, ``--color``: the same for every command."""
@@ -38,12 +63,7 @@ def output_options(function: Function) -> Function:
             help="Least severity that makes the exit code 1. [default: error]",
         ),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing that was not asked for."),
-        click.option(
-            "--color",
-            type=click.Choice(["auto", "always", "never"]),
-            default="auto",
-            help="Colours in text. [default: auto; NO_COLOR is obeyed]",
-        ),
+        color_option,
     ]
     for option in reversed(options):
         function = option(function)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from loradiag.cli.emit import style_for
+from loradiag.cli.options import result_options
 
 
 @click.command(
@@ -24,15 +25,8 @@ Examples:
 @click.option("--force", is_flag=True, help="Replace the adapter that lies in DIR, with all that is beside it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
 @click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
-@click.option("-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
 @click.option("-v", "--verbose", is_flag=True, help="Show every module.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing that was not asked for.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="Colours in text. [default: auto; NO_COLOR is obeyed]",
-)
+@result_options()
 def resize(
     adapter: str,
     rank: int | None,

@@ -9,6 +9,7 @@ from typing import TypeVar
 import click
 
 from loradiag.cli.emit import style_for
+from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
 
@@ -37,14 +38,7 @@ Examples:
 @click.option("--update", is_flag=True, help="Add to the stamp that is there; what is not said stays as it is.")
 @click.option("--force", is_flag=True, help="Replace a stamp that says something else.")
 @click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
-@click.option("-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing that was not asked for.")
-@click.option(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    help="Colours in text. [default: auto; NO_COLOR is obeyed]",
-)
+@result_options()
 def stamp(
     adapter: str,
     base: str | None,

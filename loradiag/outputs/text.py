@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -30,6 +29,7 @@ from loradiag.outputs.arrange import (
     worst_first,
 )
 from loradiag.outputs.beside import Beside, beside, statements, without_spectrum
+from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.grid import grids
 from loradiag.outputs.style import Style
@@ -46,29 +46,18 @@ WORST = 6
 
 def render(reports: Sequence[Report], style: Style) -> str:
     """Return the text of all reports, and an overview after them if there are several."""
-    stream = io.StringIO()
-    console = Console(
-        file=stream,
-        width=style.width,
-        force_terminal=style.color,
-        color_system="truecolor" if style.color else None,
-        no_color=not style.color,
-        highlight=False,
-        emoji=False,
-        markup=False,
-        legacy_windows=False,
-    )
+    return as_text(_parts(reports, style), color=style.color, width=style.width)
+
+
+def _parts(reports: Sequence[Report], style: Style) -> Iterable[RenderableType]:
     several = len(reports) > 1
     if not several or style.verbose:
         for report in reports:
-            for part in _report(report, style):
-                console.print(part)
+            yield from _report(report, style)
             if several:
-                console.print()
+                yield ""
     if several:
-        for part in _overview(reports, style):
-            console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+        yield from _overview(reports, style)
 
 
 def _report(report: Report, style: Style) -> Iterable[RenderableType]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.text import plural, printable, shorten
+from loradiag.outputs.console import as_text
 from loradiag.resizing.result import Resized, ResizedModule
 
 WORST = 6
@@ -26,21 +26,7 @@ _CHOSEN = {
 
 def render(result: Resized, *, color: bool, width: int, verbose: bool) -> str:
     """Return the text of a result."""
-    stream = io.StringIO()
-    console = Console(
-        file=stream,
-        width=width,
-        force_terminal=color,
-        color_system="truecolor" if color else None,
-        no_color=not color,
-        highlight=False,
-        emoji=False,
-        markup=False,
-        legacy_windows=False,
-    )
-    for part in _parts(result, width, verbose):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+    return as_text(_parts(result, width, verbose), color=color, width=width)
 
 
 def _parts(result: Resized, width: int, verbose: bool) -> Iterable[RenderableType]:

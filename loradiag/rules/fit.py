@@ -154,15 +154,15 @@ def base_not_compared(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     relative = evidence.measurements.relative
     if relative is None:
         return
-    missed = [
-        row for row in relative.modules if row.relative_frobenius is None and row.reason and not _told(row.reason)
-    ]
+    missed = [row for row in relative.modules if row.reason and not _told(row.reason)]
     if missed:
         reasons = Counter(row.reason or "" for row in missed)
         shown = listed([f"{printable(reason)} ({count:,})" for reason, count in reasons.most_common()], 2)
         base = evidence.measurements.base
         obstacle = f"; {printable(base.obstacle)}" if base and base.obstacle else ""
-        yield Match(f"{plural(len(missed), 'module')} not compared: {shown}{obstacle}", modules=names(missed))
+        yield Match(
+            f"{plural(len(missed), 'module')} not, or not wholly, compared: {shown}{obstacle}", modules=names(missed)
+        )
 
 
 def _told(reason: str) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.text import plural, printable, shorten
+from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import size
 from loradiag.stamping.fingerprint import BaseIdentity
 from loradiag.stamping.stamp import Stamped
@@ -24,30 +24,12 @@ _SAMPLE = (
 
 def render_identity(identity: BaseIdentity, *, color: bool, width: int, verbose: bool) -> str:
     """Return the text of a base's identity."""
-    return _text(_identity(identity, verbose), color, width)
+    return as_text(_identity(identity, verbose), color=color, width=width)
 
 
 def render_stamped(result: Stamped, *, color: bool, width: int) -> str:
     """Return the text of a stamp that was written, or was there already."""
-    return _text(_stamped(result, width), color, width)
-
-
-def _text(parts: Iterable[RenderableType], color: bool, width: int) -> str:
-    stream = io.StringIO()
-    console = Console(
-        file=stream,
-        width=width,
-        force_terminal=color,
-        color_system="truecolor" if color else None,
-        no_color=not color,
-        highlight=False,
-        emoji=False,
-        markup=False,
-        legacy_windows=False,
-    )
-    for part in parts:
-        console.print(part)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+    return as_text(_stamped(result, width), color=color, width=width)
 
 
 def _facts() -> Table:

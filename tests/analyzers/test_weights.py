@@ -172,4 +172,4 @@ def test_a_solver_that_gives_up_costs_only_what_it_was_for(monkeypatch: pytest.M
         assert row.relative_spectral is None
         assert row.reason == "the leading singular vectors did not converge"
     assert report.measurements.intruders is None
-    assert "LD515" not in {finding.code for finding in report.findings}
+    assert report.verdict.decided_by == ["LD515"]

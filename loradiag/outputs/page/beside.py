@@ -46,7 +46,9 @@ def dots(report: Report) -> Markup:
     layers = sorted({row.layer for row in found if row.layer is not None})
     x = Axis(layers[0] - 0.5, layers[-1] + 0.5, LEFT, WIDTH - RIGHT)
     here = [row.role for row in found]
-    order = [role for grid in grids(report, "stable_rank") for role in grid.rows if role in here]  # as the curves have it
+    order = [
+        role for grid in grids(report, "stable_rank") for role in grid.rows if role in here
+    ]  # as the curves have it
     roles = list(dict.fromkeys([*order, *here]))
     step = max(len(layers) // 16, 1)
     ticks = [
