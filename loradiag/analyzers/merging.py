@@ -36,11 +36,11 @@ class LowRank:
     """W′ = W + L·R with L [rows, r] and R [r, cols]."""
 
     def __init__(self, left: Array, right: Array) -> None:
-        self._left, self._right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+        self.left, self.right = np.ascontiguousarray(left), np.ascontiguousarray(right)
 
     def change(self, rows: Array, start: int) -> Array:
         """See :class:`Merge`."""
-        return self._left[start : start + rows.shape[0]] @ self._right
+        return self.left[start : start + rows.shape[0]] @ self.right
 
 
 class Dense:

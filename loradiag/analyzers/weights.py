@@ -8,16 +8,16 @@ import msgspec
 import numpy as np
 
 from loradiag.adapters.model import Method
-from loradiag.analyzers.merging import Merge, NotMergedError, merge_of
+from loradiag.analyzers.merging import LowRank, Merge, NotMergedError, merge_of
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
 from loradiag.bases.model import Weight
 from loradiag.linalg.intruders import EPSILON, SPARE, Intruders, K, intruders
 from loradiag.linalg.leading import Leading, NotConvergedError, leading
-from loradiag.linalg.products import InBlocks, Products, Single, Transposed, products
+from loradiag.linalg.products import InBlocks, Plus, Products, Single, Strip, Transposed, products
 from loradiag.linalg.rounding import swallowed
 from loradiag.linalg.threads import all_threads, parallel
-from loradiag.linalg.widen import Array, widen
+from loradiag.linalg.widen import Array, single, widen
 
 HELD = 1 << 26
 """Entries. A larger weight is never held: its products read it from the file strip by strip."""
@@ -175,13 +175,19 @@ class _Reading:
     def _products(self, device: str, *, changed: bool) -> Products:
         if self._held:
             return products(self._new if changed else self._old, device)
-        return InBlocks(self._weight.shape, lambda: self._strips_of(changed=changed))
+        if not changed:
+            return InBlocks(self._weight.shape, list(self._bounds()), self._rows)
+        if isinstance(self._merge, LowRank):
+            thin = self._merge.left.astype(np.float32), self._merge.right.astype(np.float32)
+            return Plus(self._products(device, changed=False), *thin)
+        return InBlocks(self._weight.shape, list(self._bounds()), self._merged)
 
-    def _strips_of(self, *, changed: bool) -> Iterator[tuple[int, Single]]:
-        for start, stop in self._bounds():
-            rows = widen(self._weight.read(start, stop), self._weight.dtype)
-            moved = rows + self._merge.change(rows, start) if changed else rows
-            yield start, moved.astype(np.float32)
+    def _rows(self, strip: Strip) -> Single:
+        return single(self._weight.read(*strip), self._weight.dtype)
+
+    def _merged(self, strip: Strip) -> Single:
+        rows = widen(self._weight.read(*strip), self._weight.dtype)
+        return (rows + self._merge.change(rows, strip[0])).astype(np.float32)
 
     def _bounds(self) -> Iterator[tuple[int, int]]:
         rows, cols = self._weight.shape

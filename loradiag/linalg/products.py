@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
+from loradiag.linalg.threads import parallel
 
 Single = npt.NDArray[np.float32]
 
@@ -43,23 +44,48 @@ class InMemory:
         return self._values.T @ x
 
 
-class InBlocks:
-    """A matrix too large to hold: ``blocks`` yields the first row and the values of one strip of rows after another."""
+_ALONE = 1 << 22
+"""Entries up to which one thread is quicker than telling several what to do."""
 
-    def __init__(self, shape: tuple[int, int], blocks: Callable[[], Iterator[tuple[int, Single]]]) -> None:
-        self._blocks = blocks
+Strip = tuple[int, int]
+"""First row, and the row after the last."""
+
+
+class InBlocks:
+    """A matrix too large to hold: ``load`` reads the rows of a strip, anew for every product."""
+
+    def __init__(self, shape: tuple[int, int], strips: Sequence[Strip], load: Callable[[Strip], Single]) -> None:
+        self._strips, self._load = strips, load
         self.shape = shape
+        self._run = parallel if shape[0] * shape[1] > _ALONE else map
 
     def times(self, x: Single) -> Single:
         """See :class:`Products`."""
-        return np.concatenate([values @ x for _, values in self._blocks()])
+        return np.concatenate(list(self._run(lambda strip: self._load(strip) @ x, self._strips)))
 
     def adjoint(self, x: Single) -> Single:
         """See :class:`Products`."""
+        parts = self._run(lambda strip: self._load(strip).T @ x[strip[0] : strip[1]], self._strips)
         total = np.zeros((self.shape[1], *x.shape[1:]), dtype=np.float32)
-        for first, values in self._blocks():
-            total += values.T @ x[first : first + values.shape[0]]
+        for part in parts:
+            total += part
         return total
+
+
+class Plus:
+    """W + L·R with thin L [rows, r] and R [r, cols], which is never formed."""
+
+    def __init__(self, matrix: Products, left: Single, right: Single) -> None:
+        self._matrix, self._left, self._right = matrix, left, right
+        self.shape = matrix.shape
+
+    def times(self, x: Single) -> Single:
+        """See :class:`Products`."""
+        return self._matrix.times(x) + self._left @ (self._right @ x)
+
+    def adjoint(self, x: Single) -> Single:
+        """See :class:`Products`."""
+        return self._matrix.adjoint(x) + self._right.T @ (self._left.T @ x)
 
 
 class Transposed:

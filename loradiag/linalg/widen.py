@@ -23,6 +23,13 @@ def widen(raw: Raw, dtype: str) -> Array:
     return out
 
 
+def single(raw: Raw, dtype: str) -> npt.NDArray[np.float32]:
+    """Return ``raw`` as float32: exact, but for FP64."""
+    if dtype == "BF16":
+        return (raw.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return raw.astype(np.float32) if dtype in ("F32", "F16", "F64") else widen(raw, dtype).astype(np.float32)
+
+
 def widen_into(raw: Raw, dtype: str, out: Array, bits: npt.NDArray[np.uint32] | None = None) -> None:
     """Write the float64 values of ``raw`` into ``out``, which has the same shape. NaN stays NaN, without a warning.
 

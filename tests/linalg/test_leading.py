@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loradiag.linalg.leading import Leading, every, leading
-from loradiag.linalg.products import InBlocks, InMemory, Products, Transposed
+from loradiag.linalg.products import InBlocks, InMemory, Plus, Products, Transposed
 from tests.linalg.matrices import DISTINCT, KINDS, SHAPES, matrix, orthonormal
 
 COUNT = 16
@@ -109,10 +109,18 @@ def test_a_singular_vector_to_begin_with_hides_no_other() -> None:
 
 def in_blocks(values: npt.NDArray[np.float32], step: int = 37) -> Products:
     """The same matrix, strip by strip."""
-    return InBlocks(
-        (values.shape[0], values.shape[1]),
-        lambda: ((start, values[start : start + step]) for start in range(0, values.shape[0], step)),
+    rows, cols = values.shape
+    strips = [(start, min(start + step, rows)) for start in range(0, rows, step)]
+    return InBlocks((rows, cols), strips, lambda strip: values[slice(*strip)])
+
+
+def plus(values: npt.NDArray[np.float32]) -> Products:
+    """The same matrix, as another one plus a product of two thin ones."""
+    rng = np.random.default_rng(3)
+    left, right = (
+        rng.standard_normal(shape, dtype=np.float32) for shape in ((values.shape[0], 2), (2, values.shape[1]))
     )
+    return Plus(InMemory(values - left @ right), left, right)
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (100, 60), (3, 400)])
@@ -121,6 +129,7 @@ def test_one_matrix_in_several_guises(shape: tuple[int, int]) -> None:
     values = matrix("decaying", shape)
     count = min(COUNT, *shape)
     expected = leading(InMemory(values), count)
+    np.testing.assert_allclose(leading(plus(values), count).values, expected.values, rtol=1e-4)  # rounded in its parts
     for guise in (in_blocks(values), Transposed(InMemory(values.T)), Transposed(in_blocks(values.T))):
         assert guise.shape == shape
         found = leading(guise, count)
