@@ -104,6 +104,8 @@ def _against(base: str | None, revision: str | None, spectra: bool, device: str,
     from loradiag.api import Against
 
     if base is not None:
+        if measure == "intruders" and not spectra:
+            raise UsageError("--measure intruders needs the singular values that --no-spectra leaves out")
         return Against(base=base, revision=revision, spectra=spectra, device=device)
     if revision is not None or not spectra or device != "cpu":
         raise UsageError("--revision, --no-spectra and --device say how to inspect against a base: name it with --base")

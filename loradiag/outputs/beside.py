@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from loradiag.core.measurements import Fit, IntruderModule, Provenance, Reach, RelativeModule
+from loradiag.core.measurements import Fit, IntruderModule, Reach, RelativeModule
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.facts import short_number, size
+from loradiag.outputs.facts import percent, size
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -39,40 +39,75 @@ def beside(report: Report) -> dict[str, Beside]:
     return {row.name: Beside(row, counts.get(row.name)) for row in relative.modules} if relative else {}
 
 
-def without_spectrum(report: Report) -> list[Beside]:
-    """Modules that only the base gives a size: IA³ vectors, and layers that are stored whole; the largest first."""
-    spectrum = report.measurements.spectrum
-    known = {row.name for row in spectrum.modules} if spectrum else set()
+def only_beside(report: Report) -> list[Beside]:
+    """Modules of which the base alone gives a size, as of layers that are stored whole; the largest first."""
+    tables = (report.measurements.spectrum, report.measurements.vectors)
+    known = {row.name for table in tables if table for row in table.modules}
     rows = [row for name, row in beside(report).items() if name not in known]
     return sorted(rows, key=lambda row: -(row.relative.relative_frobenius or 0.0))
 
 
-def percent(share: float | None) -> str:
-    """A share in few characters; a dash for what is not known."""
-    if share is None:
-        return "–"
-    return f"{share:.0%}" if share >= 0.0995 or share == 0 else f"{share:.1%}" if share >= 0.0005 else "<0.1%"
+def title(report: Report) -> str:
+    """What :func:`statements` are about: without a base there is at most a stamp."""
+    return "Beside its base" if report.measurements.base else "Provenance"
 
 
 def statements(report: Report) -> list[tuple[str, str]]:
-    """Pairs of label and sentence: the base, the stamp, the evidence, what is reached, and the updates as a whole."""
-    return [*_base(report), *_stamp(report.measurements.provenance), *_fit(report), *_reach(report), *_sizes(report)]
+    """Pairs of label and sentence: the base, the stamp, the evidence, what is reached, and intruders."""
+    reach = report.measurements.reach
+    return [
+        *of_base(report),
+        *of_stamp(report),
+        *of_fit(report),
+        *(of_reach(reach) if reach else ()),
+        *(of_loss(reach) if reach else ()),
+        *of_intruders(report),
+    ]
 
 
-def _base(report: Report) -> Iterator[tuple[str, str]]:
+def listings(report: Report) -> list[tuple[str, list[str]]]:
+    """Titles with the full names that :func:`statements` only counts or samples. The names are as the files have them."""
+    reach, stamp = report.measurements.reach, report.measurements.provenance
+    found: list[tuple[str, list[str]]] = []
+    if reach is not None:
+        found += [
+            (f"never reached, {shorten(printable(row.pattern), 120)}", list(row.names)) for row in reach.unreached
+        ]
+        found += [
+            ("not in the base", list(reach.absent)),
+            ("targeted, without factors", list(reach.skipped)),
+            (
+                "of another shape",
+                [f"{row.name}: {shape(row.adapter)}, base {shape(row.base)}" for row in reach.mismatched],
+            ),
+        ]
+    if stamp is not None:
+        found.append(("parts of the base that differ from the stamped", list(stamp.differing)))
+    return [(title, names) for title, names in found if names]
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """``64 × 128``."""
+    return " × ".join(map(str, sizes))
+
+
+def of_base(report: Report) -> Iterator[tuple[str, str]]:
+    """What the base is, and why some of it could not be read."""
     base = report.measurements.base
     if base is None:
         return
-    kind = f"{printable(base.model_type)}, " if base.model_type else ""
-    stored = printable(base.scheme or base.dtype or "?")
-    name = shorten(printable(base.name), 70)
+    kind = f"{shorten(printable(base.model_type), 40)}, " if base.model_type else ""
+    stored = shorten(printable(base.scheme or base.dtype or "?"), 40)
     revision = f" @ {shorten(printable(base.revision), 12)}" if base.revision else ""
+    name = shorten(printable(base.name), 120)
     yield "base", f"{name}{revision}: {kind}{base.parameters:,} parameters, {size(base.bytes)}, {stored}"
-    full = f", full {base.fingerprint_full[:16]}…" if base.fingerprint_full else ""
-    yield "fingerprint", f"sampled {base.fingerprint[:16]}…{full}"
+    if base.obstacle is not None:
+        yield "not all read", shorten(printable(base.obstacle), 240)
 
 
-def _stamp(stamp: Provenance | None) -> Iterator[tuple[str, str]]:
+def of_stamp(report: Report) -> Iterator[tuple[str, str]]:
+    """Whose stamp it is, and whether it is of these weights and this base."""
+    stamp = report.measurements.provenance
     if stamp is None:
         return
     if stamp.problem:
@@ -80,7 +115,7 @@ def _stamp(stamp: Provenance | None) -> Iterator[tuple[str, str]]:
         return
     owner = f" by {shorten(printable(stamp.owner), 40)}" if stamp.owner else ""
     weights = {True: "these weights", False: "other weights than these", None: "weights that were not compared"}
-    parts = [f"of {printable(stamp.created or '?')}{owner}, for {weights[stamp.weights_match]}"]
+    parts = [f"of {shorten(printable(stamp.created or '?'), 40)}{owner}, for {weights[stamp.weights_match]}"]
     if stamp.base_match is not None:
         told = f"by {'every byte' if stamp.compared == 'full' else 'sampled blocks'}"
         differ = f": {len(stamp.differing):,} of {plural(stamp.parts, 'part')} differ" if stamp.differing else ""
@@ -88,11 +123,13 @@ def _stamp(stamp: Provenance | None) -> Iterator[tuple[str, str]]:
     yield "stamp", "; ".join(parts)
 
 
-def _fit(report: Report) -> Iterator[tuple[str, str]]:
+def of_fit(report: Report) -> Iterator[tuple[str, str]]:
+    """What speaks for the base and what against it, in numbers."""
     fit = report.measurements.fit
     if fit is None:
         return
-    yield "fits", f"{fit.shapes_agree:,} of {plural(fit.modules, 'module')} by name and shape"
+    named = {True: "; the base's name agrees", False: "; the base's name differs", None: ""}[fit.names_agree]
+    yield "fits", f"{fit.shapes_agree:,} of {plural(fit.modules, 'module')} by name and shape{named}"
     said = _evidence(fit)
     if said:
         yield "evidence", "; ".join(said)
@@ -105,26 +142,21 @@ def _evidence(fit: Fit) -> list[str]:
             f"{percent(fit.alignment)} of the updates' energy lies in the base's leading directions, where chance gives "
             f"{percent(fit.alignment_expected)} (z = {fit.alignment_z:.1f} over {plural(fit.alignment_modules, 'module')})"
         )
-    said += [f"stored {printable(copy.name)} has cosine {copy.cosine:.2f} with the base's" for copy in fit.copies[:2]]
+    copies = [
+        f"stored {shorten(printable(copy.name), 60)} has cosine {copy.cosine:.2f} with the base's"
+        for copy in fit.copies
+    ]
+    if copies:
+        said.append(listed(copies, 2))
     if fit.magnitude_correlation is not None:
         said.append(f"DoRA magnitudes correlate {fit.magnitude_correlation:.2f} with the base's rows")
     return said
 
 
-def _reach(report: Report) -> Iterator[tuple[str, str]]:
-    reach = report.measurements.reach
-    if reach is None:
-        return
-    yield "reaches", f"{reach.reached:,} of {plural(reach.linears, 'linear weight')}" + _experts(reach)
-    if reach.unreached:
-        shown = [f"{shorten(printable(row.pattern), 60)} ({len(row.names):,})" for row in reach.unreached]
-        yield "never reached", listed(shown, 6)
-    for label, names in (("not in the base", reach.absent), ("targeted, not there", reach.skipped)):
-        if names:
-            yield label, f"{len(names):,}: {listed([shorten(printable(name), 60) for name in names], 3)}"
-    if reach.mismatched:
-        shown = [shorten(printable(row.name), 60) for row in reach.mismatched]
-        yield "other shape", f"{len(shown):,}: {listed(shown, 3)}"
+def of_reach(reach: Reach) -> Iterator[tuple[str, str]]:
+    """How much is reached, vocabularies, what is tied, and what goes by another name."""
+    experts = f", {reach.experts_reached:,} of {plural(reach.experts, 'expert weight')}" if reach.experts else ""
+    yield "reaches", f"{reach.reached:,} of {plural(reach.linears, 'linear weight')}{experts}"
     if reach.vocabulary:
         rows = [
             f"{shorten(printable(part.name), 40)} {part.rows:,} rows"
@@ -133,22 +165,34 @@ def _reach(report: Report) -> Iterator[tuple[str, str]]:
         ]
         yield "vocabulary", listed(rows, 3)
     if reach.tied:
-        yield "tied", listed([shorten(printable(name), 40) for name in reach.tied], 4)
+        names = listed([shorten(printable(name), 40) for name in reach.tied], 4)
+        yield "tied", f"{names}: the base ties embedding and head"
+    if reach.renamed:
+        yield "renamed", listed([shorten(printable(name), 80) for name in reach.renamed], 2)
 
 
-def _experts(reach: Reach) -> str:
-    return f", {reach.experts_reached:,} of {plural(reach.experts, 'expert weight')}" if reach.experts else ""
+def of_loss(reach: Reach) -> Iterator[tuple[str, str]]:
+    """What adapter and base do not have in common."""
+    if reach.unreached:
+        total = sum(len(row.names) for row in reach.unreached)
+        shown = [f"{shorten(printable(row.pattern), 60)} ({len(row.names):,})" for row in reach.unreached]
+        yield "never reached", f"{total:,}: {listed(shown, 6)}"
+    for label, names in (("not in the base", reach.absent), ("targeted, not there", reach.skipped)):
+        if names:
+            yield label, f"{len(names):,}: {listed([shorten(printable(name), 60) for name in names], 3)}"
+    if reach.mismatched:
+        shown = [
+            f"{shorten(printable(row.name), 60)} ({shape(row.adapter)}, base {shape(row.base)})"
+            for row in reach.mismatched
+        ]
+        yield "other shape", f"{len(shown):,}: {listed(shown, 3)}"
 
 
-def _sizes(report: Report) -> Iterator[tuple[str, str]]:
-    relative, intruders = report.measurements.relative, report.measurements.intruders
-    if relative is not None and relative.relative_frobenius is not None:
-        lost = ""
-        if relative.swallowed_share is not None:
-            lost = f"; a merge would lose {percent(relative.swallowed_share)} of the changed entries"
-        yield "updates", f"‖ΔW‖/‖W‖ = {short_number(relative.relative_frobenius)} over all modules{lost}"
+def of_intruders(report: Report) -> Iterator[tuple[str, str]]:
+    """Intruders in all modules together."""
+    intruders = report.measurements.intruders
     counted = [row for row in intruders.modules if row.count is not None] if intruders else []
     if counted:
         total, unsure = sum(row.count or 0 for row in counted), sum(not row.certified for row in counted)
-        sure = "all certified" if not unsure else f"{unsure:,} not certified"
+        sure = "all certified" if not unsure else f"{plural(unsure, 'module')} not certified"
         yield "intruders", f"{total:,} among {sum(row.k for row in counted):,} leading directions; {sure}"

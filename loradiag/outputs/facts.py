@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from loradiag.core.measurements import Provenance
 from loradiag.core.report import Report
 from loradiag.core.text import plural, printable, shorten
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
-    """Pairs of label and text: method, base, rank, scale, modules, parameters, size, hash, and how it was recognised."""
+    """Pairs of label and text: method, base, rank, scale, modules, parameters, size, hash, how it was recognised; the base."""
     subject, coverage = report.subject, report.measurements.coverage
     scale = report.measurements.scale
     layers = sum(stack.layers for stack in coverage.stacks) if coverage else 0
     modules = f"{subject.modules:,}" + (f" in {plural(layers, 'layer')}" if layers else "")
     rows = [
-        ("method", printable(subject.method or "unknown")),
+        ("method", shorten(printable(subject.method or "unknown"), 60)),
         ("base", _base(report)),
         ("rank", _counted(subject.ranks)),
         ("scale", _counted(subject.scales) + (f"  ({_convention(scale.convention)})" if scale else "")),
         ("modules", modules),
         ("parameters", f"{subject.parameters:,}"),
-        ("size", f"{size(subject.bytes)}, {printable(subject.dtype or '?')}"),
+        ("size", f"{size(subject.bytes)}, {shorten(printable(subject.dtype or '?'), 40)}"),
         ("sha256", f"{(subject.sha256 or '')[:16]}…" if subject.sha256 else "unknown"),
-        ("layout", f"{printable(subject.layout or 'unknown')}: {shorten(printable(subject.layout_reason or ''), 90)}"),
+        (
+            "layout",
+            f"{shorten(printable(subject.layout or '?'), 40)}: {shorten(printable(subject.layout_reason or ''), 90)}",
+        ),
     ]
     if subject.step is not None:
         rows.insert(0, ("step", f"{subject.step:,}"))
     if coverage and coverage.saved_modules:
         saved = [shorten(printable(name), 40) for name in coverage.saved_modules[:4]]
         rows.append(("saved whole", ", ".join(saved) + ("…" if len(coverage.saved_modules) > 4 else "")))
-    return rows
+    return [*rows, *_beside(report)]
+
+
+def _beside(report: Report) -> Iterator[tuple[str, str]]:
+    """The base that was given, its fingerprint, whether the stamp holds, and the updates as a whole."""
+    base, relative = report.measurements.base, report.measurements.relative
+    if base is not None:
+        kind = [base.model_type or "", f"{_count(base.parameters)} parameters", base.scheme or base.dtype or ""]
+        said = ", ".join(shorten(printable(part), 24) for part in kind if part)
+        yield "base given", f"{shorten(printable(base.name), 40)}: {said}"
+        full = f", full {base.fingerprint_full[:16]}…" if base.fingerprint_full else ""
+        yield "fingerprint", f"{base.fingerprint[:16]}…{full}"
+    if base is not None or report.measurements.provenance is not None:
+        yield "stamp", _stamp(report.measurements.provenance)
+    if relative is not None and relative.relative_frobenius is not None:
+        lost = (
+            ""
+            if relative.swallowed_share is None
+            else f", a merge loses {percent(relative.swallowed_share)} of entries"
+        )
+        yield "update", f"{short_number(relative.relative_frobenius)} of ‖W‖{lost}"
+
+
+def _stamp(stamp: Provenance | None) -> str:
+    """Whether the stamp's weights and base are these, in a word or two."""
+    if stamp is None:
+        return "none"
+    if stamp.problem:
+        return "cannot be read"
+    parts = (("weights", stamp.weights_match), ("base", stamp.base_match))
+    differing = [noun for noun, same in parts if same is False]
+    if differing:
+        return f"differs: other {' and other '.join(differing)}"
+    matching = [noun for noun, same in parts if same]
+    return f"matches: {' and '.join(matching)}" if matching else "not compared"
 
 
 def _base(report: Report) -> str:
@@ -50,6 +88,23 @@ def _counted(values: Mapping[str, int]) -> str:
 
 def _convention(convention: str) -> str:
     return {"alpha/r": "α/r", "alpha/sqrt(r)": "α/√r", "stored": "as stored"}.get(convention, convention)
+
+
+def percent(share: float | None) -> str:
+    """A share in few characters; a dash for what is not known."""
+    if share is None:
+        return "–"
+    return f"{share:.0%}" if share >= 0.0995 or share == 0 else f"{share:.1%}" if share >= 0.0005 else "<0.1%"
+
+
+def _count(number: int) -> str:
+    """A large count in the unit that people would use: ``15.7M``."""
+    value = float(number)
+    for unit in ("", "k", "M", "B"):
+        if value < 1000:
+            return f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.3g}T"
 
 
 def size(count: int) -> str:

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from loradiag.core.measurements import ModuleSpectrum
+from loradiag.core.measurements import Measurements, ModuleSpectrum, RelativeModule
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
-from loradiag.outputs.style import BESIDE_BASE
+from loradiag.outputs.style import BESIDE_BASE, MEASURES
 
 _ORDER = (
     "embedding", "attention.q", "attention.k", "attention.v", "attention.qkv", "attention.o", "cross_attention.q",
     "cross_attention.k", "cross_attention.v", "cross_attention.qkv", "cross_attention.o", "mlp.gate", "mlp.up",
     "mlp.gate_up", "mlp.down", "expert", "conv", "norm", "head", "other",
 )  # fmt: skip
+
+Values = Mapping[str, float | None]
+
+
+def _of(table: str, field: str) -> Callable[[Measurements], Values]:
+    """A reader of one field of one table of measurements, by module."""
+
+    def read(told: Measurements) -> Values:
+        found = getattr(told, table)
+        return {row.name: getattr(row, field) for row in found.modules} if found else {}
+
+    return read
+
+
+_SOURCES: Mapping[str, Callable[[Measurements], Values]] = {
+    **{name: _of("spectrum", name) for name in MEASURES if name not in BESIDE_BASE},
+    "relative_frobenius": _of("relative", "relative_frobenius"),
+    "swallowed_share": _of("relative", "swallowed_share"),
+    "intruders": _of("intruders", "count"),
+}
+"""Where each measure that a heat map can show is found."""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -52,21 +73,11 @@ class Grid(msgspec.Struct, frozen=True):
         return [cell.value for cell in self.cells.values() if cell.value is not None]
 
 
-def values_of(report: Report, measure: str) -> dict[str, float | None]:
-    """A measure of every module by name."""
-    measured = report.measurements
-    if measure == "intruders":
-        return {row.name: row.count for row in measured.intruders.modules} if measured.intruders else {}
-    if measure in BESIDE_BASE:
-        return {row.name: getattr(row, measure) for row in measured.relative.modules} if measured.relative else {}
-    return {row.name: getattr(row, measure) for row in measured.spectrum.modules} if measured.spectrum else {}
-
-
 def grids(report: Report, measure: str) -> list[Grid]:
-    """Arrange a measure of the modules that have a spectrum by stack, role and layer."""
-    spectrum, values = report.measurements.spectrum, values_of(report, measure)
-    stacks: dict[str, dict[tuple[str, int | None], list[ModuleSpectrum]]] = defaultdict(lambda: defaultdict(list))
-    for row in spectrum.modules if spectrum else []:
+    """Arrange a measure of the modules by stack, role and layer."""
+    values = _SOURCES[measure](report.measurements)
+    stacks: dict[str, dict[tuple[str, int | None], list[_Placed]]] = defaultdict(lambda: defaultdict(list))
+    for row in _placed(report.measurements, measure):
         stacks[row.stack][row.role, row.layer].append(row)
     result = []
     for stack, places in stacks.items():
@@ -77,15 +88,43 @@ def grids(report: Report, measure: str) -> list[Grid]:
     return result
 
 
+def measured(report: Report) -> list[str]:
+    """The measures that this report has values of."""
+    values = {name: read(report.measurements).values() for name, read in _SOURCES.items()}
+    return [name for name, found in values.items() if any(value is not None for value in found)]
+
+
+def shown(report: Report, wanted: str) -> str:
+    """The measure to show at first: the one that is wanted, or the first of those that there are values of."""
+    has = measured(report)
+    return wanted if wanted in has or not has else has[0]
+
+
+_Placed = ModuleSpectrum | RelativeModule
+
+
+def _placed(told: Measurements, measure: str) -> list[_Placed]:
+    """The modules of a map: those with a spectrum, and for what only a base tells those without one as well."""
+    rows: list[_Placed] = list(told.spectrum.modules) if told.spectrum else []
+    if measure in BESIDE_BASE and told.relative:
+        known = {row.name for row in rows}
+        rows += [row for row in told.relative.modules if row.name not in known]
+    return rows
+
+
 def _rank(role: str) -> int:
     return _ORDER.index(role) if role in _ORDER else len(_ORDER)
 
 
-def _cell(rows: Sequence[ModuleSpectrum], values: Mapping[str, float | None]) -> Cell:
-    live = [value for row in rows if (value := values.get(row.name)) is not None and row.spectral_norm]
+def _cell(rows: Sequence[_Placed], values: Values) -> Cell:
+    sizes = [row.spectral_norm if isinstance(row, ModuleSpectrum) else row.update_frobenius for row in rows]
+    live = [
+        value for row, size in zip(rows, sizes, strict=True) if (value := values.get(row.name)) is not None and size
+    ]
+    broken = sum(row.spectral_norm is None for row in rows if isinstance(row, ModuleSpectrum))
     return Cell(
         value=median(live),
         modules=tuple(row.name for row in rows),
-        dead=sum(row.spectral_norm == 0 for row in rows),
-        broken=sum(row.spectral_norm is None for row in rows),
+        dead=sum(size == 0 for size in sizes),
+        broken=broken,
     )

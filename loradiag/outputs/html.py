@@ -12,10 +12,9 @@ from loradiag.core.report import Accounting, Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts
-from loradiag.outputs.page import beside as near
-from loradiag.outputs.page import curves, heatmap, tables
+from loradiag.outputs.page import curves, dots, heatmap, intruders, modules, reach, tables, terms
 from loradiag.outputs.page.colors import stylesheet
-from loradiag.outputs.page.findings import findings, policy
+from loradiag.outputs.page.findings import NAMES, findings, policy
 from loradiag.outputs.page.markup import Markup, element, folded, join, names
 from loradiag.outputs.page.series import overview
 from loradiag.outputs.style import Style
@@ -111,17 +110,18 @@ def _report(
     most_curves, most_rows = max(CURVES // reports, LEAST_CURVES), max(ROWS // reports, LEAST_ROWS)
     sections = [
         ("Findings", "", findings(report)),
-        ("Beside its base", "", near.statements_of(report)),
+        ("Beside its base", "", terms.beside_base(report)),
         ("Layers and roles", heatmap.note(series), heatmap.heat_map(report, style.measure, key, scales)),
         ("Singular values", "", curves.curves(report, key, most_curves)),
-        ("Sizes beside the weights", near.SIZES, near.dots(report)),
-        ("Intruder dimensions", near.INTRUDERS, near.intruders(report, most_rows)),
-        ("Modules", "", tables.modules(report, most_rows)),
-        ("Modules without a spectrum", "", tables.sizes(report, most_rows)),
-        ("Vectors and prompts", "The line marks the value that does nothing.", tables.vectors(report, most_rows)),
+        ("Relative update", dots.NOTE, dots.dots(report)),
+        ("Intruder dimensions", intruders.NOTE, intruders.intruders(report, most_rows)),
+        ("Modules", "", modules.modules(report, most_rows)),
+        ("Whole layers beside the base's", "", modules.sizes(report, most_rows)),
+        ("Vectors and prompts", "The line marks the value that does nothing.", modules.vectors(report, most_rows)),
         ("Where it can go", "", tables.deployability(report)),
-        ("Coverage", "", join([tables.coverage(report), near.reach(report)])),
-        ("Provenance", "", near.provenance(report)),
+        ("Coverage", "", tables.coverage(report)),
+        ("Reach", "", reach.reach(report)),
+        ("Provenance", "", terms.provenance(report)),
         ("Accounting", "", _accounting(report.accounting)),
         ("Policy", "", policy(report.policy)),
     ]
@@ -159,7 +159,7 @@ def _facts(report: Report) -> Markup:
         (label, report.subject.sha256 or text if label == "sha256" else text)
         for label, text in [*facts(report), *_origin(report)]
     ]
-    wide = {"sha256", "layout", "saved whole", "weight files"}
+    wide = {"sha256", "layout", "saved whole", "weight files", "base given", "fingerprint", "update"}
     return element(
         "dl",
         *(
@@ -207,12 +207,10 @@ def _accounting(account: Accounting) -> Markup:
     parts: list[str] = [element("p", said)]
     if account.unsupported:
         lines = [f"{part.tensor}: {part.reason}" for part in account.unsupported]
-        parts.append(folded(f"{len(lines):,} unsupported", names(lines, tables.NAMES, "tensors")))
+        parts.append(folded(f"{len(lines):,} unsupported", names(lines, NAMES, "tensors")))
     if account.broken:
-        parts.append(
-            folded(f"{len(account.broken):,} in broken modules", names(account.broken, tables.NAMES, "tensors"))
-        )
+        parts.append(folded(f"{len(account.broken):,} in broken modules", names(account.broken, NAMES, "tensors")))
     if account.unexpected:
         lines = list(account.unexpected)
-        parts.append(folded(f"{len(lines):,} unexpected", names(lines, tables.NAMES, "tensors")))
+        parts.append(folded(f"{len(lines):,} unexpected", names(lines, NAMES, "tensors")))
     return join(parts)

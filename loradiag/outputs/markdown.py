@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from loradiag.core.findings import Finding
+from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.core.verdict import Status
@@ -26,7 +27,7 @@ from loradiag.outputs.arrange import (
     vectors_first,
     worst_first,
 )
-from loradiag.outputs.beside import Beside, beside, statements, without_spectrum
+from loradiag.outputs.beside import Beside, beside, listings, only_beside, shape, statements, title
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.style import Style
@@ -68,7 +69,7 @@ def _report(report: Report, style: Style) -> list[str]:
         blocks.append(table(("", ""), [(label, prose(text)) for label, text in facts(report)]))
     blocks += [
         *_findings(report),
-        *_beside(report),
+        *_beside(report, style),
         *_deployability(report),
         *_modules(report, style),
         *_accounting(report),
@@ -140,23 +141,30 @@ def _modules(report: Report, style: Style) -> list[str]:
     ranked = worst_first(report)
     if not ranked:
         return _vectors(report, most)
-    heads = ["module", "#rank", "#scale", "#effective 1%", "#entropy", "#stable", "#99% in", "#‖ΔW‖", "#σ₁"]
+    near = beside(report)
+    figures = [*_SPECTRUM[:2], *_SPECTRUM[4:6]] if near else _SPECTRUM
     lines = [
         [
-            code(shorten(row.name, 160)), str(row.rank), short_number(row.scale), short_number(row.effective_rank),
-            short_number(row.entropy_rank), short_number(row.stable_rank), short_number(row.energy_rank_99),
-            short_number(row.frobenius_norm), short_number(row.spectral_norm),
+            code(shorten(row.name, 160)),
+            *(say(row) for _, say in figures),
+            *(_beside_cells(near.get(row.name)) if near else ()),
         ]
         for row in ranked[:most]
-    ]  # fmt: skip
-    near = beside(report)
-    if near:
-        heads += _BESIDE
-        for line, row in zip(lines, ranked, strict=False):
-            line += _beside_cells(near.get(row.name))
+    ]
+    heads = ("module", *(head for head, _ in figures), *(_BESIDE if near else ()))
     return _part("Modules to look at first", heads, lines, len(ranked))
 
 
+_SPECTRUM: Sequence[tuple[str, Callable[[ModuleSpectrum], str]]] = (
+    ("#rank", lambda row: str(row.rank)),
+    ("#scale", lambda row: short_number(row.scale)),
+    ("#effective 1%", lambda row: short_number(row.effective_rank)),
+    ("#entropy", lambda row: short_number(row.entropy_rank)),
+    ("#stable", lambda row: short_number(row.stable_rank)),
+    ("#99% in", lambda row: short_number(row.energy_rank_99)),
+    ("#‖ΔW‖", lambda row: short_number(row.frobenius_norm)),
+    ("#σ₁", lambda row: short_number(row.spectral_norm)),
+)
 _BESIDE = ("#‖ΔW‖/‖W‖", "#σ₁/σ₁(W)", "#lost", "#intruders")
 
 
@@ -167,16 +175,19 @@ def _beside_cells(near: Beside | None) -> list[str]:
     return [*map(short_number, sizes), near.lost, near.count]
 
 
-def _beside(report: Report) -> list[str]:
-    """What was found beside the base, and the modules that only the base gives a size."""
+def _beside(report: Report, style: Style) -> list[str]:
+    """What was found beside the base, and the modules of which the base alone gives a size."""
     said = statements(report)
     if not said:
         return []
-    blocks = ["### Beside its base", table(("", ""), [(label, prose(text)) for label, text in said])]
-    rows = without_spectrum(report)
+    blocks = [f"### {title(report)}", table(("", ""), [(label, prose(text)) for label, text in said])]
+    if style.verbose:
+        blocks += [folded(f"{prose(label)} ({len(names):,})", [_names(names)]) for label, names in listings(report)]
+    rows = only_beside(report)
     if rows:
-        lines = [[code(shorten(row.relative.name, 160)), *_beside_cells(row)] for row in rows[:ALL]]
-        blocks += _part("Modules without a spectrum", ("module", *_BESIDE), lines, len(rows))
+        most = ALL if style.verbose else WORST
+        lines = [[code(shorten(row.relative.name, 160)), *_beside_cells(row)] for row in rows[:most]]
+        blocks += _part("Whole layers beside the base's", ("module", *_BESIDE), lines, len(rows))
     return blocks
 
 
@@ -184,23 +195,25 @@ def _vectors(report: Report, most: int) -> list[str]:
     ranked = vectors_first(report)
     if not ranked:
         return []
-    heads = ("module", "shape", "#mean", "#least", "#largest", "#rms from neutral")
+    near = beside(report)
+    heads = ("module", "shape", "#mean", "#least", "#largest", "#rms from neutral", *(_BESIDE if near else ()))
     lines = [
         (
             code(shorten(row.name, 160)),
-            " × ".join(map(str, row.shape)),
+            shape(row.shape),
             *map(short_number, (row.mean, row.minimum, row.maximum, row.deviation)),
+            *(_beside_cells(near.get(row.name)) if near else ()),
         )
         for row in ranked[:most]
     ]
     return _part("Vectors farthest from doing nothing", heads, lines, len(ranked))
 
 
-def _part(title: str, heads: Iterable[str], lines: Sequence[Iterable[str]], total: int) -> list[str]:
+def _part(summary: str, heads: Iterable[str], lines: Sequence[Iterable[str]], total: int) -> list[str]:
     content = [table(heads, lines)]
     if len(lines) < total:
         content.append(f"Showing the {len(lines):,} worst of {total:,}.")
-    return [folded(title, content)]
+    return [folded(summary, content)]
 
 
 def _accounting(report: Report) -> list[str]:
@@ -222,7 +235,7 @@ def _overview(reports: Sequence[Report]) -> list[str]:
     failed = sum(report.verdict.status is Status.FAIL for report in reports)
     open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
     noun = "checkpoint" if is_series(reports) else "adapter"
-    title = f"## loradiag: {plural(len(reports), noun)}, {failed:,} failed, {open_:,} inconclusive"
+    heading = f"## loradiag: {plural(len(reports), noun)}, {failed:,} failed, {open_:,} inconclusive"
     lines, columns = [], overview_of(reports)
     for index, (report, label) in enumerate(zip(reports, labels(reports), strict=True)):
         status = report.verdict.status
@@ -237,4 +250,4 @@ def _overview(reports: Sequence[Report]) -> list[str]:
             )
         )
     heads = ("", "verdict", "findings", "decided by", "#modules", *(f"#{OVERVIEW[name]}" for name in columns))
-    return [title, table(heads, lines)]
+    return [heading, table(heads, lines)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from loradiag.core.measurements import (
@@ -11,6 +13,7 @@ from loradiag.core.measurements import (
     IntruderModule,
     Intruders,
     Measurements,
+    ModuleSpectrum,
     Provenance,
     Reach,
     ReachTarget,
@@ -18,6 +21,7 @@ from loradiag.core.measurements import (
     RelativeModule,
     ShapeMismatch,
     Unreached,
+    VectorModule,
     VocabularyPart,
 )
 
@@ -54,7 +58,8 @@ def intruder(name: str, role: str, layer: int | None, count: int, *, certified: 
 
 def with_base(made: Measurements, text: str = "someone/base") -> Measurements:
     """Measurements with everything that a base adds; ``text`` stands wherever a file's own words do."""
-    rows = made.spectrum.modules if made.spectrum else []
+    source = made.spectrum or made.vectors
+    rows: Sequence[ModuleSpectrum | VectorModule] = source.modules if source else []
     sizes = [
         relative(row.name, row.role, row.layer, 0.1 * (1 + index % 5) if index != 2 else None)
         for index, row in enumerate(rows)

@@ -111,7 +111,7 @@ def vectors() -> list[Report]:
             mean=1.01,
             minimum=0.5,
             maximum=1.5,
-            deviation=0.1 * layer,
+            deviation=0.055 * layer + 0.03,
         )
         for layer in range(12)
     ]

@@ -28,7 +28,11 @@ class Axis(msgspec.Struct, frozen=True):
 
     def ticks(self) -> list[float]:
         """Round values within the axis: powers of ten (with their 2 and 5 where there are few), or even steps."""
-        return _decades(self.low, self.high) if self.log else _even(self.low, self.high)
+        if not self.log:
+            return _even(self.low, self.high)
+        found = _decades(self.low, self.high)
+        # Values close together may lie between two decades, where even steps read as well.
+        return found if len(found) > 1 or self.low < 1e-9 else _even(self.low, self.high)
 
 
 def log_axis(values: Iterable[float], start: float, end: float) -> Axis | None:
@@ -91,3 +95,12 @@ def whole_ticks(axis: Axis, y: float) -> Markup:
     """Labels of whole numbers under a horizontal axis that begins at 1."""
     ticks = sorted({1, *(round(tick) for tick in axis.ticks())} - {0})
     return join(element("text", f"{tick:,}", x=axis.at(tick), y=y, text_anchor="middle") for tick in ticks)
+
+
+def below(axis: Axis, y: float, always: Sequence[float] = ()) -> Markup:
+    """Labels under a horizontal axis: of the values that must have one, and of ticks that do not run into those."""
+    kept: list[float] = []
+    for value in (*always, *axis.ticks()):
+        if all(abs(axis.at(value) - axis.at(other)) >= 28 for other in kept):
+            kept.append(value)
+    return join(element("text", _label(value), x=axis.at(value), y=y, text_anchor="middle") for value in kept)

@@ -13,6 +13,7 @@ from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.markup import Markup, element, folded, join, names, rows, table
 
 NAMES = 500
+"""How long a list of names may get: past this, nobody reads it here and the page grows heavy."""
 
 
 def findings(report: Report) -> Markup:

@@ -9,7 +9,7 @@ import msgspec
 
 from loradiag.core.report import Report
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.grid import Cell, Grid, grids
+from loradiag.outputs.grid import Cell, Grid, grids, measured, shown
 from loradiag.outputs.page.colors import STEPS, step_of
 from loradiag.outputs.page.markup import Markup, element, join, rows
 from loradiag.outputs.style import BESIDE_BASE, MEASURES
@@ -45,14 +45,17 @@ def scales(reports: Iterable[Report]) -> dict[str, Scale | None]:
 
 
 def heat_map(report: Report, chosen: str, key: str, common: dict[str, Scale | None]) -> Markup:
-    """Every measure's map with a switch between them that needs no script. Empty if nothing has a spectrum."""
-    if not grids(report, chosen):
+    """Every measure's map with a switch between them that needs no script. Empty if there is none to draw."""
+    first = shown(report, chosen)
+    if not grids(report, first):
         return Markup("")
+    has = measured(report)
+    alone = () if report.measurements.spectrum is None else [name for name in MEASURES if name not in BESIDE_BASE]
     switch, panels = [], []
     for index, (measure, title) in enumerate(MEASURES.items()):
-        if measure in BESIDE_BASE and common[measure] is None:
+        if measure not in has and measure not in alone:
             continue
-        radio = element("input", type="radio", name=f"{key}-measure", class_=f"m{index}", checked=measure == chosen)
+        radio = element("input", type="radio", name=f"{key}-measure", class_=f"m{index}", checked=measure == first)
         switch.append(element("label", radio, element("span", title)))
         panels.append(_panel(grids(report, measure), title, index, common[measure]))
     legend = element("legend", "Measure", class_="hidden")

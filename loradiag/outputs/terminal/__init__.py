@@ -1,0 +1,1 @@
+"""The parts of the text for a terminal."""

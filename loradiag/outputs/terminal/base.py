@@ -1,0 +1,34 @@
+"""What was found beside the base, for a terminal: a sentence a question, and full names on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from loradiag.core.report import Report
+from loradiag.core.text import printable
+from loradiag.outputs.beside import listings, statements, title
+from loradiag.outputs.style import Style
+
+
+def beside_base(report: Report, style: Style) -> Iterable[RenderableType]:
+    """The section; nothing where there is neither base nor stamp."""
+    said = statements(report)
+    if not said:
+        return
+    yield ""
+    yield Text(title(report).lower(), style="bold")
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for label, text in said:
+        grid.add_row(label, Text(text))
+    yield Padding(grid, (0, 0, 0, 2))
+    if style.verbose:
+        for label, names in listings(report):
+            yield Text(f"  {label} ({len(names):,})", style="dim")
+            yield Padding(Text("\n".join(printable(name) for name in names), overflow="fold"), (0, 0, 0, 4))

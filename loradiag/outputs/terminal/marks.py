@@ -1,0 +1,15 @@
+"""Marks and words of a terminal with their colours; a colour never stands alone."""
+
+from __future__ import annotations
+
+from loradiag.core.findings import Severity
+from loradiag.core.verdict import Status
+from loradiag.outputs.arrange import DEPLOY_MARKS, SEVERITY_MARKS, STATUS_MARKS
+
+_COLORS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "cyan"}
+_VERDICTS = {Status.PASS: "bold green", Status.FAIL: "bold red", Status.INCONCLUSIVE: "bold yellow"}
+_DEPLOYS = {"yes": "green", "with-flag": "yellow", "no": "red", "unknown": "yellow"}
+
+SEVERITY = {severity: (SEVERITY_MARKS[severity], color) for severity, color in _COLORS.items()}
+STATUS = {status: (f"{STATUS_MARKS[status]} {status.value.upper()}", color) for status, color in _VERDICTS.items()}
+DEPLOY = {status: (DEPLOY_MARKS[status], color) for status, color in _DEPLOYS.items()}
