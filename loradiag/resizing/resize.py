@@ -19,10 +19,12 @@ from loradiag.resizing.plan import Criterion, Cut, Piece, criterion, cut_all, pr
 from loradiag.resizing.prove import prove
 from loradiag.resizing.refusals import check
 from loradiag.resizing.result import Resized, ResizedModule, overall
-from loradiag.resizing.write import CONFIG, check_output, installed, nbytes, write_adapter
+from loradiag.resizing.write import CONFIG, nbytes, write_adapter
+from loradiag.storage.directories import Kind, check_output, installed
 from loradiag.storage.tensors import Tensor
 
 _SCAN = 1 << 21
+_ADAPTER = Kind("adapter", CONFIG)
 
 
 def resize(
@@ -59,7 +61,7 @@ def resize(
     if not dry_run:
         if output is None:
             raise UsageError("name the directory to write: --output DIR (or say --dry-run)")
-        place = check_output(Path(output), Path(path), force=force)
+        place = check_output(Path(output), {"adapter": Path(path)}, _ADAPTER, force=force)
     adapter = open_adapter(path, allow_pickle=allow_pickle)
     config = check(adapter)
     groups = groups_of(adapter)

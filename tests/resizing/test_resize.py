@@ -21,6 +21,7 @@ from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.resizing import prove, write
 from loradiag.resizing.config import pattern_keys
 from loradiag.resizing.resize import resize
+from loradiag.storage import directories
 from tests.conftest import FIXTURES, SHARED, MakeAdapter, peft_arrays, write_safetensors
 
 Q = "base_model.model.model.layers.{}.self_attn.q_proj"
@@ -436,7 +437,7 @@ def test_an_interrupt_leaves_nothing(
     def fail(*arguments: object) -> None:
         raise error
 
-    for target, name in ((write, "blocks"), (prove, "_compare"), (write, "_move")):
+    for target, name in ((write, "blocks"), (prove, "_compare"), (directories, "_move")):
         with monkeypatch.context() as patch:
             patch.setattr(target, name, fail)
             with pytest.raises(UsageError if isinstance(error, OSError) else error):

@@ -1,0 +1,100 @@
+"""Directories that are written whole or not at all: under another name beside their place, and renamed when complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from loradiag.core.errors import UsageError
+from loradiag.core.text import printable
+from loradiag.storage.writing import umask
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What a directory holds: by its name in messages, and the file that tells one.
+
+    Attributes:
+        name: ``adapter``, ``checkpoint``.
+        mark: The file that only a directory of this kind has.
+    """
+
+    name: str
+    mark: str
+
+
+def check_output(output: Path, sources: Mapping[str, Path], kind: Kind, *, force: bool) -> Path:
+    """Return the resolved directory, if it may be written.
+
+    Args:
+        output: What the user named.
+        sources: What must not be overwritten, by what it is.
+        kind: What will be written, and what alone may be replaced.
+        force: Whether a directory that is not empty may be replaced.
+
+    Raises:
+        UsageError: It is or holds a source, is a file, is not empty, or its parent is missing.
+    """
+    try:
+        place, shown = output.resolve(), printable(str(output))
+        for name, source in sources.items():
+            origin = source.resolve()
+            home = origin if origin.is_dir() else origin.parent
+            if place == home or place in home.parents:
+                raise UsageError(f"{shown}: is, or holds, the {name} itself; name another directory")
+        if not place.parent.is_dir():
+            raise UsageError(f"{shown}: cannot be written (its parent directory does not exist)")
+        if place.exists() and not place.is_dir():
+            raise UsageError(f"{shown}: is no directory")
+        if place.is_dir() and any(place.iterdir()):
+            _check_replaceable(place, shown, kind, force=force)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no usable path"
+        raise UsageError(f"{printable(str(output))}: cannot be written ({reason})") from error
+    return place
+
+
+def _check_replaceable(place: Path, shown: str, kind: Kind, *, force: bool) -> None:
+    if not force:
+        raise UsageError(f"{shown}: exists and is not empty; --force replaces it")
+    if not (place / kind.mark).is_file():  # a slip of the keyboard must not cost a home directory
+        raise UsageError(f"{shown}: is not empty and no {kind.name}'s directory; --force replaces only those")
+
+
+@contextmanager
+def installed(place: Path) -> Iterator[Path]:
+    """Give a new directory beside ``place``, and rename it to ``place`` at the end. After an error nothing is left of it.
+
+    Raises:
+        UsageError: The system does not let us write there.
+    """
+    try:
+        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name[:100]}."))
+        try:
+            yield temporary
+            os.chmod(temporary, 0o777 & ~umask())
+            _move(temporary, place)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"{printable(str(place))}: cannot be written ({error.strerror})") from error
+
+
+def _move(temporary: Path, place: Path) -> None:
+    if not (place.is_dir() and any(place.iterdir())):
+        os.replace(temporary, place)
+        return
+    aside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name[:100]}.old."))
+    os.replace(place, aside)
+    try:
+        os.replace(temporary, place)
+    except BaseException:
+        os.replace(aside, place)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
