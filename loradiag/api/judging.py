@@ -1,0 +1,101 @@
+"""Judging: a report again, and the policy to judge by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from loradiag.core.errors import InputError, PolicyError
+from loradiag.core.judge import judge as run_rules
+from loradiag.core.measurements import Measurements
+from loradiag.core.merge import Merge
+from loradiag.core.policy import Policy, PolicyFile, parse_policy, resolve
+from loradiag.core.report import Accounting, Report, Subject, Tool, decode, now
+from loradiag.core.rules import Evidence
+from loradiag.core.text import printable
+from loradiag.rules import all_rules
+
+POLICY_NAME = "loradiag.toml"
+
+
+def judge(report: Report, policy: Policy | None = None) -> Report:
+    """Judge a report again, under another policy or newer rules. Its measurements stay what they are."""
+    evidence = Evidence(report.subject, report.measurements, report.accounting)
+    judgement = run_rules(evidence, all_rules(), policy or default_policy())
+    return msgspec.structs.replace(
+        report,
+        findings=judgement.findings,
+        verdict=judgement.verdict,
+        policy=judgement.policy,
+        measurements=_with_routes(report.measurements, judgement.merge),
+    )
+
+
+def read_reports(path: str | Path) -> list[Report]:
+    """Read the report, or the reports, in a JSON file.
+
+    Raises:
+        InputError: The file cannot be read, or holds no report.
+    """
+    try:
+        return decode(Path(path).read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "give a report that loradiag wrote") from error
+
+
+def default_policy() -> Policy:
+    """The policy in force where there is no file."""
+    return resolve(PolicyFile(), all_rules(), "default")
+
+
+def read_policy(path: str | Path | None = None) -> Policy:
+    """Read a policy file; without a path, the one that governs the current directory, or the default.
+
+    ``loradiag.toml``, or ``[tool.loradiag]`` in ``pyproject.toml``, is looked for in the current directory and in its
+    parents up to the root of the repository.
+
+    Raises:
+        PolicyError: The file cannot be read or used.
+    """
+    if path is not None:
+        found = _policy_in(Path(path))
+        if found is None:
+            raise PolicyError(f"{printable(str(path))}: has no table [tool.loradiag]")
+        return resolve(found, all_rules(), str(path))
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        for name in (POLICY_NAME, "pyproject.toml"):
+            if (folder / name).is_file() and (found := _policy_in(folder / name)) is not None:
+                return resolve(found, all_rules(), str(folder / name))
+        if (folder / ".git").exists():
+            break
+    return default_policy()
+
+
+def _policy_in(path: Path) -> PolicyFile | None:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise PolicyError(f"{printable(str(path))}: cannot be read ({error.strerror})") from error
+    return parse_policy(text, printable(str(path)), ("tool", "loradiag") if path.name == "pyproject.toml" else ())
+
+
+def judged(subject: Subject, measurements: Measurements, accounting: Accounting, policy: Policy) -> Report:
+    """Judge fresh measurements: a report."""
+    judgement = run_rules(Evidence(subject, measurements, accounting), all_rules(), policy)
+    return Report(
+        tool=Tool(),
+        created=now(),
+        subject=subject,
+        measurements=_with_routes(measurements, judgement.merge),
+        accounting=accounting,
+        findings=judgement.findings,
+        policy=judgement.policy,
+        verdict=judgement.verdict,
+    )
+
+
+def _with_routes(measurements: Measurements, merge: Merge | None) -> Measurements:
+    """Measurements with what judging made of the routes."""
+    return measurements if merge is None else msgspec.structs.replace(measurements, merge=merge)
