@@ -40,9 +40,10 @@ class Disposition(enum.StrEnum):
 class Finding(msgspec.Struct, kw_only=True, frozen=True):
     """One finding, as reports carry it.
 
-    ``fingerprint`` depends on the code and the modules only, so that it stays the same from run to run and lets CI
-    tell new findings from known ones. ``observed`` and ``threshold`` are the numbers compared, where the rule compares
-    numbers. ``reason`` says why the policy ignores the finding.
+    ``fingerprint`` depends on the code, the route and the modules only, so that it stays the same from run to run and lets
+    CI tell new findings from known ones. ``route`` names the way of deploying that it is about, where it is about one.
+    ``observed`` and ``threshold`` are the numbers compared, where the rule compares numbers. ``reason`` says why the policy
+    ignores the finding.
     """
 
     code: str
@@ -58,9 +59,10 @@ class Finding(msgspec.Struct, kw_only=True, frozen=True):
     fingerprint: str
     disposition: Disposition = Disposition.ACTIVE
     reason: str | None = None
+    route: str | None = None
 
 
-def fingerprint(code: str, modules: Iterable[str]) -> str:
-    """Return the identity of a finding: 16 hexadecimal digits of SHA-256 over its code and its sorted modules."""
-    text = "\0".join([code, *sorted(modules)])
+def fingerprint(code: str, modules: Iterable[str], route: str | None = None) -> str:
+    """Return the identity of a finding: 16 hexadecimal digits of SHA-256 over code, route and sorted modules."""
+    text = "\0".join([code if route is None else f"{code}/{route}", *sorted(modules)])
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]

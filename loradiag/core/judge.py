@@ -8,17 +8,23 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from loradiag.core.findings import Disposition, Finding, Severity, fingerprint
+from loradiag.core.merge import Merge
 from loradiag.core.policy import Ignore, Policy
+from loradiag.core.routes import Judged, settle
 from loradiag.core.rules import Evidence, Match, Rule, matches_any
 from loradiag.core.verdict import Status, Verdict
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """The outcome of judging: all findings, worst first, the verdict, and the policy with its unused ignores named."""
+    """The outcome of judging: all findings, worst first, the verdict, and the policy with its unused ignores named.
+
+    ``merge`` are the routes with their statuses, where there are any.
+    """
 
     findings: list[Finding]
     verdict: Verdict
     policy: Policy
+    merge: Merge | None = None
 
 
 def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: datetime.date | None = None) -> Judgement:
@@ -29,8 +35,7 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
     used: set[int] = set()
-    findings: list[Finding] = []
-    undecided: set[str] = set()
+    judged: list[Judged] = []
     for rule in rules:
         if not policy.selects(rule.code):
             continue
@@ -39,13 +44,21 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
             for index, entry in enumerate(policy.ignore)
             if entry.code == rule.code and not entry.expired(today)
         ]
-        found = _run(rule, evidence, policy, ignores, used)
-        findings += found
-        if rule.undecided and any(finding.disposition is Disposition.ACTIVE for finding in found):
-            undecided.add(rule.code)
-    findings.sort(key=lambda finding: (-finding.severity.weight, finding.code, finding.modules))
+        judged += [Judged(finding, rule.undecided) for finding in _run(rule, evidence, policy, ignores, used)]
+    merge = evidence.measurements.merge
+    if merge is not None:
+        judged, merge = msgspec.structs.astuple(settle(judged, merge, _floor(policy)))
+    findings = [row.finding for row in judged]
+    undecided = {row.finding.code for row in judged if row.undecided and row.finding.disposition is Disposition.ACTIVE}
+    findings.sort(key=lambda row: (-row.severity.weight, row.code, row.route or "", row.modules))
     unused = [_describe(entry, today) for index, entry in enumerate(policy.ignore) if index not in used]
-    return Judgement(findings, _decide(findings, undecided, policy), msgspec.structs.replace(policy, unused=unused))
+    verdict = _decide(findings, undecided, policy)
+    return Judgement(findings, verdict, msgspec.structs.replace(policy, unused=unused), merge)
+
+
+def _floor(policy: Policy) -> Severity:
+    """The least severity that makes a route fail; a gate that never fails still tells good routes from bad."""
+    return Severity.ERROR if policy.fail_on == "never" else Severity(policy.fail_on)
 
 
 def _run(
@@ -85,9 +98,10 @@ def _finding(rule: Rule, match: Match, policy: Policy, ignored: Ignore | None = 
         message=match.message,
         advice=match.advice if match.advice is not None else rule.advice,
         source=rule.source,
-        fingerprint=fingerprint(rule.code, match.modules),
+        fingerprint=fingerprint(rule.code, match.modules, match.route),
         disposition=Disposition.IGNORED if ignored else Disposition.ACTIVE,
         reason=ignored.reason if ignored else None,
+        route=match.route,
     )
 
 

@@ -6,11 +6,8 @@ infinity never appear. A list called ``modules`` has one row a module, in the or
 
 from __future__ import annotations
 
-import msgspec
-
-
-class Measure(msgspec.Struct, kw_only=True, frozen=True):
-    """Base of every measurement."""
+from loradiag.core.measure import Measure
+from loradiag.core.merge import Merge
 
 
 class ModuleSpectrum(Measure, kw_only=True, frozen=True):
@@ -433,3 +430,4 @@ class Measurements(Measure, kw_only=True, frozen=True):
     relative: Relative | None = None
     intruders: Intruders | None = None
     fit: Fit | None = None
+    merge: Merge | None = None

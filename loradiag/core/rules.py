@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import Measure, Measurements
+from loradiag.core.measure import Measure
+from loradiag.core.measurements import Measurements
+from loradiag.core.merge import Merge
 from loradiag.core.report import Accounting, Subject
 
 Limits = Mapping[str, float]
@@ -29,8 +31,15 @@ class Threshold(msgspec.Struct, frozen=True):
     source: str
 
 
+EVERY_ROUTE = "*"
+"""In place of a route's name: the finding is about all of them."""
+
+
 class Match(msgspec.Struct, frozen=True):
-    """One thing that a check found. What it leaves ``None`` comes from the rule."""
+    """One thing that a check found. What it leaves ``None`` comes from the rule.
+
+    ``route`` names the way of deploying that it is about (see :mod:`loradiag.core.routes`); None for anything else.
+    """
 
     message: str
     modules: Sequence[str] = ()
@@ -39,6 +48,7 @@ class Match(msgspec.Struct, frozen=True):
     advice: str | None = None
     severity: Severity | None = None
     confidence: Confidence | None = None
+    route: str | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -60,9 +70,11 @@ class Evidence(msgspec.Struct, frozen=True):
                 return None
             lists = {
                 field: [row for row in getattr(part, field) if kept(row)]
-                for field in ("modules", "problems")
+                for field in ("modules", "problems", "refused")
                 if isinstance(getattr(part, field, None), list)
             }
+            if isinstance(part, Merge):
+                lists["routes"] = [thinned(route) for route in part.routes]
             return msgspec.structs.replace(part, **lists)
 
         parts: dict[str, Any] = {
