@@ -43,14 +43,14 @@ _STRIP = 1 << 20
 _COPIES = 8
 
 
-def facing(pairs: Sequence[Pair]) -> frozenset[str]:
+def facing(pairs: Sequence[Pair], most: int | None = None) -> frozenset[str]:
     """The modules to look at: those that read from, or write to, the residual stream, by their roles."""
     names = [
         pair.module.name
         for pair in pairs
         if pair.weight is not None and pair.module.method in _THIN and pair.module.place.role in _READS | _WRITES
     ]
-    step = -(-len(names) // MODULES) or 1
+    step = -(-len(names) // (most or MODULES)) or 1
     return frozenset(names[::step])
 
 

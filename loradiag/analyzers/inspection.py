@@ -10,7 +10,7 @@ import msgspec
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.factors import FactorPass, measure_factors
-from loradiag.core.measurements import Measure
+from loradiag.core.measure import Measure
 from loradiag.core.starts import holds_part_of_base
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ class Inspection:
         from loradiag.analyzers.weights import Wanted, measure_weights
 
         wanted, pairs = self._wanted or Wanted(), [*self.pairing.pairs, *self.saved]
-        wanted = msgspec.structs.replace(wanted, directions=facing(pairs) if wanted.spectral else frozenset())
-        if not self.comparable:  # the factors still say which base they were taken from
+        directions = facing(pairs, wanted.few) if wanted.spectral else frozenset()
+        wanted = msgspec.structs.replace(wanted, directions=directions)
+        if wanted.few or not self.comparable:  # factors of the latter still say which base they were taken from
             pairs = [pair for pair in pairs if pair.module.name in wanted.directions]
         return measure_weights(pairs, wanted, self.progress)
 

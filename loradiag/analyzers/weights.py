@@ -60,12 +60,14 @@ class Wanted(msgspec.Struct, frozen=True):
     Attributes:
         spectral: Top singular values and intruders.
         directions: Modules whose leading singular vectors are kept.
+        few: Measure so many modules only, those that tell whether the adapter fits the base; None measures all.
         device: Where large products are computed.
         epsilon, k: See :mod:`loradiag.linalg.intruders`.
     """
 
     spectral: bool = True
     directions: frozenset[str] = frozenset()
+    few: int | None = None
     device: str = "cpu"
     epsilon: float = EPSILON
     k: int = K

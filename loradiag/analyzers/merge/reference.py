@@ -1,0 +1,61 @@
+"""The reference: the adapter beside its base, not folded into it, as it was trained."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from loradiag.adapters.model import Adapter
+from loradiag.analyzers.merge.routes import ROUTES
+from loradiag.analyzers.merge.swapping import Swapped
+from loradiag.core.errors import InputError
+from loradiag.core.lazy import require
+from loradiag.core.text import printable, shorten
+
+_WEIGHTS = "adapter_model.safetensors"
+
+BY_PEFT = "peft"
+"""The adapter ran unmerged, in PEFT's own layers."""
+
+BY_FOLD = "fold"
+"""The update was added to the weights in FP32: PEFT does not read this layout."""
+
+
+@contextlib.contextmanager
+def unmerged(swapped: Swapped, adapter: Adapter, trained_on: str) -> Iterator[tuple[Any, str]]:
+    """Give the model with the adapter beside it, and how that was done. Its weights are those of the base before and after.
+
+    Args:
+        swapped: With the base put in as it was during training.
+        adapter: What to run.
+        trained_on: The precision of the base during training.
+
+    Raises:
+        InputError: PEFT cannot load the adapter.
+    """
+    if not _read_by_peft(adapter):
+        swapped.put_fold(ROUTES[trained_on])
+        yield swapped.model, BY_FOLD
+        return
+    peft = require("peft", "merge")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            wrapped = peft.PeftModel.from_pretrained(swapped.model, adapter.path)
+    except Exception as error:  # PEFT raises whatever its loaders and its configurations do
+        reason = shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)
+        raise InputError(
+            adapter.path, f"cannot be loaded by PEFT ({reason})", "leave --prompts out to measure weights only"
+        ) from error
+    try:
+        yield wrapped.eval(), BY_PEFT
+    finally:
+        swapped.model = wrapped.unload()
+
+
+def _read_by_peft(adapter: Adapter) -> bool:
+    """Whether PEFT finds the file: it knows one name, else asks a hub, and unpickles."""
+    named = adapter.path.is_dir() and (adapter.path / _WEIGHTS).is_file()
+    return adapter.layout == "peft" and adapter.config is not None and named

@@ -1,0 +1,90 @@
+"""From a base checkpoint to a transformers model and its tokenizer, offline and without running code of the checkpoint's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from loradiag.bases.model import Base
+from loradiag.core.errors import InputError
+from loradiag.core.lazy import require
+from loradiag.core.text import printable, shorten
+
+COMPUTE = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""Types that a model can compute in, by the names that users write."""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from drawing bars and telling stories on standard error, and from asking a hub."""
+    logging = require("transformers.utils.logging", "merge")
+    level = logging.get_verbosity()
+    bars = logging.is_progress_bar_enabled()
+    before = {name: os.environ.get(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")}
+    os.environ.update(dict.fromkeys(before, "1"))
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def load_tokenizer(base: Base, *, trust_remote_code: bool = False) -> Any:
+    """Load the tokenizer that lies beside the base.
+
+    Raises:
+        InputError: There is none, or it cannot be loaded.
+        MissingExtraError: transformers is not installed.
+    """
+    transformers = require("transformers", "merge")
+    folder = base.path if base.path.is_dir() else base.path.parent
+    try:
+        with _quiet():
+            return transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=trust_remote_code
+            )
+    except Exception as error:  # the loader raises whatever its many back ends do
+        remedy = "copy tokenizer.json and tokenizer_config.json beside it, or leave --prompts out"
+        raise InputError(folder, f"has no tokenizer that can be loaded ({_reason(error)})", remedy) from error
+
+
+def load_model(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> Any:
+    """Load a causal language model on the CPU, in evaluation mode.
+
+    Args:
+        folder: A checkpoint's directory.
+        dtype: The type of its parameters, as torch calls it.
+        trust_remote_code: Whether code that lies beside the weights may run.
+
+    Raises:
+        InputError: It is none, or cannot be loaded.
+        MissingExtraError: transformers is not installed.
+    """
+    transformers, torch = require("transformers", "merge"), require("torch", "merge")
+    try:
+        with _quiet():
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, dtype),
+                local_files_only=True,
+                trust_remote_code=trust_remote_code,
+            )
+    except Exception as error:  # see load_tokenizer
+        problem = f"cannot be loaded as a causal language model ({_reason(error)})"
+        raise InputError(folder, problem, "leave --prompts out: weights are measured without a model") from error
+    return model.eval().requires_grad_(False)
+
+
+def _reason(error: Exception) -> str:
+    return shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)
