@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from loradiag._about import __version__
 
 if TYPE_CHECKING:
-    from loradiag.api import Against, inspect, inspect_all, judge, read_policy, read_reports
+    from loradiag.api import Against, inspect, inspect_all, judge, merge_drift, read_policy, read_reports
     from loradiag.core.errors import InputError, LoradiagError
     from loradiag.core.policy import Policy
     from loradiag.core.report import Report
     from loradiag.resizing.resize import resize
+    from loradiag.saving.save import save_merged
     from loradiag.stamping.fingerprint import fingerprint
     from loradiag.stamping.stamp import stamp
 
@@ -29,9 +30,11 @@ _HOMES = {
     "inspect": "loradiag.api",
     "inspect_all": "loradiag.api",
     "judge": "loradiag.api",
+    "merge_drift": "loradiag.api",
     "read_policy": "loradiag.api",
     "read_reports": "loradiag.api",
     "resize": "loradiag.resizing.resize",
+    "save_merged": "loradiag.saving.save",
     "fingerprint": "loradiag.stamping.fingerprint",
     "stamp": "loradiag.stamping.stamp",
     "InputError": "loradiag.core.errors",
@@ -51,9 +54,11 @@ __all__ = [
     "inspect",
     "inspect_all",
     "judge",
+    "merge_drift",
     "read_policy",
     "read_reports",
     "resize",
+    "save_merged",
     "stamp",
 ]
 

@@ -19,6 +19,9 @@ from loradiag.core.text import printable
 
 COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("loradiag.cli.inspect:inspect", summary="What is in an adapter, and is it sound?"),
+    "merge-drift": Entry(
+        "loradiag.cli.merge_drift:merge_drift", summary="What survives a fold into the base? The CI gate."
+    ),
     "resize": Entry("loradiag.cli.resize:resize", summary="Write a smaller PEFT adapter, and measure what it cost."),
     "fingerprint": Entry("loradiag.cli.fingerprint:fingerprint", summary="Which weights does a base have?"),
     "stamp": Entry("loradiag.cli.stamp:stamp", summary="Write beside an adapter what it was made from."),

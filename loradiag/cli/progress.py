@@ -35,6 +35,13 @@ class Bar:
         """Name what is being worked on."""
         self._name = shorten(printable(name), 40)
 
+    def stage(self, name: str, done: int, total: int) -> None:
+        """Show a part of the work that has its own count."""
+        if name != self._name and self._progress is not None:
+            self._progress.reset(self._task)  # the speed of one part says nothing of the next
+        self.subject(name)
+        self.advance(done, total)
+
     def advance(self, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` are done."""
         if not self._enabled or time.monotonic() - self._start < self.DELAY:
