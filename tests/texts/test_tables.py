@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,19 +76,26 @@ def test_a_tab_in_an_error_is_escaped() -> None:
     assert_refused('text\tn\n"a"b\t1', "line 2: begins a row that cannot be read ('\\x09' expected", "a.tsv")
 
 
-def test_long_fields_and_the_process_wide_limit(tmp_path: Path) -> None:
+@pytest.fixture
+def limit() -> Iterator[int]:
+    """A limit of the csv module that nothing else sets."""
+    before = csv.field_size_limit(1234)
+    yield 1234
+    csv.field_size_limit(before)
+
+
+def test_long_fields_and_the_process_wide_limit(tmp_path: Path, limit: int) -> None:
     """Fields far beyond the csv module's limit are read, and the limit is as before: also after an error, and meanwhile."""
-    before = csv.field_size_limit()
     long = "a" * 9_999_999
     assert contents(read(f"text\n{long}\n", "a.csv")) == [long]
-    assert csv.field_size_limit() == before
+    assert csv.field_size_limit() == limit
     path = tmp_path / "a.csv"
     path.write_text("text,n\na,1,2\n")
     with pytest.raises(InputError) as caught:
         read_texts(path)
-    assert csv.field_size_limit() == before
+    assert csv.field_size_limit() == limit
     assert contents(read("text,n\nb,1\nc", "a.csv", limit=1)) == ["b"]  # while that error and its frames are alive
-    assert csv.field_size_limit() == before
+    assert csv.field_size_limit() == limit
     assert caught.value.kind == "text"
 
 
