@@ -31,14 +31,20 @@ class Fold(Protocol):
 
 
 class LoraFold:
-    """W + s·B·A: the product in float32, the sum in the wider of both types."""
+    """W + s·B·A: the product in float32, the sum in the wider of both types.
 
-    def __init__(self, delta: Any) -> None:
-        self._delta = delta
+    Args:
+        delta: s·B·A in float32, as the weight is stored.
+        rounded: Whether PEFT rounds it to the type of W before it is added: of embeddings it does.
+    """
+
+    def __init__(self, delta: Any, *, rounded: bool = False) -> None:
+        self._delta, self._rounded = delta, rounded
 
     def merged(self, rows: Any, start: int) -> Any:
         """See :class:`Fold`."""
-        return rows + self._delta[start : start + rows.shape[0]]
+        delta = self._delta[start : start + rows.shape[0]]
+        return rows + (delta.to(rows.dtype) if self._rounded else delta)
 
     def change(self, rows: Any, start: int) -> Any:
         """See :class:`Fold`."""
@@ -94,9 +100,11 @@ def fold_of(pair: Pair, values: Values, device: str = "cpu") -> Fold:
     """
     exact = merge_of(pair, values)
     factors = pair.module.factors
+    embedded = any(".lora_embedding_" in matrix.tensor.name for matrix in factors.values())
     if pair.module.method is Method.LORA and factors.keys() == {"A", "B"}:
-        return LoraFold(_delta(pair, values, device))
-    if pair.module.method is Method.DORA and factors.keys() == {"A", "B", "magnitude"}:
+        return LoraFold(_delta(pair, values, device), rounded=embedded)
+    # Magnitudes are of outputs. Where these are columns, strips of rows do not have their norms: left to the exact fold.
+    if pair.module.method is Method.DORA and factors.keys() == {"A", "B", "magnitude"} and not pair.transposed:
         return DoraFold(_delta(pair, values, device), _single(factors["magnitude"], values, device).reshape(-1), exact)
     return ExactFold(exact)
 
