@@ -40,9 +40,9 @@ RATIO = 1.5
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the comparison, print its table and write the samples."""
     options = _parser().parse_args(arguments)
-    with _folder(options.cache) as cache:
+    with working_folder(options.cache) as cache:
         bench = Bench(cache, options.loradiag)
-        adapter, base = bench.adapter(options.shape), _base(cache, options.shape)
+        adapter, base = bench.adapter(options.shape), made_base(cache, options.shape)
         control = [sys.executable, str(CHILDREN / "top_k.py"), str(adapter), str(base)]
         runs = {
             CONTROL: lambda: measure(control, environment=bench.environment),
@@ -86,7 +86,7 @@ def _inspect(bench: Bench, adapter: Path, base: Path, *more: str) -> Sample:
     return sample
 
 
-def _base(cache: Path, key: str) -> Path:
+def made_base(cache: Path, key: str) -> Path:
     """Make the base unless it is there."""
     folder = cache / f"{key}-base"
     if not (folder / "model.safetensors.index.json").is_file():
@@ -97,7 +97,8 @@ def _base(cache: Path, key: str) -> Path:
 
 
 @contextlib.contextmanager
-def _folder(cache: Path | None) -> Iterator[Path]:
+def working_folder(cache: Path | None) -> Iterator[Path]:
+    """Give the folder that keeps what is generated, or one that vanishes."""
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
         yield cache

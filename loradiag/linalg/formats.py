@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from loradiag.core.lazy import require
 
 _CHUNK = 1 << 20
@@ -22,6 +24,8 @@ _FP8_LARGEST = 448.0
 
 DTYPE_NAMES: Mapping[str, str] = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 """Plain formats, as torch calls their types."""
+
+PLAIN = tuple(DTYPE_NAMES)
 
 
 class Stored(NamedTuple):
@@ -85,21 +89,21 @@ class FourBit:
         if self._double:
             scales, nested = self._nested(scales)
             parts |= nested
-        codes = self._torch.stack((packed >> 4, packed & 0xF), dim=1).reshape(-1)[: flat.numel()]
-        return Stored(self._dequantize(packed, scales, flat).reshape(matrix.shape), codes.reshape(matrix.shape), parts)
+        values, codes = self._back(packed, scales, flat)
+        return Stored(values.reshape(matrix.shape), codes.reshape(matrix.shape), parts)
 
     def _quantize(self, flat: Any) -> tuple[Any, Any]:
-        packed, scales = [], []
-        for start in range(0, flat.numel(), self._step(flat)):
+        size, step = flat.numel(), self._step(flat)
+        packed = self._torch.empty(-(-size // 2), dtype=self._torch.uint8, device=flat.device)
+        scales = self._torch.empty(-(-size // self._block), dtype=self._torch.float32, device=flat.device)
+        for start in range(0, size, step):
+            stop = min(start + step, size)
             codes, state = self._functional.quantize_4bit(
-                flat[start : start + self._step(flat)],
-                blocksize=self._block,
-                compress_statistics=False,
-                quant_type=self._kind,
+                flat[start:stop], blocksize=self._block, compress_statistics=False, quant_type=self._kind
             )
-            packed.append(codes.reshape(-1))
-            scales.append(state.absmax)
-        return self._torch.cat(packed), self._torch.cat(scales)
+            packed[start // 2 : -(-stop // 2)] = codes.reshape(-1)
+            scales[start // self._block : -(-stop // self._block)] = state.absmax
+        return packed, scales
 
     def _nested(self, scales: Any) -> tuple[Any, Mapping[str, Any]]:
         """Scales as double quantization returns them, and what is stored of them: its own order of operations."""
@@ -108,15 +112,18 @@ class FourBit:
         back = self._functional.dequantize_blockwise(codes, state) + offset
         return back.float(), {"absmax": codes, "nested": state, "offset": offset}
 
-    def _dequantize(self, packed: Any, scales: Any, like: Any) -> Any:
-        """Values in the type that was quantized, chunk by chunk as if each were one row.
+    def _back(self, packed: Any, scales: Any, like: Any) -> tuple[Any, Any]:
+        """Values in the type that was quantized, and codes one by one, chunk by chunk as if each were one row.
 
         Rows whose width is no multiple of the block get the scale of the block before from bitsandbytes 0.50's kernel for CPUs;
         as one row they do not.
         """
-        parts = []
-        for start in range(0, like.numel(), self._step(like)):
-            stop = min(start + self._step(like), like.numel())
+        size, step = like.numel(), self._step(like)
+        values = self._torch.empty_like(like)
+        codes = self._torch.empty((packed.numel(), 2), dtype=self._torch.uint8, device=like.device)
+        for start in range(0, size, step):
+            stop = min(start + step, size)
+            half = slice(start // 2, -(-stop // 2))
             state = self._functional.QuantState(
                 absmax=scales[start // self._block : -(-stop // self._block)].contiguous(),
                 shape=self._torch.Size((stop - start,)),
@@ -125,8 +132,9 @@ class FourBit:
                 quant_type=self._kind,
                 dtype=like.dtype,
             )
-            parts.append(self._functional.dequantize_4bit(packed[start // 2 : -(-stop // 2)], state).reshape(-1))
-        return self._torch.cat(parts)
+            values[start:stop] = self._functional.dequantize_4bit(packed[half], state).reshape(-1)
+            codes[half, 0], codes[half, 1] = packed[half] >> 4, packed[half] & 0xF
+        return values, codes.reshape(-1)[:size]
 
     def _step(self, flat: Any) -> int:
         """Entries at once: whole blocks, on a GPU all of them."""
@@ -185,8 +193,10 @@ class Gguf:
         if matrix.shape[1] % self.BLOCK:
             values = matrix.to(self._torch.float16)
             return Stored(values, values)
-        packed = self._quants.quantize(matrix.float().cpu().numpy(), self._kind)
-        values = self._torch.from_numpy(self._quants.dequantize(packed, self._kind)).to(matrix.device)
+        with np.errstate(all="ignore"):  # what is not finite, or has a scale beyond FP16, is counted, not warned of
+            packed = self._quants.quantize(matrix.float().cpu().numpy(), self._kind)
+            decoded = self._quants.dequantize(packed, self._kind)
+        values = self._torch.from_numpy(decoded).to(matrix.device)
         blocks = self._torch.from_numpy(packed).reshape(matrix.shape[0], -1, packed.shape[1] * 32 // matrix.shape[1])
         numbers = blocks[:, :, 2:]  # behind the block's scale
         if numbers.shape[2] < self.BLOCK:

@@ -20,6 +20,9 @@ from loradiag.models.tokens import Batch
 _BYTES = 1 << 22
 """Logits that are compared at once on a CPU, so that they stay in its cache."""
 
+_DEVICE_BYTES = 1 << 29
+"""The same on a GPU, where five times so much is needed beside the model."""
+
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
@@ -53,6 +56,8 @@ class Reference:
         self._itemsize, self._vocabulary = itemsize, vocabulary
         self._bytes = np.memmap(self._file, dtype=np.uint8, mode="r+")
         self._dtype: Any = None
+        # What every comparison needs of a token besides: ln Σ exp of its logits, and the likeliest token.
+        self.norms, self.likeliest = np.zeros(tokens, np.float32), np.zeros(tokens, np.int64)
 
     @property
     def vocabulary(self) -> int:
@@ -66,6 +71,10 @@ class Reference:
         row = self._vocabulary * self._itemsize
         data = logits.contiguous().cpu().view(torch.uint8).numpy().reshape(-1)
         self._bytes[start * row : start * row + data.size] = data
+        for piece in _pieces(logits):
+            wide, low = logits[piece].float(), start + piece.start
+            self.norms[low : low + wide.shape[0]] = wide.logsumexp(1).cpu().numpy()
+            self.likeliest[low : low + wide.shape[0]] = wide.argmax(1).cpu().numpy()
 
     def read(self, start: int, stop: int) -> Any:
         """Logits of tokens ``start`` to ``stop``: [stop - start, vocabulary], on the CPU."""
@@ -127,7 +136,7 @@ def record(
 def compare(model: Any, all_batches: Sequence[Batch], reference: Reference, device: str, progress: Progress) -> Tokens:
     """Run a model and compare its next-token distributions with those of the reference."""
     parts = [
-        _beside(logits, reference.read(start, start + logits.shape[0]), targets, rows)
+        _beside(logits, reference, start, targets, rows)
         for start, logits, targets, rows in run(model, all_batches, device, progress)
     ]
     return _joined(parts)
@@ -144,21 +153,26 @@ def _alone(logits: Any, targets: Any, rows: npt.NDArray[np.int64]) -> Tokens:
     return Tokens(rows, torch.cat(nll).cpu().numpy(), empty, empty.astype(np.bool_), empty, nonfinite)
 
 
-def _beside(logits: Any, reference: Any, targets: Any, rows: npt.NDArray[np.int64]) -> Tokens:
+def _beside(logits: Any, reference: Reference, start: int, targets: Any, rows: npt.NDArray[np.int64]) -> Tokens:
     torch = require("torch", "merge")
+    stop, device = start + logits.shape[0], logits.device
+    stored = reference.read(start, stop)
+    norms, likeliest = (
+        torch.from_numpy(kept[start:stop]).to(device) for kept in (reference.norms, reference.likeliest)
+    )
     columns: list[list[Any]] = [[], [], [], []]
     nonfinite = 0
     for piece in _pieces(logits):
-        ours, theirs = logits[piece].float(), reference[piece].to(logits.device).float()
+        ours, theirs = logits[piece].float(), stored[piece].to(device).float()
         target = targets[piece].view(-1, 1)
-        norm, their_norm = ours.logsumexp(1, keepdim=True), theirs.logsumexp(1, keepdim=True)
+        norm, their_norm = ours.logsumexp(1, keepdim=True), norms[piece].view(-1, 1)
         shares = (theirs - their_norm).exp_()
         # Σ p(z′ − z) before the norms are taken off: differences of logits are small where distributions are alike, and
         # norms are not.
         kld = (shares * (theirs - ours)).sum(1).double() - (their_norm - norm).view(-1).double()
         log_p = ours.gather(1, target) - norm
         delta_p = log_p.exp() - shares.gather(1, target)
-        found = (-log_p, kld.clamp_(min=0), ours.argmax(1) == theirs.argmax(1), delta_p)
+        found = (-log_p, kld.clamp_(min=0), ours.argmax(1) == likeliest[piece], delta_p)
         for column, part in zip(columns, found, strict=True):
             column.append(part.view(-1))
         nonfinite += 0 if bool(torch.isfinite(norm).all()) else int((~torch.isfinite(ours)).sum())
@@ -168,7 +182,7 @@ def _beside(logits: Any, reference: Any, targets: Any, rows: npt.NDArray[np.int6
 
 def _pieces(logits: Any) -> Iterator[slice]:
     rows, width = logits.shape
-    step = max(rows, 1) if logits.is_cuda else max(_BYTES // (4 * width), 1)
+    step = max((_DEVICE_BYTES if logits.is_cuda else _BYTES) // (4 * width), 1)
     for start in range(0, rows, step):
         yield slice(start, start + step)
 

@@ -20,11 +20,10 @@ from loradiag.analyzers.updates import Values
 from loradiag.bases.model import Base, Weight
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
-from loradiag.linalg.formats import Stored
+from loradiag.linalg.formats import PLAIN, Stored
 from loradiag.linalg.tensors import tensor_of
 from loradiag.storage.tensors import Tensor
 
-PLAIN = ("bf16", "fp16", "fp32")
 SAVABLE = (*PLAIN, *QUANTIZED)
 """Formats that transformers loads."""
 

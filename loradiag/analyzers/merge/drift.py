@@ -9,6 +9,7 @@ import msgspec
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.keep import Kept
 from loradiag.analyzers.merge.refusals import refused
+from loradiag.analyzers.merge.room import check_weights_room
 from loradiag.analyzers.merge.routes import Plan, carrier
 from loradiag.analyzers.merge.rows import route_row
 from loradiag.analyzers.merge.training import trained_on
@@ -70,6 +71,12 @@ def merge_drift(inspection: Inspection, wanted: Wanted, kept: Kept, progress: Pr
     names = {row.name for row in aside}
     comparable = [*inspection.pairing.pairs, *inspection.saved] if inspection.comparable else []
     pairs = [pair for pair in comparable if pair.module.name not in names]
+    check_weights_room(pairs, wanted.plan, wanted.device)
+    ready = None
+    if wanted.prompts is not None and not aside:
+        from loradiag.analyzers.merge.outputs import prepare, with_outputs
+
+        ready = prepare(base, wanted.prompts, wanted, held)
     found = _survey(pairs, base, wanted, held, kept, progress)
     told = trained_on(inspection.adapter, base, wanted.plan, held, wanted.trained_on)
     routes = [
@@ -84,11 +91,7 @@ def merge_drift(inspection: Inspection, wanted: Wanted, kept: Kept, progress: Pr
         routes=[*routes, *_left_out(wanted.plan)],
         refused=aside,
     )
-    if wanted.prompts is None or aside:
-        return merge
-    from loradiag.analyzers.merge.outputs import with_outputs
-
-    return with_outputs(merge, inspection, pairs, wanted, held, kept, progress)
+    return with_outputs(merge, inspection, pairs, wanted, held, ready, kept, progress) if ready is not None else merge
 
 
 def _survey(

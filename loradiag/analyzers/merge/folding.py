@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from loradiag.analyzers.merge.fold import Fold
 from loradiag.analyzers.merge.kinds import Way
 from loradiag.analyzers.merge.routes import ORIGINAL, Settings
-from loradiag.linalg.formats import Format, Stored, format_named
+from loradiag.linalg.formats import PLAIN, Format, Stored, format_named
 
 
 class Formats:
@@ -70,7 +70,7 @@ class Strip:
 
     def _store(self, storage: str, rows: Any) -> Stored:
         quantizer = self._formats.named(storage)
-        if not self._transposed or storage in ("bf16", "fp16", "fp32"):
+        if not self._transposed or storage in PLAIN:
             return quantizer.store(rows)
         stored = quantizer.store(rows.T.contiguous())
         return Stored(stored.values.T, stored.codes.T, stored.parts)
@@ -94,7 +94,7 @@ class Strip:
         """The rows with the update along a route."""
         source = self.source(way)
         merged = fold.merged(source, self._start)
-        if not way.inplace and way.storage not in ("bf16", "fp16", "fp32"):
+        if not way.inplace and way.storage not in PLAIN:
             merged = merged.to(self.held(way.before).dtype)
         stored = self._store(way.storage, merged)
         return Merged(source, stored, self.without(way).codes, self._formats.named(way.storage).floating)

@@ -9,11 +9,11 @@ import msgspec
 
 from loradiag.analyzers.merge.routes import ORIGINAL, Route
 from loradiag.analyzers.pairing import EMBEDDINGS, HEADS
+from loradiag.linalg.formats import PLAIN
 
 Kind = Literal["linear", "embedding", "head", "conv", "other"]
 
 _GGUF = ("q8_0", "q4_0")
-_PLAIN = ("bf16", "fp16", "fp32")
 _NUMBERED = re.compile(r"\.\d+\.", re.ASCII)
 
 
@@ -50,7 +50,7 @@ def way_of(route: Route, kind: Kind, carrier: str) -> Way:
             transformers with the output head. GGUF has embedding and head in blocks too.
         carrier: The 16-bit format in which the base is held.
     """
-    if route.storage in _PLAIN:
+    if route.storage in PLAIN:
         before = route.storage if route.source == ORIGINAL else carrier
         return Way(route.source if kind == "linear" else ORIGINAL, route.storage, before)
     quantized = kind == "linear" or (route.storage in _GGUF and kind in ("embedding", "head"))

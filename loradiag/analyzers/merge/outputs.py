@@ -23,11 +23,13 @@ from loradiag.bases.model import Base
 from loradiag.core.errors import UsageError
 from loradiag.core.merge import Merge, Outputs, Peak, Route
 from loradiag.core.text import listed, printable
+from loradiag.linalg.formats import PLAIN
 from loradiag.linalg.tensors import TORCH
 from loradiag.models.loading import COMPUTE, load_model, load_tokenizer
 from loradiag.models.scoring import Tokens, compare, record
 from loradiag.models.tokens import Sequences, batches, tokenized
 from loradiag.storage.tensors import Tensor
+from loradiag.texts.reading import Texts
 
 if TYPE_CHECKING:
     from loradiag.analyzers.merge.drift import Progress, Wanted
@@ -36,7 +38,27 @@ _PEAKS = 8
 """Modules whose largest activation is reported, the largest first."""
 
 CONTROL = "fp32"
-PLAIN = ("bf16", "fp16", "fp32")
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The text as the model will see it, and the type that it computes in, as torch calls it."""
+
+    sequences: Sequences
+    compute: str
+
+
+def prepare(base: Base, texts: Texts, wanted: Wanted, held: str) -> Ready:
+    """Do what can fail early: read the tokenizer, cut the text, and see whether there is room.
+
+    Raises:
+        InputError: The base has no tokenizer, or there is too little text.
+        UsageError: There is too little memory.
+    """
+    compute = COMPUTE[wanted.compute or (CONTROL if wanted.device == "cpu" else held)]
+    tokenizer = load_tokenizer(base, trust_remote_code=wanted.trust_remote_code)
+    sequences = tokenized(texts, tokenizer, _longest(base, wanted.most_tokens))
+    check_room(base, sequences, compute, wanted.device, wanted.batch_tokens)
+    return Ready(sequences, compute)
 
 
 def with_outputs(
@@ -45,22 +67,18 @@ def with_outputs(
     pairs: Sequence[Pair],
     wanted: Wanted,
     held: str,
+    ready: Ready,
     kept: Kept,
     progress: Progress,
 ) -> Merge:
     """Measure the outputs of every route.
 
     Raises:
-        InputError: The base has no tokenizer or cannot be run, or there is too little text.
-        UsageError: There is too little memory, or a module has no place in the model.
+        InputError: The base or the adapter cannot be run.
+        UsageError: A module has no place in the model.
     """
-    base, texts = inspection.base, wanted.prompts
-    assert base is not None
-    assert texts is not None
-    compute = COMPUTE[wanted.compute or (CONTROL if wanted.device == "cpu" else held)]
-    tokenizer = load_tokenizer(base, trust_remote_code=wanted.trust_remote_code)
-    sequences = tokenized(texts, tokenizer, _longest(base, wanted.most_tokens))
-    check_room(base, sequences, compute, wanted.device)
+    texts, sequences, compute = wanted.prompts, ready.sequences, ready.compute
+    assert texts is not None, "text was made ready"
     with tempfile.TemporaryDirectory(prefix="loradiag-") as scratch:
         swapped = _swapped(inspection, pairs, wanted, held, compute, Path(scratch))
         bench = _Bench(swapped, sequences, wanted, progress)

@@ -12,17 +12,18 @@ from loradiag.analyzers.merge.fold import Fold, fold_of
 from loradiag.analyzers.merge.folding import Formats, Strip
 from loradiag.analyzers.merge.kinds import Way, kind_of, way_of
 from loradiag.analyzers.merge.measure import Change, Sums
-from loradiag.analyzers.merge.routes import Plan, Route
+from loradiag.analyzers.merge.routes import ORIGINAL, Plan, Route
 from loradiag.analyzers.merging import NotMergedError
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
-from loradiag.bases.model import Base, Weight
+from loradiag.bases.model import Base
+from loradiag.linalg.formats import PLAIN
 from loradiag.linalg.tensors import tensor_of
 
-HELD = 1 << 28
-"""Entries. A larger weight is read strip by strip, if all its formats store rows independently: embeddings do."""
+_STRIP = 1 << 21
+"""Entries at once where a format stores rows independently: memory of this size is used again and not fetched anew."""
 
-_STRIP = 1 << 26
+_DEVICE_STRIP = 1 << 27
 
 
 class Survival(msgspec.Struct, frozen=True):
@@ -80,19 +81,32 @@ def _sums(pair: Pair, fold: Fold, formats: Formats, ways: Mapping[str, Way], dev
     weight = pair.weight
     assert weight is not None
     totals = dict.fromkeys(ways, Sums())
-    step = _rows_at_once(weight, all(formats.named(way.storage).by_row for way in ways.values()))
-    ordered = sorted(ways.items(), key=lambda item: _start(item[1]))  # one W after the other: only one Δ is held
-    for start in range(0, weight.shape[0], step):
-        strip = strip_of(pair, start, min(start + step, weight.shape[0]), formats, device)
-        for _, group in groupby(ordered, key=lambda item: _start(item[1])):
-            change: Change | None = None
-            for name, way in group:
-                merged = strip.along(way, fold)
-                change = change or Change(merged.source, fold.change(merged.source, start))
-                totals[name] += change.stored_as(
-                    merged.stored.values, merged.stored.codes, merged.plain, floating=merged.floating
-                )
+    split = {name: way for name, way in ways.items() if _by_row(way, formats, pair.transposed)}
+    rows, cols = weight.shape
+    few = max((_STRIP if device == "cpu" else _DEVICE_STRIP) // max(cols, 1), 1)
+    for some, step in ((split, few), ({name: way for name, way in ways.items() if name not in split}, rows)):
+        for start in range(0, rows if some else 0, step):
+            strip = strip_of(pair, start, min(start + step, rows), formats, device)
+            _add(totals, strip, start, some, fold)
     return totals
+
+
+def _by_row(way: Way, formats: Formats, transposed: bool) -> bool:
+    """Whether strips of rows go the way as the whole weight does."""
+    names = [way.storage, *([way.source] if way.source != ORIGINAL else [])]
+    return all(formats.named(name).by_row and (name in PLAIN or not transposed) for name in names)
+
+
+def _add(totals: dict[str, Sums], strip: Strip, start: int, ways: Mapping[str, Way], fold: Fold) -> None:
+    """Send a strip along some ways; one W after the other, so that only one Δ is held."""
+    for _, group in groupby(sorted(ways.items(), key=lambda item: _start(item[1])), key=lambda item: _start(item[1])):
+        change: Change | None = None
+        for name, way in group:
+            merged = strip.along(way, fold)
+            change = change or Change(merged.source, fold.change(merged.source, start))
+            totals[name] += change.stored_as(
+                merged.stored.values, merged.stored.codes, merged.plain, floating=merged.floating
+            )
 
 
 def _start(way: Way) -> tuple[str, str, bool]:
@@ -106,8 +120,3 @@ def strip_of(pair: Pair, start: int, stop: int, formats: Formats, device: str) -
     assert weight is not None
     rows: Any = tensor_of(weight.read(start, stop), weight.dtype, device)
     return Strip(rows, start, formats, transposed=pair.transposed, quantized=weight.quantization)
-
-
-def _rows_at_once(weight: Weight, by_row: bool) -> int:
-    rows, cols = weight.shape
-    return rows if not by_row or weight.size <= HELD else max(_STRIP // max(cols, 1), 1)
