@@ -179,7 +179,7 @@ def effect_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     for row in _with_effect(evidence, limits["floor_factor"]):
         low = row.effect_loss_low
         if row.effect_loss is not None and low is not None and low >= limits["most_loss"]:
-            message = f"{row.route}: {_lost(row)} of the adapter's effect on the outputs is lost{_retained(row)}"
+            message = f"{row.route}: {_lost(row)}{_retained(row)}"
             yield Match(message, observed=row.effect_loss, threshold=limits["most_loss"], route=row.route)
 
 
@@ -199,10 +199,14 @@ def _no_effect(evidence: Evidence, factor: float) -> bool:
 
 
 def _lost(row: Route) -> str:
-    interval = ""
-    if row.effect_loss_low is not None and row.effect_loss_high is not None:
-        interval = f" ({row.effect_loss_low:.2g} to {row.effect_loss_high:.2g})"
-    return f"ρ = {row.effect_loss:.3g}{interval}"
+    """The effect loss in words: a share of the effect, or how many times the base's distance."""
+    loss, low, high = row.effect_loss, row.effect_loss_low, row.effect_loss_high
+    assert loss is not None, "told of routes that have one"
+    if loss < 1:
+        interval = "" if low is None or high is None else f", {low:.2g} to {high:.2g}"
+        return f"{loss:.1%} of the adapter's effect on the outputs is lost (ρ = {loss:.3g}{interval})"
+    interval = "" if low is None or high is None else f" ({low:.2g} to {high:.2g})"
+    return f"the outputs are {loss:.3g} times{interval} as far from the adapter's as those of the base"
 
 
 def _retained(row: Route) -> str:
@@ -234,7 +238,7 @@ def effect_weakened(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     for row in _with_effect(evidence, limits["floor_factor"]):
         high = row.effect_loss_high
         if high is not None and limits["most_loss_high"] <= high < limits["most_loss"]:
-            message = f"{row.route}: {_lost(row)} of the adapter's effect on the outputs is lost{_retained(row)}"
+            message = f"{row.route}: {_lost(row)}{_retained(row)}"
             yield Match(message, observed=high, threshold=limits["most_loss_high"], route=row.route)
 
 
@@ -270,10 +274,8 @@ def effect_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         )
     for row in _with_effect(evidence, limits["floor_factor"]):
         low, high = row.effect_loss_low, row.effect_loss_high
-        if low is not None and high is not None and low < limits["most_loss"] <= high:
-            message = (
-                f"{row.route}: {_lost(row)}: whether more than {limits['most_loss']:.0%} of the effect is lost is open"
-            )
+        if low is None or high is None or low < limits["most_loss"] <= high:
+            message = f"{row.route}: {_lost(row)}; the text cannot tell whether it is {limits['most_loss']:.0%} or more"
             yield Match(message, observed=row.effect_loss, threshold=limits["most_loss"], route=row.route)
 
 
