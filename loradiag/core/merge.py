@@ -65,7 +65,7 @@ class Route(Measure, kw_only=True, frozen=True):
     ln(perplexity of the route/of the reference); ``effect_loss`` ρ = Σ KL(reference ‖ route)/Σ KL(reference ‖ base), with a
     95% bootstrap interval over sequences; ``nll_gain_retained`` the share of what the adapter gained on the text, in nats,
     that the route keeps. ``peaks`` are the largest activations, where the storage is FP16. ``status`` is what the rules
-    make of it; ``reason`` says why a route was not measured.
+    make of it, ``decided_by`` names those that made it fail, or left it open; ``reason`` says why a route was not measured.
     """
 
     route: str
@@ -75,6 +75,7 @@ class Route(Measure, kw_only=True, frozen=True):
     summary: str
     gated: bool = False
     status: RouteStatus = "unfinished"
+    decided_by: list[str] = []
     reason: str | None = None
     predicted_gain: float | None = None
     gain: float | None = None

@@ -37,9 +37,8 @@ def settle(found: Sequence[Judged], merge: Merge, floor: Severity) -> Settled:
         merge: The routes.
         floor: The least severity that makes a route fail.
     """
-    statuses = {row.route: _status(row, found, floor) for row in merge.routes}
-    gate = _gate(merge.gate, statuses)
-    routes = [msgspec.structs.replace(row, status=statuses[row.route]) for row in merge.routes]
+    routes = [_judged(row, found, floor) for row in merge.routes]
+    gate = _gate(merge.gate, {row.route: row.status for row in routes})
     recommended = _recommended(routes)
     return Settled(
         [_for_gate(row, gate) for row in found],
@@ -47,17 +46,18 @@ def settle(found: Sequence[Judged], merge: Merge, floor: Severity) -> Settled:
     )
 
 
-def _status(row: Route, found: Sequence[Judged], floor: Severity) -> RouteStatus:
+def _judged(row: Route, found: Sequence[Judged], floor: Severity) -> Route:
     if row.status == "not-applicable":
-        return row.status
+        return row
     about = [
         judged
         for judged in found
         if judged.finding.route in (row.route, EVERY_ROUTE) and judged.finding.disposition is Disposition.ACTIVE
     ]
-    if any(judged.finding.severity.weight >= floor.weight for judged in about):
-        return "fail"
-    return "inconclusive" if any(judged.undecided for judged in about) else "pass"
+    grave = {judged.finding.code for judged in about if judged.finding.severity.weight >= floor.weight}
+    open_ = {judged.finding.code for judged in about if judged.undecided}
+    status: RouteStatus = "fail" if grave else "inconclusive" if open_ else "pass"
+    return msgspec.structs.replace(row, status=status, decided_by=sorted(grave or open_))
 
 
 def _gate(asked: Sequence[str], statuses: dict[str, RouteStatus]) -> frozenset[str]:

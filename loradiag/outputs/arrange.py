@@ -130,10 +130,10 @@ OVERVIEW = {
 def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
     """The columns of an overview by measure, a value a report. What no report has a base for is left out."""
     spectra = [report.measurements.spectrum for report in reports]
-    columns = {
-        name: [middle(spectrum.modules if spectrum else [], name) for spectrum in spectra]
-        for name in ("stable_rank", "energy_rank_99", "frobenius_norm")
-    }
+    columns: dict[str, list[float | None]] = {}
+    if not all(report.measurements.merge for report in reports):  # which is measured without spectra
+        for name in ("stable_rank", "energy_rank_99", "frobenius_norm"):
+            columns[name] = [middle(spectrum.modules if spectrum else [], name) for spectrum in spectra]
     if any(report.measurements.relative for report in reports):
         columns["relative_frobenius"] = [_median_relative(report) for report in reports]
     if any(report.measurements.intruders for report in reports):

@@ -121,7 +121,7 @@ def short_number(value: float | None) -> str:
     """At most four characters of digits where they suffice; a dash for what could not be measured."""
     if value is None:
         return "–"
-    if value == 0 or (value == int(value) and abs(value) < 10_000):
+    if abs(value) < 10_000 and value == int(value):
         return str(int(value))
     if 0.01 <= abs(value) < 10_000:
         return f"{value:.3g}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from loradiag.core.findings import Finding, Severity
 from loradiag.core.report import Report
-from loradiag.core.text import printable, shorten
+from loradiag.core.text import plural, printable, shorten
 from loradiag.outputs.arrange import active, deciding, tally
+from loradiag.outputs.routes import called, folded
 from loradiag.outputs.style import Style
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -17,7 +18,9 @@ def render(reports: Sequence[Report], style: Style) -> str:  # noqa: ARG001 - ev
     """Return the commands, worst first within each report, each followed by what the report comes to."""
     lines = []
     for report in reports:
-        lines += [_command(report, finding) for finding in active(report)]
+        apart = folded(report)
+        lines += [_command(report, finding) for finding in active(report) if finding not in apart]
+        lines += _notes(report, apart)
         lines.append(_summary(report))
     return "\n".join(lines) + "\n"
 
@@ -27,6 +30,14 @@ def _command(report: Report, finding: Finding) -> str:
     advice = f" → {finding.advice}" if finding.advice else ""
     message = _data(f"{shorten(printable(report.subject.path), 200)}: {finding.message}{advice}")
     return f"::{_COMMANDS[finding.severity]} title={title}::{message}"
+
+
+def _notes(report: Report, apart: Sequence[Finding]) -> Iterable[str]:
+    """Notes on routes that are not what the gate is about, one a rule: a step on GitHub shows ten of a kind at most."""
+    for code, rule in dict.fromkeys((finding.code, finding.rule) for finding in apart):
+        names = [called(finding.route or "") for finding in apart if finding.code == code]
+        said = f"{shorten(printable(report.subject.path), 200)}: {plural(len(names), 'route')}: {', '.join(names)}"
+        yield f"::{_COMMANDS[Severity.INFO]} title={_property(f'{code} {rule}')}::{_data(said)}"
 
 
 def _summary(report: Report) -> str:

@@ -81,7 +81,7 @@ def grids(report: Report, measure: str) -> list[Grid]:
         stacks[row.stack][row.role, row.layer].append(row)
     result = []
     for stack, places in stacks.items():
-        roles = sorted({role for role, _ in places}, key=lambda role: (_rank(role), role))
+        roles = sorted({role for role, _ in places}, key=lambda role: (rank(role), role))
         layers = sorted({layer for _, layer in places}, key=lambda layer: -1 if layer is None else layer)
         cells = {place: _cell(rows, values) for place, rows in places.items()}
         result.append(Grid(stack, tuple(roles), tuple(layers), cells))
@@ -112,7 +112,8 @@ def _placed(told: Measurements, measure: str) -> list[_Placed]:
     return rows
 
 
-def _rank(role: str) -> int:
+def rank(role: str) -> int:
+    """Where a role stands among others: in the order in which a model applies them."""
     return _ORDER.index(role) if role in _ORDER else len(_ORDER)
 
 

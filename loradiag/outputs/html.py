@@ -12,7 +12,7 @@ from loradiag.core.report import Accounting, Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts
-from loradiag.outputs.page import curves, dots, heatmap, intruders, modules, reach, tables, terms
+from loradiag.outputs.page import curves, dots, gains, heatmap, intruders, modules, reach, routes, tables, terms
 from loradiag.outputs.page.colors import stylesheet
 from loradiag.outputs.page.findings import NAMES, findings, policy
 from loradiag.outputs.page.markup import Markup, element, folded, join, names
@@ -109,6 +109,8 @@ def _report(
     key = f"r{index}"
     most_curves, most_rows = max(CURVES // reports, LEAST_CURVES), max(ROWS // reports, LEAST_ROWS)
     sections = [
+        ("Merge drift", "", routes.routes(report)),
+        ("What survives where", "", gains.gains(report)),
         ("Findings", "", findings(report)),
         ("Beside its base", "", terms.beside_base(report)),
         ("Layers and roles", heatmap.note(series), heatmap.heat_map(report, style.measure, key, scales)),

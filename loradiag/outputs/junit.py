@@ -1,4 +1,4 @@
-"""JUnit XML: a suite for each report, a test case for each rule that found something."""
+"""JUnit XML: a suite for each report, a test case for each rule that found something, and one for each route."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from loradiag.core.findings import Disposition, Finding
 from loradiag.core.report import Report
 from loradiag.core.text import listed, printable
 from loradiag.core.verdict import Status
+from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import deciding, gates, tally, undecided, unreadable
+from loradiag.outputs.cases import Case, cases
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.style import Style
 
@@ -38,6 +40,8 @@ def _suite(parent: Element, report: Report) -> None:
     )
     properties = SubElement(suite, "properties")
     about = [("verdict", report.verdict.status.value), ("findings", tally(report))]
+    way = deploys([report])
+    about += [("deploy as", way[0])] if way else []
     for name, value in [*about, *([] if unreadable(report) else facts(report))]:
         SubElement(properties, "property", name=_text(name), value=_text(value))
     rules: dict[tuple[str, str], list[Finding]] = {}
@@ -47,10 +51,12 @@ def _suite(parent: Element, report: Report) -> None:
         _case(suite, report, f"{code} {rule}", found)
     if not _said(report, suite):
         _verdict(suite, report)
-    cases = suite.findall("testcase")
-    suite.set("tests", str(len(cases)))
+    for route in cases(report):
+        _route(suite, report, route)
+    made = suite.findall("testcase")
+    suite.set("tests", str(len(made)))
     for plural, singular in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(plural, str(sum(case.find(singular) is not None for case in cases)))
+        suite.set(plural, str(sum(case.find(singular) is not None for case in made)))
     suite.set("time", "0")
 
 
@@ -71,6 +77,24 @@ def _case(suite: Element, report: Report, name: str, found: Sequence[Finding]) -
         SubElement(case, "skipped", message=_text("ignored by the policy: " + "; ".join(reasons)))
     if not failing:
         SubElement(case, "system-out").text = _details(found)
+
+
+def _route(suite: Element, report: Report, case: Case) -> None:
+    """A test case for one way of deploying."""
+    made = SubElement(
+        suite,
+        "testcase",
+        classname=_text(f"loradiag.merge-drift.{report.subject.path}"),
+        name=_text(case.route),
+        time="0",
+    )
+    details = "\n".join(map(_text, case.details.split("\n")))
+    if case.outcome == "failure":
+        SubElement(made, "failure", message=_text(case.message), type=_text(case.kind)).text = details
+        return
+    if case.outcome == "skipped":
+        SubElement(made, "skipped", message=_text(case.message))
+    SubElement(made, "system-out").text = details
 
 
 def _said(report: Report, suite: Element) -> bool:

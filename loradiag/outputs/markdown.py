@@ -9,6 +9,7 @@ from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.core.verdict import Status
+from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import (
     DEPLOY_MARKS,
     DEPLOY_WORDS,
@@ -29,7 +30,9 @@ from loradiag.outputs.arrange import (
 )
 from loradiag.outputs.beside import Beside, beside, listings, only_beside, shape, statements, title
 from loradiag.outputs.facts import facts, short_number
+from loradiag.outputs.mdroutes import notes, routes
 from loradiag.outputs.mdtext import code, folded, prose, table
+from loradiag.outputs.routes import folded as route_notes
 from loradiag.outputs.style import Style
 
 WORST, ALL = 5, 100
@@ -68,6 +71,7 @@ def _report(report: Report, style: Style) -> list[str]:
     else:
         blocks.append(table(("", ""), [(label, prose(text)) for label, text in facts(report)]))
     blocks += [
+        *routes(report, style),
         *_findings(report),
         *_beside(report, style),
         *_deployability(report),
@@ -82,6 +86,8 @@ def _findings(report: Report) -> list[str]:
     if not counted and not aside:
         return ["No findings."]
     blocks = ["### Findings"]
+    apart = route_notes(report)
+    counted = [finding for finding in counted if finding not in apart]
     if counted:
         lines = [
             (
@@ -95,6 +101,7 @@ def _findings(report: Report) -> list[str]:
         ]
         blocks.append(table(("severity", "rule", "what", "confidence"), lines))
         blocks.append(folded("Evidence and advice", [_detail(finding) for finding in counted]))
+    blocks += notes(report, apart)
     if aside:
         rows = [(f"**{prose(f.code)}** {prose(f.rule)}", prose(f.message), prose(f.reason or "")) for f in aside]
         content = [table(("rule", "what", "ignored because"), rows)]
@@ -236,7 +243,7 @@ def _overview(reports: Sequence[Report]) -> list[str]:
     open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
     noun = "checkpoint" if is_series(reports) else "adapter"
     heading = f"## loradiag: {plural(len(reports), noun)}, {failed:,} failed, {open_:,} inconclusive"
-    lines, columns = [], overview_of(reports)
+    lines, columns, ways = [], overview_of(reports), deploys(reports)
     for index, (report, label) in enumerate(zip(reports, labels(reports), strict=True)):
         status = report.verdict.status
         lines.append(
@@ -245,9 +252,11 @@ def _overview(reports: Sequence[Report]) -> list[str]:
                 f"{STATUS_MARKS[status]} {status.value}",
                 tally(report),
                 prose(deciding(report)),
+                *([prose(ways[index])] if ways else []),
                 f"{report.subject.modules:,}",
                 *(short_number(values[index]) for values in columns.values()),
             )
         )
-    heads = ("", "verdict", "findings", "decided by", "#modules", *(f"#{OVERVIEW[name]}" for name in columns))
+    deploy = ("deploy as",) if ways else ()
+    heads = ("", "verdict", "findings", "decided by", *deploy, "#modules", *(f"#{OVERVIEW[name]}" for name in columns))
     return [heading, table(heads, lines)]

@@ -121,6 +121,7 @@ def _properties(finding: Finding) -> Json:
         "threshold": finding.threshold,
         "advice": printable(finding.advice),
         "modules": len(finding.modules),
+        "route": None if finding.route is None else printable(finding.route),
     }
     return {name: value for name, value in values.items() if value is not None}
 

@@ -12,10 +12,11 @@ from rich.text import Text
 from loradiag.core.findings import Severity
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.arrange import active, ignored
+from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored
 from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import facts
 from loradiag.outputs.grid import grids, shown
+from loradiag.outputs.routes import folded, folded_words
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
 from loradiag.outputs.terminal.base import beside_base
 from loradiag.outputs.terminal.grid import heat_map
@@ -46,7 +47,9 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
     yield Text(shorten(printable(report.subject.path), style.width), style="bold underline")
     if report.measurements.integrity and report.measurements.integrity.unreadable is None:
         yield _header(report, style)
-        yield ""
+        yield from _routes(report, style)
+        if report.measurements.merge is None or report.measurements.spectrum is not None:
+            yield ""
         yield from _map(report, style)
         yield from modules(report, style)
         yield from beside_base(report, style)
@@ -54,6 +57,13 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
     yield from _findings(report, style)
     yield from _accounting(report, style)
     yield _verdict(report)
+
+
+def _routes(report: Report, style: Style) -> Iterable[RenderableType]:
+    if report.measurements.merge is not None:
+        from loradiag.outputs.terminal.routes import routes  # five milliseconds that an inspection need not wait
+
+        yield from routes(report, style)
 
 
 def _header(report: Report, style: Style) -> Table:
@@ -100,9 +110,12 @@ def _deployability(report: Report) -> Iterable[RenderableType]:
 
 def _findings(report: Report, style: Style) -> Iterable[RenderableType]:
     counted, aside = active(report), ignored(report)
+    notes = [] if style.verbose else folded(report)
     yield ""
     yield Text(f"findings ({len(counted)})" if counted else "no findings", style="bold")
     for finding in counted:
+        if finding in notes:
+            continue
         mark, color = SEVERITY[finding.severity]
         grid = Table.grid(padding=(0, 1))
         grid.add_column(no_wrap=True)
@@ -117,6 +130,8 @@ def _findings(report: Report, style: Style) -> Iterable[RenderableType]:
         if style.verbose and finding.modules:
             grid.add_row("", Text(printable(", ".join(finding.modules)), style="dim"))
         yield grid
+    if notes:
+        yield Text(f"  {SEVERITY_MARKS[Severity.INFO]} {folded_words(report, notes)}: --verbose", style="dim")
     if aside:
         shown = [f"{finding.code} ({printable(finding.reason or '')})" for finding in aside]
         yield Text(f"  ignored by the policy: {listed(shown, 3)}", style="dim")

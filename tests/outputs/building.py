@@ -83,8 +83,9 @@ def finding(
     *,
     message: str = "2 of 56 modules have a zero update",
     ignored: str | None = None,
+    route: str | None = None,
 ) -> Finding:
-    """One finding; ``ignored`` is the policy's reason for setting it aside."""
+    """One finding; ``ignored`` is the policy's reason for setting it aside, ``route`` the route that it is about."""
     return Finding(
         code=code,
         rule=rule,
@@ -96,9 +97,10 @@ def finding(
         message=message,
         advice="Find out why, or ignore them with a reason.",
         source="Hu et al. 2021 (arXiv 2106.09685) §4.1",
-        fingerprint=fingerprint(code, modules),
+        fingerprint=fingerprint(code, modules, route),
         disposition=Disposition.IGNORED if ignored is not None else Disposition.ACTIVE,
         reason=ignored,
+        route=route,
     )
 
 

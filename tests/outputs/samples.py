@@ -21,6 +21,7 @@ from loradiag.core.measurements import (
 )
 from loradiag.core.report import Accounting, Report, Unsupported
 from loradiag.core.verdict import Status
+from tests.outputs import drifting
 from tests.outputs.building import finding, grid, identity, integrity, measured, report, spectrum
 from tests.outputs.near import with_base
 
@@ -219,4 +220,14 @@ CASES: dict[str, Callable[[], list[Report]]] = {
     "beside": beside,
     "beside_series": beside_series,
     "beside_vectors": beside_vectors,
+    "drift_weights": drifting.by_weights,
+    "drift_outputs": drifting.by_outputs,
+    "drift_gated": drifting.gated,
+    "drift_none": drifting.none,
+    "drift_undecided": drifting.undecided,
+    "drift_compared": drifting.compared,
+    "drift_refused": drifting.refused,
+    "drift_stored": drifting.stored,
+    "drift_extreme": drifting.extreme,
+    "drift_hostile": lambda: drifting.hostile(HOSTILE),
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ import loradiag
 from loradiag.outputs import renderer
 from loradiag.outputs.style import Style
 from tests.conftest import MakeAdapter, peft_arrays
+from tests.outputs import drifting, samples
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -68,3 +72,77 @@ def test_page_is_drawn(page: Path, tmp_path: Path) -> None:
     browse(page, tmp_path / "profile", f"--screenshot={shot}", "--window-size=1200,1600")
     assert shot.read_bytes().startswith(b"\x89PNG")
     assert shot.stat().st_size > 40_000
+
+
+DRIFT = {
+    "outputs": drifting.by_outputs,
+    "weights": drifting.by_weights,
+    "compared": drifting.compared,
+    "stored": drifting.stored,
+    "large": drifting.large,
+    "extreme": drifting.extreme,
+    "hostile": lambda: drifting.hostile(samples.HOSTILE),
+}
+PROBE = """<script>
+const boxes = [...document.querySelectorAll("svg.strips")].flatMap((svg) => {
+  const view = svg.viewBox.baseVal;
+  return [...svg.querySelectorAll("text,path.mark")].map((part) => {
+    const box = part.getBBox(), at = part.transform.baseVal.consolidate();
+    const [x, y] = at ? [at.matrix.e, at.matrix.f] : [0, 0];
+    return [box.x + x, box.y + y, box.x + x + box.width - view.width, box.y + y + box.height - view.height, part.textContent];
+  });
+});
+const texts = [...document.querySelectorAll("svg.strips")].flatMap((svg) =>
+  [...svg.querySelectorAll("text")].map((part) => [part.textContent, part.getBoundingClientRect()]));
+const touching = texts.flatMap(([a, p], i) => texts.slice(i + 1).filter(([b, q]) =>
+  p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 3 && q.top < p.bottom - 3).map(([b]) => a + " / " + b));
+const said = {
+  wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  outside: boxes.filter((box) => box[0] < -1 || box[1] < -1 || box[2] > 1 || box[3] > 1),
+  touching: touching,
+  tips: document.querySelectorAll(".map td[data-tip]").length,
+  titles: document.querySelectorAll(".line title, .map td[title]").length,
+  buttons: document.querySelectorAll(".routes thead button").length,
+  filters: document.querySelectorAll(".filter").length,
+};
+document.body.dataset.said = JSON.stringify(said);
+</script>"""
+"""Measures the page when it is laid out; the policy that forbids it is taken out first."""
+
+
+def laid_out(text: str, tmp_path: Path, width: int) -> dict[str, Any]:
+    """What the probe says of a page at a width of the window."""
+    file = tmp_path / f"probe-{width}.html"
+    bare = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+    file.write_text(bare.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    done = browse(file, tmp_path / f"profile-{width}", "--dump-dom", f"--window-size={width},1000")
+    found = re.search(r'data-said="([^"]*)"', done.stdout)
+    assert found, done.stderr
+    said: dict[str, Any] = json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&"))
+    return said
+
+
+@pytest.mark.parametrize("name", DRIFT)
+def test_merge_drift_is_laid_out_within_the_page(name: str, tmp_path: Path) -> None:
+    """No page is wider than its window, no label leaves its drawing or touches another; tooltips were taken over."""
+    text = renderer("html")(DRIFT[name](), Style())
+    for width in (1280, 520):
+        said = laid_out(text, tmp_path, width)
+        assert said["wide"] <= 0
+        assert said["outside"] == []
+        assert said["touching"] == []
+        assert said["titles"] == 0
+    assert said["tips"] == len(
+        re.findall(r'<td class="[^"]*" title=', text.partition("survives where")[2].partition("</section>")[0])
+    )
+    assert said["filters"] == 0
+
+
+def test_merge_drift_runs_under_its_policy(tmp_path: Path) -> None:
+    """No violation and no error is logged; columns of the table can be sorted."""
+    file = tmp_path / "drift.html"
+    file.write_text(renderer("html")(DRIFT["outputs"](), Style()), encoding="utf-8")
+    done = browse(file, tmp_path / "profile", "--dump-dom")
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    assert done.stdout.count('Sort by this column">') == 11
+    assert 'title="Bits that an entry of a linear weight takes' in done.stdout

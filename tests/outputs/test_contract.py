@@ -16,7 +16,7 @@ from loradiag.core.report import Report
 from loradiag.outputs import FORMATS, format_of, renderer
 from loradiag.outputs.style import MEASURES, Style
 from tests.conftest import FIXTURES, SHARED
-from tests.outputs import samples
+from tests.outputs import drifting, samples
 
 VERBOSE = Style(verbose=True)
 # All that `printable` promises to keep out, but for the line feed that outputs end their lines with.
@@ -58,12 +58,14 @@ def test_shows_no_raw_control_characters(name: str, make: Callable[[], list[Repo
 def test_is_deterministic(name: str) -> None:
     """The same report gives the same text."""
     assert renderer(name)(samples.several(), Style()) == renderer(name)(samples.several(), Style())
+    assert renderer(name)(drifting.by_outputs(), VERBOSE) == renderer(name)(drifting.by_outputs(), VERBOSE)
 
 
 @pytest.mark.parametrize("name", MARKUP)
 def test_lets_no_script_through(name: str) -> None:
     """A tag in a name stays a name."""
     assert "<script>alert" not in renderer(name)(samples.hostile(), VERBOSE)
+    assert "<script>alert" not in renderer(name)(drifting.hostile(samples.HOSTILE), VERBOSE)
 
 
 @every_format

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.github import render
 from loradiag.outputs.style import Style
-from tests.outputs import building, samples
+from tests.outputs import building, drifting, samples
 
 COMMAND = re.compile(r"::(error|warning|notice) title=([^:,\n]*)::(.*)")
 
@@ -59,6 +59,26 @@ def test_percent_signs_survive() -> None:
 def test_a_name_cannot_give_commands() -> None:
     """Neither a line break, nor a command within a name, old style or new, is obeyed."""
     assert [kind for kind, _, _ in commands(samples.hostile())] == ["error", "warning"]
+
+
+def test_routes_are_named_and_notes_on_others_take_one_line_a_rule() -> None:
+    """GitHub shows ten annotations of a kind: routes that nobody asked for do not use them up."""
+    found = commands(drifting.by_weights())
+    assert [(kind, title) for kind, title, _ in found] == [
+        ("notice", "LD503 revision-unpinned"),
+        ("notice", "LD602 update-erased"),
+        ("notice", "LD611 outputs-not-measured"),
+    ]
+    assert found[2][2] == "runs/adapter: 3 routes: int8, nf4, nf4-inplace"
+    kinds = [(kind, message.split(": ")[1]) for kind, _, message in commands(drifting.gated())]
+    assert kinds == [("error", "nf4-inplace"), ("error", "nf4-inplace"), ("error", "nf4"), ("warning", "nf4")]
+
+
+@given(name=st.text(alphabet=st.sampled_from("%:,#[]\r\n\x85\u2028 ae0AD"), max_size=40))
+@settings(deadline=None, max_examples=50)
+def test_any_name_of_a_route_gives_the_same_commands(name: str) -> None:
+    """The number and kind of commands depend on the findings alone."""
+    assert [kind for kind, _, _ in commands(drifting.hostile(name))] == ["error", "notice"]
 
 
 @given(name=st.text(alphabet=st.sampled_from("%:,#[]\r\n\x85\u2028 ae0AD"), max_size=40))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.html import render
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
-from tests.outputs import samples
+from tests.outputs import drifting, samples
 
 VOID = {"meta", "input", "br", "hr", "wbr"}
 
@@ -95,6 +95,15 @@ def test_content_security_policy_allows_this_style_and_script_only() -> None:
 def test_names_add_no_tags(name: str) -> None:
     """Whatever a name holds, the page has the same elements and attributes, and shows the name."""
     plain, tried = page(samples.hostile("plain")), page(samples.hostile(name))
+    assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
+    assert [pair[:2] for pair in plain.attributes] == [pair[:2] for pair in tried.attributes]
+
+
+@given(name=st.text(alphabet=st.sampled_from("<>&\"'/=`!-ax \n\x1b\u202e\ud800\uffff"), min_size=1, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_names_of_routes_add_no_tags(name: str) -> None:
+    """Nor do reasons, summaries, stacks and files of prompts."""
+    plain, tried = page(drifting.hostile("plain")), page(drifting.hostile(name))
     assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
     assert [pair[:2] for pair in plain.attributes] == [pair[:2] for pair in tried.attributes]
 

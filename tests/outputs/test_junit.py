@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from xml.etree.ElementTree import Element, fromstring
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from loradiag.core.report import Report
 from loradiag.core.verdict import Status
 from loradiag.outputs.junit import render
 from loradiag.outputs.style import Style
-from tests.outputs import building, samples
+from tests.outputs import building, drifting, samples
 
 
 def suites(reports: list[Report]) -> Element:
@@ -76,6 +77,77 @@ def test_findings_of_one_rule_share_a_case() -> None:
     report = building.report(building.measured([]), found, status=Status.FAIL)
     (failure,) = suites([report]).iter("failure")
     assert failure.get("message") == "tool 0; tool 1; tool 2"
+
+
+def routes(reports: list[Report]) -> dict[str, tuple[str, str]]:
+    """What became of each route, and why."""
+    found = {}
+    for case in suites(reports).iter("testcase"):
+        if (case.get("classname") or "").startswith("loradiag.merge-drift."):
+            child = next((child for child in case if child.tag != "system-out"), None)
+            outcome = ("passed", "") if child is None else (child.tag, child.get("message") or "")
+            found[case.get("name", "")] = outcome
+    return found
+
+
+def test_routes_that_were_asked_for_fail_or_pass() -> None:
+    """Each is a case; the rules keep theirs."""
+    assert {name: outcome for name, (outcome, _) in routes(drifting.gated()).items()} == {
+        "nf4-inplace": "failure",
+        "bf16": "passed",
+        "nf4": "failure",
+    }
+    assert routes(drifting.gated())["nf4"][1] == "nf4: ρ = 43.9 (39 to 50) of the adapter's effect is lost"
+    assert outcomes(drifting.gated())["LD604 effect-lost"] == "failure"
+    assert outcomes(drifting.gated())["LD607 outputs-differ"] == "passed"
+    assert routes(samples.healthy()) == {}
+
+
+def test_what_does_not_count_is_skipped_with_its_reason() -> None:
+    """A route that fails though nobody asked for it, an open one, and one that does not apply are no failures."""
+    assert routes(drifting.by_weights()) == {
+        "bf16": ("passed", ""),
+        "fp32": ("passed", ""),
+        "nf4": ("skipped", "inconclusive: nf4: weights alone do not tell what it does to the outputs"),
+        "nf4-inplace": ("skipped", "fails, and was not asked for: nf4-inplace: 1.2% of the update is kept"),
+        "int8": ("skipped", "inconclusive: int8: weights alone do not tell what it does to the outputs"),
+    }
+    absent = routes(drifting.stored())["bf16"]
+    assert absent == ("skipped", "not applicable: needs the 16-bit base, and this one is stored in nf4")
+    assert routes(drifting.extreme())["int8"] == ("skipped", "not judged")
+
+
+def test_open_routes_fail_where_the_policy_says_so() -> None:
+    """As the rules' cases do."""
+    (report,) = drifting.undecided()
+    assert routes([report])["nf4"][0] == "skipped"
+    strict = msgspec.structs.replace(report, policy=msgspec.structs.replace(report.policy, inconclusive="fail"))
+    assert routes([strict])["nf4"][0] == "failure"
+
+
+def test_every_route_fails_with_what_concerns_all() -> None:
+    """Parts that cannot be folded."""
+    assert set(routes(drifting.refused()).values()) == {("failure", "3 parts cannot be folded")}
+
+
+def test_a_case_of_a_route_holds_its_figures() -> None:
+    """Beside what it is and every finding; the suite says how to deploy."""
+    root = suites(drifting.gated())
+    (case,) = [case for case in root.iter("testcase") if case.get("name") == "nf4"]
+    text = case.findtext("failure") or ""
+    lines = text.splitlines()
+    assert lines[:2] == ["fold into the 16-bit base, then quantize to NF4", "status: fail"]
+    assert {"bits: 4.13", "ρ: 43.9", "NLL kept: 71.8%", "cosine: 0.964"} <= set(lines)
+    assert lines[-1].startswith("warning LD607: nf4: mean KLD")
+    properties = {node.get("name"): node.get("value") for node in root.iter("property")}
+    assert properties["deploy as"] == "bf16"
+
+
+@given(name=st.text(alphabet=st.characters(), max_size=60))
+@settings(deadline=None, max_examples=50)
+def test_any_name_of_a_route_gives_well_formed_xml(name: str) -> None:
+    """Reasons, summaries and names come from a report that anyone may have written."""
+    assert len(routes(drifting.hostile(name))) == 4
 
 
 @given(name=st.text(alphabet=st.characters(), max_size=60))

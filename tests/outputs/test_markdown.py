@@ -14,7 +14,7 @@ from loradiag.core.report import Report
 from loradiag.outputs.markdown import render
 from loradiag.outputs.mdtext import code, prose
 from loradiag.outputs.style import Style
-from tests.outputs import samples
+from tests.outputs import drifting, samples
 
 OWN_TAGS = re.compile(r"</?(details|summary|code)>")
 
@@ -77,6 +77,13 @@ def test_hostile_names_do_not_change_the_structure() -> None:
 def test_no_name_changes_the_structure(name: str) -> None:
     """Pipes end no cell, backticks no code, brackets make no link."""
     assert shape(samples.hostile(name)) == shape(samples.hostile("plain"))
+
+
+@given(name=st.text(alphabet=st.sampled_from("|\\`*_[]()<>#~@!&;$:/-=. \n\tax1"), max_size=30))
+@settings(deadline=None, max_examples=100)
+def test_no_name_of_a_route_changes_the_structure(name: str) -> None:
+    """Nor a reason, a summary, a module or a file of prompts."""
+    assert shape(drifting.hostile(name)) == shape(drifting.hostile("plain"))
 
 
 @given(text=st.text(alphabet=st.sampled_from("|\\`*_[]()<>#~@!&;$:/-=.ax1"), min_size=1, max_size=30))

@@ -11,6 +11,8 @@ from loradiag.core.text import plural
 from loradiag.outputs.arrange import SEVERITY_MARKS, active, gates, ignored, undecided
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.markup import Markup, element, folded, join, names, rows, table
+from loradiag.outputs.routes import folded as folded_notes
+from loradiag.outputs.routes import folded_words
 
 NAMES = 500
 """How long a list of names may get: past this, nobody reads it here and the page grows heavy."""
@@ -18,10 +20,13 @@ NAMES = 500
 
 def findings(report: Report) -> Markup:
     """Cards of the active findings, worst first, then the ignored ones."""
-    counted, aside = active(report), ignored(report)
-    parts = [_card(report, finding) for finding in counted]
+    counted, aside, notes = active(report), ignored(report), folded_notes(report)
+    parts = [_card(report, finding) for finding in counted if finding not in notes]
     if not counted:
         parts.append(element("p", "No rule has anything to say.", class_="dim"))
+    if notes:
+        cards = (_card(report, finding) for finding in notes)
+        parts.append(folded(folded_words(report, notes), *cards, class_="aside"))
     if aside:
         parts.append(
             folded(f"{len(aside):,} ignored by the policy", *(_ignored(finding) for finding in aside), class_="aside")

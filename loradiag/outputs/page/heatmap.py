@@ -80,10 +80,11 @@ def _table(grid: Grid, title: str, scale: Scale | None) -> Markup:
     said = element("span", f" {title} by role and layer", class_="hidden")
     caption = element("caption", grid.stack, said, class_=None if grid.stack else "bare")
     parts = [caption, element("thead", element("tr", *heads)), element("tbody", body)]
-    return element("div", element("table", *parts, class_=_density(len(grid.columns))), class_="scroll")
+    return element("div", element("table", *parts, class_=density(len(grid.columns))), class_="scroll")
 
 
-def _density(columns: int) -> str:
+def density(columns: int) -> str:
+    """The class of a map with so many columns: wide, plain, or dense."""
     return "map dense" if columns > DENSE else "map wide" if columns <= DENSE * 2 // 3 else "map"
 
 

@@ -15,6 +15,7 @@
   };
 
   const cellSays = (cell) => {
+    if (cell.dataset.tip) return cell.dataset.tip;
     const table = cell.closest("table");
     const role = cell.parentElement.firstElementChild.textContent;
     const layer = table.tHead.rows[0].cells[cell.cellIndex].textContent.trim();
@@ -33,6 +34,10 @@
     line.dataset.tip = title.textContent;
     line.setAttribute("aria-label", title.textContent);
     title.remove();
+  }
+  for (const cell of document.querySelectorAll(".map td[title]")) {
+    cell.dataset.tip = cell.title;
+    cell.removeAttribute("title");
   }
 
   document.addEventListener("pointermove", (event) => {
@@ -60,7 +65,7 @@
     for (const head of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
       button.type = "button";
-      button.title = "Sort by this column";
+      button.title = (head.title ? head.title + " " : "") + "Sort by this column";
       button.append(...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
@@ -72,7 +77,7 @@
         body.append(...rows.map((pair) => pair[1]));
       });
     }
-    if (body.rows.length < 12) continue;
+    if (body.rows.length < 12 || table.classList.contains("brief")) continue;
     const filter = document.createElement("input");
     filter.type = "search";
     filter.className = "filter";

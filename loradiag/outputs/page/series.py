@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.core.verdict import Status
+from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import OVERVIEW, STATUS_MARKS, deciding, is_series, labels, overview_of, tally
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis
 from loradiag.outputs.page.markup import Markup, element, join, rows, table
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 210, 56, 20, 14, 42
-_HEADS = ("report", "verdict", "findings", "decided by", "#modules")
+_HEADS = ("report", "verdict", "findings", "decided by")
 _CHARTS = (
     ("stable_rank", "median stable rank"),
     ("frobenius_norm", "median ‖ΔW‖F"),
@@ -25,9 +26,9 @@ _CHARTS = (
 def overview(reports: Sequence[Report]) -> Markup:
     """The table of all reports, and the charts if they are a series."""
     names = labels(reports)
-    columns = overview_of(reports)
+    columns, ways = overview_of(reports), deploys(reports)
     lines = [
-        _row(index, report, names[index], [values[index] for values in columns.values()])
+        _row(index, report, names[index], ways[index : index + 1], [values[index] for values in columns.values()])
         for index, report in enumerate(reports)
     ]
     failed = sum(report.verdict.status is Status.FAIL for report in reports)
@@ -37,7 +38,7 @@ def overview(reports: Sequence[Report]) -> Markup:
     parts = [
         element("p", said),
         table(
-            (*_HEADS, *(f"#{OVERVIEW[name]}" for name in columns)),
+            (*_HEADS, *(["deploy as"] if ways else []), "#modules", *(f"#{OVERVIEW[name]}" for name in columns)),
             rows(lines),
             caption="Overview",
             class_="rows sortable overview",
@@ -45,11 +46,11 @@ def overview(reports: Sequence[Report]) -> Markup:
     ]
     if is_series(reports):
         charts = [_chart(reports, columns[name], title) for name, title in _CHARTS if name in columns]
-        parts.append(element("div", *charts, class_="charts"))
+        parts.append(element("div", *charts, class_="charts") if charts else Markup(""))
     return join(parts)
 
 
-def _row(index: int, report: Report, name: str, values: Sequence[float | None]) -> list[Markup]:
+def _row(index: int, report: Report, name: str, way: Sequence[str], values: Sequence[float | None]) -> list[Markup]:
     status = report.verdict.status
     mark = element("span", STATUS_MARKS[status], aria_hidden="true")
     numbers: list[float | None] = [report.subject.modules, *values]
@@ -58,6 +59,7 @@ def _row(index: int, report: Report, name: str, values: Sequence[float | None]) 
         element("td", element("b", mark, " ", status.value, class_=f"status {status.value}")),
         element("td", tally(report), class_="nowrap"),
         element("td", deciding(report) or "–", class_="decided"),
+        *(element("td", said, class_="nowrap") for said in way),
         *(element("td", short_number(value), class_="n", data_v=value) for value in numbers),
     ]
 

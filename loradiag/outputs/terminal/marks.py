@@ -13,3 +13,11 @@ _DEPLOYS = {"yes": "green", "with-flag": "yellow", "no": "red", "unknown": "yell
 SEVERITY = {severity: (SEVERITY_MARKS[severity], color) for severity, color in _COLORS.items()}
 STATUS = {status: (f"{STATUS_MARKS[status]} {status.value.upper()}", color) for status, color in _VERDICTS.items()}
 DEPLOY = {status: (DEPLOY_MARKS[status], color) for status, color in _DEPLOYS.items()}
+ROUTE = {
+    "pass": "bold green",
+    "fail": "bold red",
+    "inconclusive": "bold yellow",
+    "not-applicable": "dim",
+    "unfinished": "dim",
+}
+"""Colours of what became of a route; the marks are those of :mod:`loradiag.outputs.routes`."""

@@ -20,6 +20,7 @@ from loradiag.outputs.terminal.marks import SEVERITY, STATUS
 
 _WORTH = {
     "modules": 0,
+    "deploys": 6,
     "energy_rank_99": 1,
     "frobenius_norm": 2,
     "stable_rank": 3,
@@ -63,10 +64,21 @@ def overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType
 def _figures(reports: Sequence[Report]) -> list[Column]:
     measured: Mapping[str, Sequence[float | None]] = overview_of(reports)
     modules = Column("modules", [f"{report.subject.modules:,}" for report in reports], _WORTH["modules"])
+    ways = _ways(reports)
     return [
         modules,
+        *([Column("deploy as", ways, _WORTH["deploys"])] if ways else []),
         *(Column(OVERVIEW[name], list(map(short_number, values)), _WORTH[name]) for name, values in measured.items()),
     ]
+
+
+def _ways(reports: Sequence[Report]) -> list[str]:
+    """How to deploy each, where merge drift was measured."""
+    if not any(report.measurements.merge for report in reports):
+        return []
+    from loradiag.outputs.advice import deploys
+
+    return deploys(reports)
 
 
 def _serious(report: Report) -> list[Finding]:

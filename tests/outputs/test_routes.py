@@ -1,0 +1,433 @@
+"""Merge drift in every output: what became of each route, what decided it, and how to deploy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from loradiag.core.findings import Severity
+from loradiag.core.merge import Merge, Route
+from loradiag.core.report import Report
+from loradiag.outputs import renderer
+from loradiag.outputs.advice import advice, deploys
+from loradiag.outputs.drift import changes, since, statements
+from loradiag.outputs.figures import figures, gain_words, interval_words, share_words
+from loradiag.outputs.routes import codes, folded, folded_words, left_out
+from loradiag.outputs.style import Style
+from tests.outputs import drifting, samples
+from tests.outputs.building import finding
+
+PEOPLE = pytest.mark.parametrize("name", ["text", "markdown", "html"])
+Make = Callable[[], list[Report]]
+
+
+def only(make: Make) -> Report:
+    """The one report of a sample."""
+    (made,) = make()
+    return made
+
+
+def merge_of(report: Report) -> Merge:
+    """Its merge drift."""
+    assert report.measurements.merge is not None
+    return report.measurements.merge
+
+
+def rows_of(report: Report) -> dict[str, Route]:
+    """Its routes by name."""
+    return {row.route: row for row in merge_of(report).routes}
+
+
+def body(text: str) -> str:
+    """A page without its style and its script; any other text as it is."""
+    return re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.DOTALL)
+
+
+def shown(name: str, report: Report, **style: object) -> str:
+    """A rendered report without tags, in single blanks: what a reader reads."""
+    text = body(renderer(name)([report], Style(**{"width": 140, **style})))  # type: ignore[arg-type]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>|\*\*|`", "", re.sub("</t[dh]>", " ", text)))
+
+
+def test_codes_that_decided_stand_before_notes() -> None:
+    """A failure on a route that nobody asked for is a note in the report, and still what decided the route."""
+    by_outputs, gated = rows_of(only(drifting.by_outputs)), rows_of(only(drifting.gated))
+    told = {name: codes(only(drifting.by_outputs), row) for name, row in by_outputs.items()}
+    assert (told["nf4-inplace"].decided, told["nf4-inplace"].noted) == (("LD604",), ("LD607",))
+    assert (told["nf4"].decided, told["nf4"].noted) == ((), ("LD607",))
+    assert (told["bf16"].decided, told["bf16"].noted) == ((), ())
+    assert codes(only(drifting.gated), gated["nf4-inplace"]).decided == ("LD602", "LD604")
+    assert codes(only(drifting.gated), gated["nf4"]).noted == ("LD607",)
+
+
+def test_codes_about_all_routes_decide_each() -> None:
+    """Parts that cannot be folded fail every route, and are no note on any of them."""
+    for row in merge_of(only(drifting.refused)).routes:
+        assert codes(only(drifting.refused), row) == codes(
+            only(drifting.refused), merge_of(only(drifting.refused)).routes[0]
+        )
+        assert codes(only(drifting.refused), row).decided == ("LD610",)
+
+
+def test_notes_on_routes_that_were_not_asked_for_are_folded() -> None:
+    """Neither findings about the adapter, nor what decides a route that was asked for, are among them."""
+    notes = folded(only(drifting.by_weights))
+    assert [note.code for note in notes] == ["LD602", "LD611", "LD611", "LD611"]
+    assert folded_words(only(drifting.by_weights), notes) == "4 notes on routes that were not asked for"
+    assert folded(only(drifting.undecided)) == []
+    assert [note.route for note in folded(only(drifting.none))] == ["nf4-inplace", "int8-inplace"]
+    assert folded_words(only(drifting.none), folded(only(drifting.none))) == "2 more notes on routes"
+    assert folded(only(samples.healthy)) == []
+
+
+def test_a_terminal_folds_notes_away_unless_verbose() -> None:
+    """Their codes are in the table; one line counts them."""
+    brief, full = shown("text", only(drifting.by_weights)), shown("text", only(drifting.by_weights), verbose=True)
+    assert "4 notes on routes that were not asked for: --verbose" in brief
+    assert "nf4: weights alone do not tell" not in brief
+    assert "inconclusive LD611" in brief
+    assert "LD503 revision-unpinned" in brief
+    assert "nf4: weights alone do not tell" in full
+    assert "not asked for" not in full
+
+
+@pytest.mark.parametrize("name", ["markdown", "html"])
+def test_pages_fold_notes_into_a_part_that_opens(name: str) -> None:
+    """They are all there, below what counts."""
+    text = renderer(name)(drifting.by_weights(), Style())
+    assert re.search(r"<details[^>]*><summary>4 notes on routes that were not asked for</summary>", text)
+    after = text.partition("4 notes on routes")[2]
+    assert after.count("weights alone do not tell") == 3
+
+
+SENTENCES = [
+    (
+        drifting.by_outputs,
+        "pass",
+        "deploy as nf4: fold into the 16-bit base, then quantize to NF4; the cheapest measured route that keeps the adapter "
+        "(ρ 0.0236, 4.13 bits)",
+        (),
+    ),
+    (
+        drifting.by_weights,
+        "pass",
+        "deploy as bf16: fold into the 16-bit base, store BF16; the cheapest measured route that keeps the update "
+        "(delta gain 1.000, 16 bits)",
+        ("judged by its weights alone: no model was run", "cheaper, and not decided: nf4, int8"),
+    ),
+    (
+        drifting.none,
+        "fail",
+        "no route that was measured keeps the adapter: serve it unmerged beside its base, or fold it into the 16-bit "
+        "original, which was not measured",
+        (),
+    ),
+    (
+        drifting.undecided,
+        "inconclusive",
+        "no route is known to keep the adapter; not decided: nf4",
+        ("what would decide it: give --prompts",),
+    ),
+    (
+        drifting.refused,
+        "fail",
+        "3 parts of the adapter cannot be folded: serve it unmerged beside its base",
+        (),
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "tone", "text", "more"), SENTENCES, ids=lambda value: getattr(value, "__name__", ""))
+def test_the_advice_claims_what_was_measured(make: Make, tone: str, text: str, more: tuple[str, ...]) -> None:
+    """One sentence, and what limits it."""
+    found = advice(only(make))
+    assert (found.tone, found.text, found.more) == (tone, text, more)
+
+
+@PEOPLE
+@pytest.mark.parametrize("make", [row[0] for row in SENTENCES], ids=lambda make: make.__name__)
+def test_the_advice_is_in_every_output_for_people(name: str, make: Make) -> None:
+    """With a capital or without."""
+    found = advice(only(make))
+    for line in (found.text, *found.more):
+        assert line[1:] in shown(name, only(make)).replace("&#x27;", "'")
+
+
+def with_routes(report: Report, rows: list[Route], **changes: object) -> Report:
+    """The report with other routes."""
+    made = msgspec.structs.replace(merge_of(report), routes=rows, **changes)
+    return msgspec.structs.replace(report, measurements=msgspec.structs.replace(report.measurements, merge=made))
+
+
+def test_a_fold_that_failed_is_no_way_out() -> None:
+    """Where the fold into the original was measured and failed, serving unmerged is what is left."""
+    failed = with_routes(only(drifting.none), [drifting.route("bf16", 0.2, "fail"), drifting.route("nf4", 0.2, "fail")])
+    assert advice(failed).text == "no route that was measured keeps the adapter: serve it unmerged beside its base"
+
+
+def test_one_route_is_not_called_the_cheapest() -> None:
+    """There was nothing to compare it with."""
+    alone = with_routes(
+        only(drifting.by_outputs), [drifting.route("bf16", **drifting.loss(0.01, 1.0))], recommended="bf16"
+    )
+    assert (
+        advice(alone).text
+        == "deploy as bf16: fold into the 16-bit base, store BF16; it keeps the adapter (ρ 0.01, 16 bits)"
+    )
+
+
+def test_parts_left_out_are_said_even_if_the_policy_ignores_them() -> None:
+    """A route may pass where LD610 is set aside; it is still not the whole adapter."""
+    report = only(drifting.refused)
+    passing = [msgspec.structs.replace(row, status="pass") for row in merge_of(report).routes]
+    assert (
+        "it leaves out 3 parts of the adapter that cannot be folded"
+        in advice(with_routes(report, passing, recommended="bf16")).more
+    )
+
+
+@pytest.mark.parametrize(
+    ("index", "text"),
+    [(0, "the routes have not been judged"), (2, "no route was measured"), (3, "no route was measured")],
+)
+def test_nothing_is_advised_where_nothing_is_known(index: int, text: str) -> None:
+    """Not judged, none that applies, none at all; and a recommendation of a route that is not there is none."""
+    found = advice(drifting.extreme()[index])
+    assert (found.tone, found.text) == ("inconclusive", text)
+
+
+def test_overviews_say_how_to_deploy_each() -> None:
+    """In a word; and nothing where no report is about merge drift."""
+    several = [*drifting.by_outputs(), *drifting.none(), *drifting.undecided(), *samples.healthy()]
+    assert deploys(several) == ["nf4", "unmerged", "not decided", "–"]
+    assert deploys(samples.healthy()) == []
+    for name in ("text", "markdown", "html"):
+        text = renderer(name)(several[:3], Style())
+        assert "deploy as" in text
+        assert (
+            "stable" not in text.partition("</style>")[2].partition("<details")[0] + text.partition("<details")[0][:900]
+        )
+        assert "deploy as" not in renderer(name)([*samples.healthy(), *samples.broken()], Style())
+
+
+def test_statements_say_what_was_compared_with_what() -> None:
+    """Precision of training and how it is known; the text; how the adapter ran; what it does."""
+    told = dict(statements(merge_of(only(drifting.by_outputs))))
+    assert told == {
+        "trained": "over a base in bf16, assumed: adapters do not record it",
+        "text": "200 samples, 3 cut short, 37,855 tokens of data/med_test.jsonl (field text)",
+        "reference": "the adapter unmerged, run by PEFT; float32 on cpu",
+        "effect": "the base is 3.48 nats a token away (mean KLD), an exact fold 1.6e-07; its likeliest token is the "
+        "adapter's for 26.1%; NLL 6.41 nats without the adapter, 2.87 with it",
+        "4 bits": "blocks of 64 values, scales quantized themselves",
+        "activations": "at most 461, of model.layers.5; FP16 ends at 65,504",
+    }
+    assert dict(statements(merge_of(only(drifting.refused)))) == {
+        "trained": "over a base in nf4, as it is stored",
+        "measured": "weights only, no model was run",
+        "4 bits": "blocks of 64 values, scales in FP32",
+    }
+    told = dict(statements(merge_of(only(drifting.compared))))
+    assert told["text"].endswith("of standard input")
+    assert told["reference"] == "the adapter added exactly, as PEFT does not read its layout; float32 on cpu"
+
+
+@PEOPLE
+def test_statements_are_in_every_output_for_people(name: str) -> None:
+    """The headline of the section."""
+    text = shown(name, only(drifting.by_outputs)).replace("&#x27;", "'")
+    for _, said in statements(merge_of(only(drifting.by_outputs))):
+        assert said in text
+
+
+def titles(report: Report, *, every: bool = False) -> list[str]:
+    """The columns of the table."""
+    return [figure.title for figure in figures(merge_of(report), every=every)]
+
+
+def test_columns_are_those_that_have_values() -> None:
+    """Outputs replace the measures of weights; a prediction is shown where it misses, or on demand."""
+    outputs = ["ρ", "95% interval", "KLD", "KLD p99", "same top-1", "NLL kept"]
+    weights = ["cosine", "error", "swallowed"]
+    assert titles(only(drifting.by_outputs)) == ["bits", "gain", *outputs]
+    assert titles(only(drifting.by_outputs), every=True) == ["bits", "gain", "predicted", *outputs, *weights]
+    assert titles(only(drifting.by_weights)) == ["bits", "gain", "predicted", *weights]
+    assert titles(only(drifting.undecided)) == ["bits", "gain", *weights]
+    assert titles(drifting.extreme()[1]) == ["bits"]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (gain_words(None), "–"),
+        (gain_words(0.99998), "1.000"),
+        (gain_words(-0.0001), "0.000"),
+        (gain_words(-0.5), "-0.500"),
+        (gain_words(1e300), "1.0e+300"),
+        (share_words(None), "–"),
+        (share_words(-0.199), "-19.9%"),
+        (share_words(-0.00001), "0.0%"),
+        (share_words(-1e6), "-1.0e+06×"),
+        (interval_words(0.1003, 0.112), "0.100–0.112"),
+        (interval_words(41.6, 52.04), "42–52"),
+        (interval_words(1.23, 4.5), "1.2–4.5"),
+        (interval_words(0.0016, 0.0018), "1.6e-03–1.8e-03"),
+        (interval_words(0.0, 1.5e-7), "0–1.5e-07"),
+        (interval_words(0.1, None), "–"),
+    ],
+)
+def test_figures_are_written_short(said: str, expected: str) -> None:
+    """No zero with a sign, and ends of intervals that can be told from a threshold."""
+    assert said == expected
+
+
+@PEOPLE
+def test_the_table_has_every_route_with_its_figures(name: str) -> None:
+    """Values of a real run, with status and codes."""
+    text = shown(name, only(drifting.gated)).replace("| ", "")
+    for row in (
+        "nf4-inplace 4.13 0.012 46.2 43–49 0.2 1.4 80.0% -19.9% ✗ fail LD602",
+        "nf4 4.13 0.964 43.9 41–47 0.19 1.33 81.0% 71.8% ✗ fail LD604",
+    ):
+        assert row in text
+    assert re.search(
+        r"bf16 ?(recommended)? 16 0\.971 0\.0151 0\.014–0\.016 6\.6e-05 4\.6e-04 100\.0% 95\.2% ✓ pass", text
+    )
+    assert "▸ asked for: must keep the adapter" in text
+    assert text.count("▸") >= 4
+    assert "asked for: must" not in shown(name, only(drifting.by_outputs))
+
+
+@PEOPLE
+def test_routes_that_do_not_apply_are_one_line_a_reason(name: str) -> None:
+    """With their names, and without rows of dashes."""
+    text = shown(name, only(drifting.stored))
+    assert re.search(r"ot applicable: bf16, fp32, nf4 \(needs the 16-bit base, and this one is stored in nf4\)", text)
+    assert re.search(r"ot applicable: int8-inplace \(the base is stored in nf4\)", text)
+    assert len(left_out(merge_of(only(drifting.stored)))) == 2
+
+
+@PEOPLE
+def test_an_earlier_report_is_compared(name: str) -> None:
+    """Before and now of each route that both have; what did not change is said once."""
+    text = shown(name, only(drifting.compared)).replace("| ", "")
+    assert "release/1.json of 2025-01-01T00:00:00Z, on the same text" in text
+    assert "nf4 0.998 → 0.996 0.012 → 0.0476 0.05 → 0.08 99.0% → 95.6% pass → fail" in text
+    assert "bf16 0.998 → 1.000 0.012 0.05 99.0% pass" in text
+    assert "gone" not in text
+
+
+def test_outputs_on_other_text_are_not_compared() -> None:
+    """Gains are, as they need none."""
+    made = merge_of(only(drifting.compared))
+    assert made.prior is not None
+    other = msgspec.structs.replace(made.prior, same_prompts=False)
+    first = changes(msgspec.structs.replace(made, prior=other))[0]
+    assert (first.gain, first.effect_loss, first.kld, first.kept) == ("0.998 → 0.996", "", "", "")
+    assert since(other).endswith("whose outputs were measured on other text or not at all")
+    text = renderer("text")([with_routes(only(drifting.compared), made.routes, prior=other)], Style())
+    assert "0.012 →" not in text
+    assert changes(merge_of(only(drifting.by_outputs))) == []
+
+
+def test_an_earlier_report_of_other_routes() -> None:
+    """Nothing to compare is said, not shown as an empty table."""
+    made = merge_of(only(drifting.compared))
+    report = with_routes(only(drifting.compared), [drifting.route("q8_0")])
+    assert made.prior is not None
+    assert "it has none of these routes" in shown("text", report)
+    assert "no such routes" in shown("markdown", report)
+    assert "It has none of these routes." in shown("html", report)
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_verbose_shows_roles_and_modules(name: str) -> None:
+    """Gains by role and by module, and the parts that cannot be folded with their reasons."""
+    text = shown(name, only(drifting.refused), verbose=True)
+    assert "ain by role" in text
+    assert re.search(r"attention\.q \|? ?1\.000 \|? ?0\.996", text)
+    assert re.search(r"model\.layers\.2\.mlp\.down \|? ?0\.998 \|? ?0\.994", text)
+    assert re.search(r"lm_head(:| \|) the base ties embedding and head", text)
+    assert "ain by role" not in shown(name, only(drifting.refused))
+
+
+def test_markdown_keeps_lists_of_modules_short() -> None:
+    """A comment on GitHub holds 65,536 characters, also of an adapter of 560 modules on 15 routes."""
+    text = renderer("markdown")(drifting.large(), Style(verbose=True))
+    assert "Showing the first 100 of 560." in text
+    assert len(text) < 65_536
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+@pytest.mark.parametrize(
+    "make", [drifting.by_outputs, drifting.gated, drifting.by_weights], ids=lambda make: make.__name__
+)
+def test_narrow_tables_keep_routes_and_statuses(make: Make, width: int) -> None:
+    """Figures give way, names and what decided do not; and no cell is cut."""
+    text = renderer("text")(make(), Style(width=width))
+    table = text.partition("\nroute ")[2].partition("\n\n")[0]
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    assert "…" not in table
+    for row in merge_of(only(make)).routes:
+        (line,) = [line for line in table.splitlines() if re.match(rf"(▸ )?{re.escape(row.route)} ", line)]
+        assert row.status in line
+        assert all(code in line for code in codes(only(make), row).decided)
+    if make is not drifting.by_weights:
+        assert "ρ" in table.splitlines()[0]
+
+
+def test_wide_tables_hold_more() -> None:
+    """At 60 columns the effect loss stands alone with the bits; at 140 everything is there."""
+    heads = {
+        width: re.split(
+            r"\s{2,}", renderer("text")(drifting.gated(), Style(width=width)).partition("\nroute ")[2].split("\n")[0]
+        )
+        for width in (60, 140)
+    }
+    assert [head for head in heads[60] if head] == ["bits", "ρ", "status"]
+    assert [head for head in heads[140] if head][-3:] == ["NLL kept", "status", "notes"]
+
+
+def test_many_codes_are_counted() -> None:
+    """A cell names two."""
+    report = only(drifting.gated)
+    more = [drifting.about(code, "nf4-inplace", Severity.ERROR, "x") for code in ("LD601", "LD612")]
+    crowded = drifting.drifted(merge_of(report), [*report.findings, *more])
+    assert "✗ fail LD601 LD602 +2" in shown("text", crowded)
+
+
+@PEOPLE
+def test_reports_without_routes_say_nothing_of_them(name: str) -> None:
+    """An inspection looks as before."""
+    text = body(renderer(name)(samples.healthy(), Style(verbose=True)))
+    assert "erge drift" not in text
+    assert "survives" not in text
+
+
+@given(name=st.text(alphabet=st.characters(), max_size=40))
+@settings(deadline=None, max_examples=40)
+def test_sentences_are_safe(name: str) -> None:
+    """Whatever a report holds, every sentence is printable and short enough to read."""
+    (report,) = drifting.hostile(name)
+    found = advice(report)
+    said = [found.text, *found.more, *(text for _, text in statements(merge_of(report)))]
+    prior = merge_of(report).prior
+    assert prior is not None
+    for text in (*said, since(prior), *deploys([report])):
+        assert text.isprintable() or not re.search("[\x00-\x1f\x7f-\x9f\u202a-\u202e]", text)
+        assert len(text) < 1000
+
+
+def test_ignored_findings_are_no_notes() -> None:
+    """The policy has set them aside."""
+    report = only(drifting.gated)
+    aside = finding("LD607", "outputs-differ", ignored="known", route="nf4")
+    quiet = msgspec.structs.replace(report, findings=[*report.findings[:-1], aside])
+    assert codes(report, rows_of(report)["nf4"]).noted == ("LD607",)
+    assert codes(quiet, rows_of(quiet)["nf4"]).noted == ()
