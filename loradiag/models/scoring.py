@@ -51,10 +51,10 @@ class Reference:
     """Logits of the reference for every predicted token, in a file that vanishes with the process."""
 
     def __init__(self, tokens: int, vocabulary: int, itemsize: int, folder: str | None = None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this object
-        self._file.truncate(max(tokens * vocabulary * itemsize, 1))
         self._itemsize, self._vocabulary = itemsize, vocabulary
-        self._bytes = np.memmap(self._file, dtype=np.uint8, mode="r+")
+        with tempfile.TemporaryFile(dir=folder) as file:  # it lives as long as it is mapped
+            file.truncate(max(tokens * vocabulary * itemsize, 1))
+            self._bytes = np.memmap(file, dtype=np.uint8, mode="r+")
         self._dtype: Any = None
         # What every comparison needs of a token besides: ln Σ exp of its logits, and the likeliest token.
         self.norms, self.likeliest = np.zeros(tokens, np.float32), np.zeros(tokens, np.int64)
@@ -175,7 +175,7 @@ def _beside(logits: Any, reference: Reference, start: int, targets: Any, rows: n
         found = (-log_p, kld.clamp_(min=0), ours.argmax(1) == likeliest[piece], delta_p)
         for column, part in zip(columns, found, strict=True):
             column.append(part.view(-1))
-        nonfinite += 0 if bool(torch.isfinite(norm).all()) else int((~torch.isfinite(ours)).sum())
+        nonfinite += 0 if bool(torch.isfinite(kld).all()) else int((~torch.isfinite(ours)).sum())
     nll, kld, same, delta = (torch.cat(column).cpu() for column in columns)
     return Tokens(rows, nll.double().numpy(), kld.numpy(), same.numpy(), delta.double().numpy(), nonfinite)
 

@@ -497,21 +497,26 @@ def merge_regressed(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     before = {row.route: row for row in merge.prior.routes}
     for row in _measured(evidence):
         old = before.get(row.route)
-        said = _worse(row, old, limits, same_text=bool(merge.prior.same_prompts)) if old else None
-        if said:
-            yield Match(f"{row.route}: {said}", observed=None, route=row.route)
+        if old is None:
+            continue
+        said = _weaker(row, old, limits["gain_drop"])
+        if said is None and merge.prior.same_prompts:
+            said = _farther(row, old, limits["effect_rise"], limits["kld_factor"])
+        if said is not None:
+            yield Match(f"{row.route}: {said}", route=row.route)
 
 
-def _worse(row: Route, old: PriorRoute, limits: Limits, *, same_text: bool) -> str | None:
-    if row.gain is not None and old.gain is not None and old.gain - row.gain > limits["gain_drop"]:
+def _weaker(row: Route, old: PriorRoute, drop: float) -> str | None:
+    if row.gain is not None and old.gain is not None and old.gain - row.gain > drop:
         return f"the delta gain fell from {old.gain:.3g} to {row.gain:.3g}"
-    if not same_text:
-        return None
-    if row.effect_loss is not None and old.effect_loss is not None and row.effect_loss_low is not None:
-        rise = row.effect_loss - old.effect_loss
-        if rise > limits["effect_rise"] and row.effect_loss_low > old.effect_loss:
-            return f"the effect loss rose from {old.effect_loss:.3g} to {row.effect_loss:.3g}"
-    if row.kld_mean is not None and old.kld_mean and row.kld_mean > old.kld_mean * limits["kld_factor"] + 1e-6:
+    return None
+
+
+def _farther(row: Route, old: PriorRoute, rise: float, factor: float) -> str | None:
+    loss, low, before = row.effect_loss, row.effect_loss_low, old.effect_loss
+    if loss is not None and low is not None and before is not None and loss - before > rise and low > before:
+        return f"the effect loss rose from {before:.3g} to {loss:.3g}"
+    if row.kld_mean is not None and old.kld_mean and row.kld_mean > old.kld_mean * factor + 1e-6:
         return f"the mean KLD rose from {old.kld_mean:.2g} to {row.kld_mean:.2g} nats"
     return None
 

@@ -15,6 +15,8 @@ import loradiag
 from loradiag.core.findings import Finding, Severity
 from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
+from tests.rules import merging
+from tests.rules.merging import SMALL, TEXT, after, folded, loud_base, trained
 
 LAYERS = "base_model.model.model.layers"
 Make = Callable[[MakeAdapter, Path], Path]
@@ -43,6 +45,17 @@ def scaled(factor: float, which: str = "lora_B") -> Callable[[dict[str, Any]], N
         for name in arrays:
             if which in name:
                 arrays[name] = arrays[name] * np.float32(factor)
+
+    return change
+
+
+def scaled_in(factor: float, fragment: str, otherwise: float) -> Callable[[dict[str, Any]], None]:
+    """Multiply the B of matching modules, and those of all others by another factor."""
+
+    def change(arrays: dict[str, Any]) -> None:
+        for name in arrays:
+            if "lora_B" in name:
+                arrays[name] = arrays[name] * np.float32(factor if fragment in name else otherwise)
 
     return change
 
@@ -261,6 +274,20 @@ PROVOKED: dict[str, Make] = {
     "LD513": stamped(lambda adapter, base: (adapter / "loradiag-stamp.json").write_text("{")),
     "LD514": stamped(lambda adapter, base: None, owner="somebody"),
     "LD515": beside_nan,
+    "LD601": folded("fp16", with_arrays(scaled(1e7))),
+    "LD602": folded("nf4-inplace", with_arrays(scaled(0.01))),
+    "LD603": folded("nf4-inplace", with_arrays(scaled_in(0.01, "layers.1.self_attn.q_proj", otherwise=5))),
+    "LD604": trained("healthy", "nf4-inplace", 0.2, **TEXT),
+    "LD605": trained("rslora", "nf4-inplace", 0.65, **TEXT),
+    "LD606": trained("untrained", "bf16", **SMALL),
+    "LD607": trained("healthy", "nf4-inplace", 0.5, **TEXT),
+    "LD608": trained("tiny", "bf16", **SMALL),
+    "LD609": trained("tiny", "fp16", base=loud_base, **SMALL),
+    "LD610": folded("bf16", with_arrays(renamed(".layers.1.", ".layers.9."))),
+    "LD611": folded("nf4", with_changes()),
+    "LD612": after(trained("tiny", "nf4-inplace"), trained("tiny", "nf4-inplace", 0.1)),
+    "LD613": trained("healthy", "nf4-inplace", 0.2, **TEXT),
+    "LD614": trained("tiny", "bf16", **SMALL),
 }  # fmt: skip
 
 
@@ -285,13 +312,19 @@ def mixed(make: MakeAdapter) -> Path:
 
 def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
     """Findings on what lies at ``path``, also if it cannot be read; against the base beside it, where there is one."""
+    if merging.options_of(path):
+        return merging.findings_of(path)
     base = path.parent / "base"
     (report,) = loradiag.inspect_all(path, allow_pickle=allow_pickle, base=base if base.is_dir() else None)
     return report.findings
 
 
 @pytest.mark.parametrize(
-    "code", [pytest.param(code, marks=[pytest.mark.models] if code == "LD505" else []) for code in PROVOKED]
+    "code",
+    [
+        pytest.param(code, marks=[pytest.mark.models] if code == "LD505" or code.startswith("LD6") else [])
+        for code in PROVOKED
+    ],
 )
 def test_rule_fires_where_it_should(code: str, make_adapter: MakeAdapter, tmp_path: Path) -> None:
     """The adapter made for the rule provokes it, with a message in one line and modules that exist."""

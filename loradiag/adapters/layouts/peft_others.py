@@ -77,7 +77,7 @@ class OtherTensors:
             return "saved" if self.peft_type != "TRAINABLE_TOKENS" else None
         if self._marks_method(name):
             return None
-        if any(f".{saved}." in f".{name}." for saved in self._saved):
+        if any(saved and f"{saved}." in name for saved in self._saved):  # by the ends of names, as PEFT goes
             return "saved"
         if self._bias and name.endswith(".bias"):
             return "bias"

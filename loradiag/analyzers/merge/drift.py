@@ -91,7 +91,9 @@ def merge_drift(inspection: Inspection, wanted: Wanted, kept: Kept, progress: Pr
         routes=[*routes, *_left_out(wanted.plan)],
         refused=aside,
     )
-    return with_outputs(merge, inspection, pairs, wanted, held, ready, kept, progress) if ready is not None else merge
+    if ready is None or any(row.reason is not None for row in found):  # without a part it is another adapter
+        return merge
+    return with_outputs(merge, inspection, pairs, wanted, held, ready, kept, progress)
 
 
 def _survey(

@@ -100,13 +100,17 @@ def fold_of(pair: Pair, values: Values, device: str = "cpu") -> Fold:
     """
     exact = merge_of(pair, values)
     factors = pair.module.factors
-    embedded = any(".lora_embedding_" in matrix.tensor.name for matrix in factors.values())
     if pair.module.method is Method.LORA and factors.keys() == {"A", "B"}:
-        return LoraFold(_delta(pair, values, device), rounded=embedded)
+        return LoraFold(_delta(pair, values, device), rounded=embeds(pair))
     # Magnitudes are of outputs. Where these are columns, strips of rows do not have their norms: left to the exact fold.
     if pair.module.method is Method.DORA and factors.keys() == {"A", "B", "magnitude"} and not pair.transposed:
         return DoraFold(_delta(pair, values, device), _single(factors["magnitude"], values, device).reshape(-1), exact)
     return ExactFold(exact)
+
+
+def embeds(pair: Pair) -> bool:
+    """Whether the weight is an embedding: PEFT stores its factors transposed, and no layer stores the weight so."""
+    return any(".lora_embedding_" in matrix.tensor.name for matrix in pair.module.factors.values())
 
 
 def _delta(pair: Pair, values: Values, device: str) -> Any:

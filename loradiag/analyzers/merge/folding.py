@@ -77,8 +77,10 @@ class Strip:
 
     def source(self, way: Way) -> Any:
         """What a route adds the update to."""
-        if way.source == ORIGINAL or self.quantized == way.source:
+        if way.source == ORIGINAL:
             return self.held(way.before)
+        if way.source == self.quantized:  # PEFT adds to what it dequantizes: 8 bits give FP32
+            return self.rows if way.inplace else self.held(way.before)
         values = self._stored_plain(way.source, way.before).values
         return values if way.inplace else values.to(self.held(way.before).dtype)
 

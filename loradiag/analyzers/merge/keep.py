@@ -25,6 +25,9 @@ from loradiag.storage.writing import write_whole
 if TYPE_CHECKING:
     from loradiag.analyzers.inspection import Inspection
     from loradiag.analyzers.merge.drift import Wanted
+    from loradiag.bases.model import Base
+
+_TOKENIZER = ("token", "tiktoken", "vocab", "merges", "special_tokens", "added_tokens", "chat_", "spiece", "sentence")
 
 
 class _Line(msgspec.Struct):
@@ -95,10 +98,12 @@ def identity(inspection: Inspection, adapter: str, wanted: Wanted) -> dict[str, 
         adapter: SHA-256 of the adapter's content.
         wanted: What to measure.
     """
-    base, prompts = inspection.fingerprint, wanted.prompts
+    base, opened, prompts = inspection.fingerprint, inspection.base, wanted.prompts
     assert base is not None, "asked for without a base"
+    assert opened is not None
     return {
-        "base": base.full or base.sampled,
+        "base": [base.full or base.sampled, opened.config],
+        "tokenizer": _tokenizer(opened) if prompts else None,
         "adapter": adapter,
         "config": inspection.adapter.config,
         "routes": [route.name for route in wanted.plan.routes],
@@ -110,6 +115,16 @@ def identity(inspection: Inspection, adapter: str, wanted: Wanted) -> dict[str, 
             name: _version(name) for name in ("loradiag", "torch", "transformers", "peft", "bitsandbytes", "gguf")
         },
     }
+
+
+def _tokenizer(base: Base) -> dict[str, str]:
+    """Digests of the files that a tokenizer is made of."""
+    home, found = base.path if base.path.is_dir() else base.path.parent, {}
+    with contextlib.suppress(OSError):
+        for path in sorted(home.iterdir()):
+            if path.name.startswith(_TOKENIZER) and path.is_file():
+                found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def _version(package: str) -> str | None:

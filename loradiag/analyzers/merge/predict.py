@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from loradiag.analyzers.merge.routes import Route, Settings
+from loradiag.analyzers.merge.routes import ORIGINAL, Route, Settings
 from loradiag.linalg.narrow import narrow
 from loradiag.linalg.widen import Array, widen
 
@@ -47,17 +47,18 @@ def predicted_gain(route: Route, relative: float, settings: Settings, carrier: s
     storage = route.storage if route.inplace or route.storage in _PLAIN else carrier
     # A quantizer that is given a weight between its code points rounds up as often as down: on average it takes nothing.
     # What is lost then was lost in the 16 bits before.
-    gains = _curve(storage, route.inplace, settings.block_size, carrier)
+    start = storage if route.source == ORIGINAL else carrier  # plain routes hold the base in their own type
+    gains = _curve(storage, route.inplace, settings.block_size, start)
     return float(np.interp(np.log(max(relative, _RATIOS[0])), np.log(_RATIOS), gains))
 
 
 @lru_cache(maxsize=64)
-def _curve(storage: str, inplace: bool, block: int, carrier: str) -> tuple[float, ...]:
+def _curve(storage: str, inplace: bool, block: int, held: str) -> tuple[float, ...]:
     generator = np.random.default_rng(_SEED)
-    start = _PLAIN[carrier](generator.standard_normal((_ROWS, _COLS)) * _SIGMA)
+    start = _PLAIN[held](generator.standard_normal((_ROWS, _COLS)) * _SIGMA)
     update = generator.standard_normal((_ROWS, _COLS)) * _SIGMA
     if inplace:
-        start = _PLAIN[carrier](_round(start, storage, block))
+        start = _PLAIN["fp32" if storage == "int8" else held](_round(start, storage, block))
     gains = []
     for ratio in _RATIOS:
         delta = update * ratio

@@ -117,7 +117,8 @@ def route_named(name: str) -> Route:
     """
     if name in ROUTES:
         return ROUTES[name]
-    close = difflib.get_close_matches(name, ROUTES, n=1)
+    longer = [other for other in ROUTES if name and other.startswith(name)]
+    close = longer or difflib.get_close_matches(name, ROUTES, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(ROUTES)}"
     raise UsageError(f"no route is called {printable(name)!r}; {hint}")
 

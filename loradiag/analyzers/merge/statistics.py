@@ -38,7 +38,9 @@ def summarise(route: Tokens, reference: Tokens, base: Tokens, sequences: int) ->
         return np.bincount(route.sequence, weights=values, minlength=sequences).astype(np.float64)
 
     lost, whole = sums(route.kld), sums(base.kld)
-    worse, gained = sums(base.nll - route.nll), sums(base.nll - reference.nll)
+    with np.errstate(invalid="ignore"):  # the difference of two infinite numbers is none
+        worse, gained = sums(base.nll - route.nll), sums(base.nll - reference.nll)
+        behind = sums(route.nll - reference.nll)
     tokens = np.bincount(route.sequence, minlength=sequences).astype(np.float64)
     return {
         "kld_mean": _finite(np.mean(route.kld)),
@@ -52,7 +54,7 @@ def summarise(route: Tokens, reference: Tokens, base: Tokens, sequences: int) ->
         "rms_delta_p": _finite(np.sqrt(np.mean(route.delta_p**2))),
         **_ratio("effect_loss", lost, whole, draws),
         **_ratio("nll_gain_retained", worse, gained, draws),
-        **_ratio("ln_ppl_ratio", sums(route.nll - reference.nll), tokens, draws),
+        **_ratio("ln_ppl_ratio", behind, tokens, draws),
         "nonfinite_logits": route.nonfinite,
     }
 

@@ -152,7 +152,7 @@ class Swapped:
 
     def _plain(self, strip: Strip, way: Way) -> Any:
         if way.source == ORIGINAL and way.storage == strip.quantized:
-            return strip.held(way.before)  # it is stored so
+            return strip.rows  # it is stored so
         return strip.without(way).values
 
     def _way(self, route: Route, name: str) -> Way:
@@ -176,7 +176,10 @@ class Swapped:
         parameter = self.model.get_parameter(name)
         values = [matrix for _, matrix in matrices]
         whole = values[0] if matrices[0][0] is None else torch.stack(values)
-        parameter.data = whole.reshape(parameter.shape).to(device=self._device, dtype=self._compute).contiguous()
+        fresh = whole.reshape(parameter.shape).to(device=self._device, dtype=self._compute).contiguous()
+        # PEFT writes biases, and copies of embeddings, in place: not into the numbers of the checkpoint.
+        shared = self._kinds[name] != "linear" and fresh.data_ptr() == self._originals[name].data_ptr()
+        parameter.data = fresh.clone() if shared else fresh
 
     def _put_extras(self, way: Way) -> None:
         for name, tensor in self._extras.items():

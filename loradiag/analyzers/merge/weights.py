@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from loradiag.analyzers.merge.fold import Fold, fold_of
+from loradiag.analyzers.merge.fold import Fold, embeds, fold_of
 from loradiag.analyzers.merge.folding import Formats, Strip
 from loradiag.analyzers.merge.kinds import Way, kind_of, way_of
 from loradiag.analyzers.merge.measure import Change, Sums
@@ -81,7 +81,7 @@ def _sums(pair: Pair, fold: Fold, formats: Formats, ways: Mapping[str, Way], dev
     weight = pair.weight
     assert weight is not None
     totals = dict.fromkeys(ways, Sums())
-    split = {name: way for name, way in ways.items() if _by_row(way, formats, pair.transposed)}
+    split = {name: way for name, way in ways.items() if _by_row(way, formats, _seen_transposed(pair))}
     rows, cols = weight.shape
     few = max((_STRIP if device == "cpu" else _DEVICE_STRIP) // max(cols, 1), 1)
     for some, step in ((split, few), ({name: way for name, way in ways.items() if name not in split}, rows)):
@@ -119,4 +119,9 @@ def strip_of(pair: Pair, start: int, stop: int, formats: Formats, device: str) -
     weight = pair.weight
     assert weight is not None
     rows: Any = tensor_of(weight.read(start, stop), weight.dtype, device)
-    return Strip(rows, start, formats, transposed=pair.transposed, quantized=weight.quantization)
+    return Strip(rows, start, formats, transposed=_seen_transposed(pair), quantized=weight.quantization)
+
+
+def _seen_transposed(pair: Pair) -> bool:
+    """Whether quantizers see the weight transposed, since it is stored [in, out]."""
+    return pair.transposed and not embeds(pair)
