@@ -1,74 +1,65 @@
-"""Runs that would not fit are refused before they begin, with what they need."""
+"""What a run needs is compared with what there is before work begins."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from loradiag.analyzers.merge.room import check_room, check_weights_room
-from loradiag.analyzers.merge.routes import ROUTES, Plan, Settings
-from loradiag.analyzers.pairing import Pair
-from loradiag.bases.model import Base, Weight
+import loradiag
+from loradiag.analyzers.merge import room
 from loradiag.core.errors import UsageError
-from loradiag.models.tokens import Sequences
-from tests.analyzers.merge.making import ADAPTERS, BASE, inspected, pairs_of, planned
+from tests.conftest import FIXTURES
 
-GIANT = 1 << 50
+BASE, HEALTHY = FIXTURES / "base", FIXTURES / "adapters" / "healthy"
+LEDGER = FIXTURES / "text" / "ledger_heldout.jsonl"
 
-
-def base_of(entries: int, vocabulary: int = 1000) -> Base:
-    """A base whose header speaks of so many entries; nothing of it is read."""
-    weight = Weight("model.embed_tokens.weight", (1, entries), "BF16", ())
-    config = {"vocab_size": vocabulary}
-    return Base("x", Path("x"), (), config, {}, {weight.name: weight}, {weight.name: weight.shape})
+pytestmark = pytest.mark.models
 
 
-def texts(sequences: int = 1, tokens: int = 2) -> Sequences:
-    """So many sequences of so many tokens."""
-    return Sequences([[1] * tokens] * sequences, 0, 0)
+def stages() -> tuple[list[str], Any]:
+    """What is told of the progress."""
+    told: list[str] = []
+    return told, lambda stage, _done, _total: told.append(stage)
 
 
-def test_small_models_fit() -> None:
-    """The fixtures' base on every route."""
-    inspection = inspected(BASE, ADAPTERS / "tiny")
-    assert inspection.base is not None
-    check_weights_room(pairs_of(inspection), planned(inspection), "cpu")
-    check_room(inspection.base, texts(), "float32", "cpu", 4096)
+def test_too_little_memory_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said with both numbers before any weight is read: twice 16 bits for the checkpoint, 32 to compute in, and logits."""
+    monkeypatch.setattr(room, "_free_memory", lambda: 1_000_000)
+    told, progress = stages()
+    with pytest.raises(
+        UsageError, match=r"needs about \d\.\d GB of memory, and 0\.0 GB are free; lower --batch-tokens"
+    ):
+        loradiag.merge_drift(BASE, HEALTHY, routes=["bf16"], prompts=LEDGER, fit=False, progress=progress)
+    assert "weights" not in told
 
 
-@pytest.mark.parametrize(
-    ("base", "sequences", "batch", "said"),
-    [
-        (
-            base_of(GIANT),
-            texts(),
-            1,
-            r"this needs about [\d.]+ GB of memory, and [\d.]+ GB are free; lower --batch-tokens",
-        ),
-        (base_of(8, GIANT), texts(), 1, "GB of memory"),
-        (base_of(8, 1000), texts(), GIANT, "GB of memory"),
-        (
-            base_of(8, 10**7),
-            texts(10**6),
-            1,
-            r"GB on disk for the reference's logits, .*; give fewer or shorter prompts",
-        ),
-    ],
-)
-def test_models_that_do_not_fit(base: Base, sequences: Sequences, batch: int, said: str) -> None:
-    """Their weights, a batch's logits, or the reference's on disk."""
-    with pytest.raises(UsageError, match=said):
-        check_room(base, sequences, "float32", "cpu", batch)
+def test_too_little_disk_for_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are kept in a file, whose size is known once the text is cut."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=1, used=1, free=1000))
+    with pytest.raises(UsageError, match=r"on disk for the reference's logits.*fewer or shorter prompts.*TMPDIR"):
+        loradiag.merge_drift(BASE, HEALTHY, routes=["bf16"], prompts=LEDGER, limit=20, fit=False)
 
 
-def test_weights_that_do_not_fit() -> None:
-    """The largest of them on all routes; fewer may."""
-    inspection = inspected(BASE, ADAPTERS / "tiny")
-    (pair, *_) = pairs_of(inspection)
-    giant = Pair(pair.module, Weight("x", (1, GIANT), "BF16", ()))
-    plan: Any = Plan(tuple(ROUTES.values()), {}, Settings(), None)
-    with pytest.raises(UsageError, match=r"GB of memory, .*; name fewer routes with --route"):
-        check_weights_room([pair, giant], plan, "cpu")
-    check_weights_room([], plan, "cpu")
+def test_too_little_memory_for_a_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only large ones are worth a look; fewer routes need less."""
+    monkeypatch.setattr(room, "_free_memory", lambda: 10_000)
+    loradiag.merge_drift(BASE, HEALTHY, routes=["bf16"], fit=False)
+    monkeypatch.setattr(room, "_WHOLE", 1)
+    with pytest.raises(UsageError, match="name fewer routes"):
+        loradiag.merge_drift(BASE, HEALTHY, fit=False)
+    monkeypatch.setattr(room, "_free_memory", lambda: None)  # the system does not say
+    loradiag.merge_drift(BASE, HEALTHY, routes=["bf16"], fit=False)
+
+
+def test_what_the_system_says() -> None:
+    """The free memory that Linux reports, as bytes."""
+    if not Path("/proc/meminfo").is_file():
+        pytest.skip("the system has no /proc/meminfo")
+    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    found = room._free_memory()
+    assert found is not None
+    assert found == pytest.approx(int(lines["MemAvailable"].split()[0]) * 1024, rel=0.3)
