@@ -17,9 +17,11 @@ Example:
   loradiag judge report.json --policy stricter.toml"""
 )
 @click.argument("reports", nargs=-1, required=True, metavar="REPORT...", type=click.Path(path_type=str))
+@click.option("-v", "--verbose", is_flag=True, help="Show every module, and notes that are folded otherwise.")
 @output_options
 def judge(
     reports: tuple[str, ...],
+    verbose: bool,
     format_: str | None,
     outputs: tuple[str, ...],
     policy_path: str | None,
@@ -34,7 +36,7 @@ def judge(
     targets = plan(format_, outputs)
     policy = with_fail_on(read_policy(policy_path), fail_on)
     judged = [judge_again(report, policy) for path in reports for report in read_reports(path)]
-    emit(judged, targets, style_for(color), quiet=quiet)
+    emit(judged, targets, style_for(color, verbose=verbose), quiet=quiet)
     tell_unread(judged, told=False)
     for report in judged[:1]:
         tell_unused(report.policy)

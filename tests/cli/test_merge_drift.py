@@ -78,8 +78,9 @@ def test_weights_alone_do_not_decide_four_bits(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert report_of(out)["verdict"]["status"] == "inconclusive"
     (tmp_path / "strict.toml").write_text('inconclusive = "fail"\n')
-    again = run("judge", out, "--policy", tmp_path / "strict.toml")
+    again = run("judge", out, "--policy", tmp_path / "strict.toml", "--verbose")
     assert again.returncode == 1
+    assert "model.layers.0.self_attn.q_proj" in again.stdout
 
 
 def test_one_sample_is_no_evidence(tmp_path: Path) -> None:

@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from loradiag.analyzers.merge.fold import fold_of
 from loradiag.analyzers.merge.measure import Sums
+from loradiag.analyzers.merge.routes import plan_routes
+from loradiag.analyzers.merge.weights import Survival, survey
 from loradiag.analyzers.updates import Values
+from loradiag.linalg.formats import format_named
 from tests.analyzers.merge.making import along, inspected, pairs_of, surveyed
 from tests.analyzers.merge.test_measure import by_definition, check
 from tests.bases.making import stored, write_base
@@ -73,29 +78,19 @@ def test_a_weight_that_is_read_in_strips_is_measured_as_a_whole(name: str, tmp_p
 
 def test_quantizers_see_transposed_weights_as_they_multiply(tmp_path: Path) -> None:
     """Blocks and rows run along what is summed over, whichever way round the checkpoint has it."""
-    straight = made(tmp_path / "a", "model.layers.0.mlp.up_proj", (96, 64), "llama")
-    turned = made(tmp_path / "b", "transformer.h.0.mlp.c_fc", (96, 64), "gpt2", transposed=True)
+    inspection = made(tmp_path, "transformer.h.0.mlp.c_fc", (96, 64), "gpt2", transposed=True)
+    (pair,) = pairs_of(inspection)
     for route in ("nf4", "int8", "q8_0", "fp8-e4m3"):
-        (weight,) = (one.stored.values for one in along(turned, route).values())
-        (source,) = (one.source for one in along(turned, route).values())
-        assert weight.shape == (96, 64)
-        from loradiag.linalg.formats import format_named
-
-        merged = source + fold_of(pairs_of(turned)[0], Values()).change(source, 0)
+        (one,) = along(inspection, route).values()
+        merged = one.source + fold_of(pair, Values()).change(one.source, 0)
         expected = format_named(route).store(merged.to(torch.bfloat16).T.contiguous()).values.T
-        assert weight.equal(expected), route
-    assert set(surveyed(straight, "nf4")) == {"model.layers.0.mlp.up_proj"}
+        assert one.stored.values.equal(expected), route
 
 
 def test_modules_without_a_weight_or_a_fold_say_why(tmp_path: Path) -> None:
     """And the others are measured."""
     inspection = made(tmp_path, "model.layers.0.mlp.up_proj", (96, 64), "llama")
     (pair,) = pairs_of(inspection)
-    import msgspec
-
-    from loradiag.analyzers.merge.routes import plan_routes
-    from loradiag.analyzers.merge.weights import Survival, survey
-
     absent = msgspec.structs.replace(pair, weight=None, reason="absent")
     infinite = inspected(tmp_path / "base", spoiled(tmp_path))
     found: list[Survival] = []
@@ -109,8 +104,6 @@ def test_modules_without_a_weight_or_a_fold_say_why(tmp_path: Path) -> None:
 
 def spoiled(folder: Path) -> Path:
     """The same adapter with an infinite entry."""
-    from safetensors.numpy import load_file, save_file
-
     file = folder / "adapter" / "adapter_model.safetensors"
     arrays = load_file(file)
     arrays[next(iter(arrays))][0, 0] = np.inf
