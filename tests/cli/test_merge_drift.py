@@ -191,7 +191,7 @@ def test_an_adapter_for_another_base(tmp_path: Path) -> None:
 def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     """What was finished is kept; the second run gives what an uninterrupted one gives."""
     cache, out = tmp_path / "cache", tmp_path / "r.json"
-    arguments = ["merge-drift", BASE, HEALTHY, "--prompts", LEDGER, "--no-fit", "-f", "json", "-o", out]
+    arguments = ["merge-drift", BASE, HEALTHY, "--prompts", LEDGER, "--limit", 30, "--no-fit", "-f", "json", "-o", out]
     environment = {**os.environ, "LORADIAG_CACHE": str(cache)}
     command = [sys.executable, "-m", "loradiag", *map(str, arguments)]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)

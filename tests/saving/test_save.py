@@ -151,8 +151,7 @@ def test_a_base_that_is_stored_in_four_bits(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     base = tmp_path / "base"
-    report = measured("embedding_lora", "nf4")
-    loradiag.save_merged(BASE, ADAPTERS / "embedding_lora", base, report)
+    loradiag.save_merged(BASE, ADAPTERS / "healthy", base, measured("healthy", "nf4"))
     for route in ("nf4-inplace", "bf16-from-nf4"):
         again = measured("embedding_lora", route, base=base)
         assert again.measurements.merge.trained_on_source == "stored"
