@@ -79,6 +79,14 @@ def test_the_same_model_is_no_way_off() -> None:
     assert np.abs(beside.delta_p).max() == 0
 
 
+def test_a_divergence_is_never_negative() -> None:
+    """Though the difference of two sums in FP32 is, where models differ in their last digits."""
+    _, beside = scored(model(1e-6), model(), sequences(40))
+    assert (beside.kld >= 0).all()
+    assert (beside.kld > 0).any()
+    assert beside.kld.max() < 1e-5
+
+
 def test_small_differences_are_not_lost() -> None:
     """Mean divergence of models whose weights differ in the fourth digit, to 2 in 100."""
     ids, ours, theirs = sequences(40), model(2e-3, 30.0), model(0.0, 30.0)

@@ -20,6 +20,7 @@ from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
 from loradiag.bases.opening import open_base
 from loradiag.models.loading import load_model
+from loradiag.models.plain import plain_checkpoint
 from tests.adapters.peft_models import tiny_llama, trained
 from tests.conftest import FIXTURES
 
@@ -144,18 +145,22 @@ def surveyed(inspection: Inspection, *routes: str, **settings: Any) -> dict[str,
     return found
 
 
-def swapped(inspection: Inspection, compute: str = "fp32", stored: str = "bf16", **settings: Any) -> Swapped:
+def swapped(
+    inspection: Inspection, compute: str = "fp32", stored: str = "bf16", scratch: Path | None = None, **settings: Any
+) -> Swapped:
     """A model whose weights can be exchanged.
 
     Args:
         inspection: The adapter with its base.
         compute: The precision that the model computes in.
         stored: The precision of the checkpoint.
+        scratch: For the plain copy of a quantized one.
         settings: Of 4-bit formats.
     """
     base, adapter, pairing = inspection.base, inspection.adapter, inspection.pairing
     assert base is not None
-    model = load_model(base.path, dtype=TORCH[stored])
+    folder = plain_checkpoint(base, scratch) if scratch else base.path
+    model = load_model(folder, dtype=TORCH[stored])
     places = find_places(model, pairs_of(inspection), pairing.renaming)
     assert not places.lost
     return Swapped(

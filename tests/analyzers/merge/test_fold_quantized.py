@@ -137,21 +137,18 @@ def test_bases_that_are_stored_in_few_bits(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_stored_bases_as_they_run(kind: str, tmp_path: Path) -> None:
     """The numbers of the layers as transformers has loaded them; a fold in 16 bits starts from these."""
-    from loradiag.bases.opening import open_base
-    from loradiag.models.plain import plain_checkpoint
-
     model, base, adapter = made(tmp_path)
     stored = saved(model, kind, tmp_path / "stored", base)
     theirs = loaded(stored, "bf16")
     (tmp_path / "plain").mkdir()
-    plain = loaded(plain_checkpoint(open_base(stored), tmp_path / "plain"))
     inspection = inspected(stored, adapter)
-    from_it = along(inspection, f"bf16-from-{kind}")
-    for name, layer in layers(theirs).items():
-        numbers = dequantized(layer)
-        assert plain.get_parameter(f"{name}.weight").equal(numbers.float()), name
-        if f"{name}.weight" in from_it:
-            assert from_it[f"{name}.weight"].source.equal(numbers.bfloat16()), name
+    ours = swapped(inspection, stored="fp32", scratch=tmp_path / "plain")
+    ours.put_route(ROUTES[f"{kind}-inplace"])
+    ours.put_base(kind)
+    check(ours, theirs, in_the_model)
+    for name, one in along(inspection, f"bf16-from-{kind}").items():
+        layer = theirs.get_submodule(name.removesuffix(".weight"))
+        assert one.source.equal(dequantized(layer).bfloat16()), name
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -165,6 +165,15 @@ def test_a_negative_zero_is_zero() -> None:
     assert (found.changed, found.swallowed, found.flushed) == (1, 1, 1)
 
 
+def test_what_was_infinite_before_is_in_no_sum() -> None:
+    """Even if something finite is stored of it."""
+    w = np.array([[INF, 1.0], [NAN, 2.0]], np.float32)
+    delta, stored = np.ones((2, 2), np.float32), np.array([[5.0, 2.0], [6.0, 3.0]], np.float32)
+    found = measured(w, delta, stored, stored, w, floating=True)
+    assert (found.update, found.survived, found.along, found.residual) == (2.0, 2.0, 2.0, 0.0)
+    assert (found.weight, found.overflowed, found.nonfinite) == (5.0, 0, 0)
+
+
 def test_no_update() -> None:
     """There is nothing to keep and nothing to lose."""
     w = np.ones((2, 3), np.float32)

@@ -26,7 +26,7 @@ torch: Any = pytest.importorskip("torch", reason="weights are torch tensors")
 
 pytestmark = pytest.mark.models
 
-ROUTES = ["bf16", "fp16", "nf4", "nf4-inplace", "int8", "int8-inplace", "bf16-from-int8", "fp8-e4m3", "q8_0", "q4_0"]
+ROUTES = ["bf16", "nf4-inplace", "int8", "bf16-from-int8", "fp8-e4m3", "q4_0"]
 
 
 def made(folder: Path, weight: str, shape: tuple[int, int], kind: str, transposed: bool = False) -> Any:
