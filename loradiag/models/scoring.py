@@ -167,9 +167,7 @@ def _beside(logits: Any, reference: Reference, start: int, targets: Any, rows: n
         target = targets[piece].view(-1, 1)
         norm, their_norm = ours.logsumexp(1, keepdim=True), norms[piece].view(-1, 1)
         shares = (theirs - their_norm).exp_()
-        # Σ p(z′ − z) before the norms are taken off: differences of logits are small where distributions are alike, and
-        # norms are not.
-        kld = (shares * (theirs - ours)).sum(1).double() - (their_norm - norm).view(-1).double()
+        kld = _divergence(shares, theirs, ours) - (their_norm - norm).view(-1).double()
         log_p = ours.gather(1, target) - norm
         delta_p = log_p.exp() - shares.gather(1, target)
         found = (-log_p, kld.clamp_(min=0), ours.argmax(1) == likeliest[piece], delta_p)
@@ -178,6 +176,17 @@ def _beside(logits: Any, reference: Reference, start: int, targets: Any, rows: n
         nonfinite += 0 if bool(torch.isfinite(kld).all()) else int((~torch.isfinite(ours)).sum())
     nll, kld, same, delta = (torch.cat(column).cpu() for column in columns)
     return Tokens(rows, nll.double().numpy(), kld.numpy(), same.numpy(), delta.double().numpy(), nonfinite)
+
+
+def _divergence(shares: Any, theirs: Any, ours: Any) -> Any:
+    """Σ p(z′ − z), before norms are taken off: differences of logits are small where distributions are alike; norms are not.
+
+    What the reference never says counts nothing: models may mask a part of their vocabulary with −∞.
+    """
+    found = (shares * (theirs - ours)).sum(1).double()
+    if bool(found.isfinite().all()):
+        return found
+    return (shares * (theirs - ours).masked_fill(shares == 0, 0.0)).sum(1).double()
 
 
 def _pieces(logits: Any) -> Iterator[slice]:

@@ -162,6 +162,26 @@ def test_logits_that_are_not_finite(bad: float) -> None:
     assert scored(model(), broken, ids)[0].nonfinite == predicted
 
 
+def test_a_masked_vocabulary() -> None:
+    """Tokens that both models exclude with −∞ count nothing: the rest is as if they were not there."""
+    ids = [[token if token != 11 else 12 for token in row] for row in sequences()]
+    ours, theirs = model(0.3), model()
+
+    def mask(_module: Any, _inputs: Any, output: Any) -> Any:
+        output[..., 11] = float("-inf")
+        return output
+
+    for one in (ours, theirs):
+        one.lm_head.register_forward_hook(mask)
+    _, beside = scored(ours, theirs, ids)
+    assert beside.nonfinite == 0
+    for number, row in enumerate(ids):
+        left = [np.delete(logits_of(one, row), 11, axis=1) for one in (ours, theirs)]
+        moved = [token - (token > 11) for token in row]
+        expected = exact(left[0], left[1], moved)
+        np.testing.assert_allclose(beside.kld[beside.sequence == number], expected["kld"], rtol=2e-4, atol=2e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_the_reference_gives_back_what_was_written(dtype: str, tmp_path: Path) -> None:
     """Bit for bit, in any order, from a file that has no name."""
