@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any
 from loradiag._about import __version__
 
 if TYPE_CHECKING:
-    from loradiag.api import Against, inspect, inspect_all, judge, merge_drift, read_policy, read_reports
+    from loradiag.api import (
+        Against,
+        InterruptedRunError,
+        forgetting,
+        forgetting_all,
+        inspect,
+        inspect_all,
+        judge,
+        merge_drift,
+        read_policy,
+        read_reports,
+    )
     from loradiag.core.errors import InputError, LoradiagError
     from loradiag.core.policy import Policy
     from loradiag.core.report import Report
@@ -27,6 +38,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Against": "loradiag.api",
+    "InterruptedRunError": "loradiag.api",
+    "forgetting": "loradiag.api",
+    "forgetting_all": "loradiag.api",
     "inspect": "loradiag.api",
     "inspect_all": "loradiag.api",
     "judge": "loradiag.api",
@@ -46,11 +60,14 @@ _HOMES = {
 __all__ = [
     "Against",
     "InputError",
+    "InterruptedRunError",
     "LoradiagError",
     "Policy",
     "Report",
     "__version__",
     "fingerprint",
+    "forgetting",
+    "forgetting_all",
     "inspect",
     "inspect_all",
     "judge",

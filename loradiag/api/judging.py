@@ -9,7 +9,6 @@ import msgspec
 from loradiag.core.errors import InputError, PolicyError
 from loradiag.core.judge import judge as run_rules
 from loradiag.core.measurements import Measurements
-from loradiag.core.merge import Merge
 from loradiag.core.policy import Policy, PolicyFile, parse_policy, resolve
 from loradiag.core.report import Accounting, Report, Subject, Tool, decode, now
 from loradiag.core.rules import Evidence
@@ -28,7 +27,7 @@ def judge(report: Report, policy: Policy | None = None) -> Report:
         findings=judgement.findings,
         verdict=judgement.verdict,
         policy=judgement.policy,
-        measurements=_with_routes(report.measurements, judgement.merge),
+        measurements=judgement.measurements,
     )
 
 
@@ -88,14 +87,9 @@ def judged(subject: Subject, measurements: Measurements, accounting: Accounting,
         tool=Tool(),
         created=now(),
         subject=subject,
-        measurements=_with_routes(measurements, judgement.merge),
+        measurements=judgement.measurements,
         accounting=accounting,
         findings=judgement.findings,
         policy=judgement.policy,
         verdict=judgement.verdict,
     )
-
-
-def _with_routes(measurements: Measurements, merge: Merge | None) -> Measurements:
-    """Measurements with what judging made of the routes."""
-    return measurements if merge is None else msgspec.structs.replace(measurements, merge=merge)

@@ -23,6 +23,7 @@ class Bar:
     def __init__(self, *, enabled: bool, unit: str = "modules") -> None:
         self._unit = unit
         self._enabled = enabled and sys.stderr.isatty()
+        self._stream = sys.stderr  # libraries are silenced by pointing sys.stderr elsewhere
         self._start = time.monotonic()
         self._progress: Any = None
         self._task: Any = None
@@ -39,6 +40,11 @@ class Bar:
         """Show a part of the work that has its own count."""
         if name != self._name and self._progress is not None:
             self._progress.reset(self._task)  # the speed of one part says nothing of the next
+        self.subject(name)
+        self.advance(done, total)
+
+    def total(self, name: str, done: int, total: int) -> None:
+        """Show what is being done, and how much of all work is."""
         self.subject(name)
         self.advance(done, total)
 
@@ -68,7 +74,7 @@ class Bar:
             DownloadColumn() if self._unit == "bytes" else MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress = Progress(*columns, console=Console(file=self._stream), transient=True)
         self._task = self._progress.add_task(escape(self._name))
         self._progress.start()
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from loradiag.core import abilities
 from loradiag.core.findings import Disposition, Finding, Severity, fingerprint
-from loradiag.core.merge import Merge
+from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Ignore, Policy
 from loradiag.core.routes import Judged, settle
 from loradiag.core.rules import Evidence, Match, Rule, matches_any
@@ -18,13 +19,13 @@ from loradiag.core.verdict import Status, Verdict
 class Judgement(msgspec.Struct, frozen=True):
     """The outcome of judging: all findings, worst first, the verdict, and the policy with its unused ignores named.
 
-    ``merge`` are the routes with their statuses, where there are any.
+    ``measurements`` are those that were judged, with the statuses of routes and of tasks.
     """
 
     findings: list[Finding]
     verdict: Verdict
     policy: Policy
-    merge: Merge | None = None
+    measurements: Measurements
 
 
 def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: datetime.date | None = None) -> Judgement:
@@ -34,6 +35,7 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
     rule said that the question could not be answered; else ``pass``.
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
+    evidence = _with_abilities(evidence, policy)
     used: set[int] = set()
     judged: list[Judged] = []
     for rule in rules:
@@ -45,15 +47,27 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
             if entry.code == rule.code and not entry.expired(today)
         ]
         judged += [Judged(finding, rule.undecided) for finding in _run(rule, evidence, policy, ignores, used)]
-    merge = evidence.measurements.merge
-    if merge is not None:
-        judged, merge = msgspec.structs.astuple(settle(judged, merge, _floor(policy)))
+    measurements = evidence.measurements
+    if measurements.merge is not None:
+        judged, merge = msgspec.structs.astuple(settle(judged, measurements.merge, _floor(policy)))
+        measurements = msgspec.structs.replace(measurements, merge=merge)
     findings = [row.finding for row in judged]
     undecided = {row.finding.code for row in judged if row.undecided and row.finding.disposition is Disposition.ACTIVE}
     findings.sort(key=lambda row: (-row.severity.weight, row.code, row.route or "", row.modules))
     unused = [_describe(entry, today) for index, entry in enumerate(policy.ignore) if index not in used]
     verdict = _decide(findings, undecided, policy)
-    return Judgement(findings, verdict, msgspec.structs.replace(policy, unused=unused), merge)
+    return Judgement(findings, verdict, msgspec.structs.replace(policy, unused=unused), measurements)
+
+
+def _with_abilities(evidence: Evidence, policy: Policy) -> Evidence:
+    """The evidence with what the policy's margins make of every task."""
+    found = evidence.measurements.forgetting
+    if found is None:
+        return evidence
+    settled = abilities.settle(found, policy.thresholds.get(abilities.RULE, {}))
+    return msgspec.structs.replace(
+        evidence, measurements=msgspec.structs.replace(evidence.measurements, forgetting=settled)
+    )
 
 
 def _floor(policy: Policy) -> Severity:

@@ -35,7 +35,11 @@ class Ignore(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tr
 
 
 class PolicyFile(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """``loradiag.toml``, or the table ``[tool.loradiag]`` of ``pyproject.toml``, as a user writes it."""
+    """``loradiag.toml``, or the table ``[tool.loradiag]`` of ``pyproject.toml``, as a user writes it.
+
+    A threshold's name may be followed by a dot and what it is for alone, where the rule's documentation says so:
+    ``"margin.hellaswag" = 0.02``.
+    """
 
     fail_on: FailOn = "error"
     inconclusive: OnInconclusive = "pass"
@@ -103,7 +107,7 @@ def resolve(file: PolicyFile, rules: Iterable[Rule], source: str) -> Policy:
     for word, values in file.thresholds.items():
         code = code_of(word, "thresholds")
         for name, value in values.items():
-            if name not in thresholds[code]:
+            if name.partition(".")[0] not in thresholds[code]:
                 raise PolicyError(
                     f"{source}: thresholds: {code} has no threshold {name!r}{_nearest(name, thresholds[code])}"
                 )

@@ -62,7 +62,7 @@ class Evidence(msgspec.Struct, frozen=True):
         """Return the same evidence less every row about a module whose name matches one of ``globs``."""
 
         def kept(row: Measure) -> bool:
-            name = getattr(row, "module", None) or getattr(row, "name", None)
+            name = getattr(row, "module", None) or getattr(row, "name", None) or getattr(row, "task", None)
             return name is None or not matches_any(name, globs)
 
         def thinned(part: Measure | None) -> Measure | None:
@@ -70,7 +70,7 @@ class Evidence(msgspec.Struct, frozen=True):
                 return None
             lists = {
                 field: [row for row in getattr(part, field) if kept(row)]
-                for field in ("modules", "problems", "refused")
+                for field in ("modules", "problems", "refused", "tasks", "groups")
                 if isinstance(getattr(part, field, None), list)
             }
             if isinstance(part, Merge):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,24 +47,37 @@ def load_tokenizer(base: Base, *, trust_remote_code: bool = False) -> Any:
         InputError: There is none, or it cannot be loaded.
         MissingExtraError: transformers is not installed.
     """
-    transformers = require("transformers", "merge")
     folder = base.path if base.path.is_dir() else base.path.parent
+    return tokenizer_in(folder, trust_remote_code=trust_remote_code)
+
+
+def tokenizer_in(folder: Path, *, trust_remote_code: bool = False) -> Any:
+    """Load the tokenizer that lies in a directory.
+
+    Raises:
+        InputError: There is none, or it cannot be loaded.
+        MissingExtraError: transformers is not installed.
+    """
+    transformers = require("transformers", "merge")
     try:
         with _quiet():
             return transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=trust_remote_code
             )
     except Exception as error:  # the loader raises whatever its many back ends do
-        remedy = "copy tokenizer.json and tokenizer_config.json beside it, or leave --prompts out"
+        remedy = "copy tokenizer.json and tokenizer_config.json there"
         raise InputError(folder, f"has no tokenizer that can be loaded ({_reason(error)})", remedy) from error
 
 
-def load_model(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> Any:
-    """Load a causal language model on the CPU, in evaluation mode.
+def load_model(
+    folder: Path, *, dtype: str, trust_remote_code: bool = False, device_map: str | Mapping[str, str] | None = None
+) -> Any:
+    """Load a causal language model in evaluation mode, on the CPU unless told otherwise.
 
     Args:
         folder: A checkpoint's directory.
         dtype: The type of its parameters, as torch calls it.
+        device_map: How accelerate spreads it over devices; ``auto`` fills GPUs first, then memory, then the disk.
         trust_remote_code: Whether code that lies beside the weights may run.
 
     Raises:
@@ -79,10 +92,11 @@ def load_model(folder: Path, *, dtype: str, trust_remote_code: bool = False) -> 
                 dtype=getattr(torch, dtype),
                 local_files_only=True,
                 trust_remote_code=trust_remote_code,
+                device_map=device_map,
             )
     except Exception as error:  # see load_tokenizer
         problem = f"cannot be loaded as a causal language model ({_reason(error)})"
-        raise InputError(folder, problem, "leave --prompts out: weights are measured without a model") from error
+        raise InputError(folder, problem, "see whether its config.json and its weights are complete") from error
     return model.eval().requires_grad_(False)
 
 

@@ -60,10 +60,21 @@ def tokenized(texts: Texts, tokenizer: Any, most: int) -> Sequences:
 
 
 def _ids(sample: Sample, tokenizer: Any, texts: Texts) -> list[int]:
+    text = rendered(sample, tokenizer, texts)
+    # A chat template writes the special tokens itself.
+    return list(tokenizer(text, add_special_tokens=sample.text is not None)["input_ids"])
+
+
+def rendered(sample: Sample, tokenizer: Any, texts: Texts) -> str:
+    """Return the text of a sample, of a conversation what the tokenizer's chat template makes of it.
+
+    Raises:
+        InputError: There is no chat template, or it cannot render this conversation.
+    """
     if sample.text is not None:
-        return list(tokenizer(sample.text)["input_ids"])
+        return sample.text
     try:
-        rendered = tokenizer.apply_chat_template([dict(message) for message in sample.messages], tokenize=False)
+        return str(tokenizer.apply_chat_template([dict(message) for message in sample.messages], tokenize=False))
     except Exception as error:  # a template is a program of the checkpoint's, and can fail in any way
         reason = shorten(printable(str(error).partition("\n")[0]), 120)
         raise InputError(
@@ -71,7 +82,6 @@ def _ids(sample: Sample, tokenizer: Any, texts: Texts) -> list[int]:
             f"sample {sample.number:,} is a conversation, and the chat template cannot render it ({reason})",
             "give plain texts, or a base whose tokenizer has a chat template",
         ) from error
-    return list(tokenizer(rendered, add_special_tokens=False)["input_ids"])
 
 
 class Batch(msgspec.Struct, frozen=True):

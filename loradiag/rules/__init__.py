@@ -136,6 +136,24 @@ RULES: Mapping[str, Entry] = {
         },
     ),
     **_family(
+        "forgetting",
+        {
+            "LD701": "ability-lost",
+            "LD702": "forgetting-undecided",
+            "LD703": "part-lost",
+            "LD704": "ability-weakened",
+            "LD705": "ability-gained",
+            "LD706": "task-at-chance",
+            "LD707": "tasks-unfinished",
+            "LD708": "score-missing",
+            "LD709": "deployment-loses",
+            "LD710": "training-data-recited",
+            "LD711": "training-data-remembered",
+            "LD712": "weaker-form-keeps-more",
+            "LD713": "tokenizer-differs",
+        },
+    ),
+    **_family(
         "provenance",
         {
             "LD509": "base-differs-from-stamp",

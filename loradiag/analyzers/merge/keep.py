@@ -25,7 +25,6 @@ from loradiag.storage.writing import write_whole
 if TYPE_CHECKING:
     from loradiag.analyzers.inspection import Inspection
     from loradiag.analyzers.merge.drift import Wanted
-    from loradiag.bases.model import Base
 
 _TOKENIZER = ("token", "tiktoken", "vocab", "merges", "special_tokens", "added_tokens", "chat_", "spiece", "sentence")
 
@@ -103,7 +102,7 @@ def identity(inspection: Inspection, adapter: str, wanted: Wanted) -> dict[str, 
     assert opened is not None
     return {
         "base": [base.full or base.sampled, opened.config],
-        "tokenizer": _tokenizer(opened) if prompts else None,
+        "tokenizer": tokenizer_digests(opened.path) if prompts else None,
         "adapter": adapter,
         "config": inspection.adapter.config,
         "routes": [route.name for route in wanted.plan.routes],
@@ -117,9 +116,9 @@ def identity(inspection: Inspection, adapter: str, wanted: Wanted) -> dict[str, 
     }
 
 
-def _tokenizer(base: Base) -> dict[str, str]:
-    """Digests of the files that a tokenizer is made of."""
-    home, found = base.path if base.path.is_dir() else base.path.parent, {}
+def tokenizer_digests(path: Path) -> dict[str, str]:
+    """Digests of the files that a tokenizer is made of, beside a base or in a directory of its own."""
+    home, found = path if path.is_dir() else path.parent, {}
     with contextlib.suppress(OSError):
         for path in sorted(home.iterdir()):
             if path.name.startswith(_TOKENIZER) and path.is_file():

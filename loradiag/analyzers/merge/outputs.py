@@ -161,7 +161,7 @@ def _swapped(
     base = inspection.base
     assert base is not None
     folder = plain_checkpoint(base, scratch)
-    model = load_model(folder, dtype=_stored(base), trust_remote_code=wanted.trust_remote_code)
+    model = load_model(folder, dtype=stored_type(base), trust_remote_code=wanted.trust_remote_code)
     found = find_places(model, pairs, inspection.pairing.renaming)
     if found.lost:
         shown = listed([printable(name) for name in found.lost], 3)
@@ -189,7 +189,7 @@ def _longest(base: Base, most: int) -> int:
     return min(most, limit) if isinstance(limit, int) and limit > 1 else most
 
 
-def _stored(base: Base) -> str:
+def stored_type(base: Base) -> str:
     """The type of the checkpoint's weights, as torch calls it; the widest of them."""
     widths = {weight.dtype for weight in base.weights.values()}
     return next((TORCH[dtype] for dtype in ("F32", "BF16", "F16") if dtype in widths), "bfloat16")

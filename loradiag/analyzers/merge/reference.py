@@ -35,27 +35,42 @@ def unmerged(swapped: Swapped, adapter: Adapter, trained_on: str) -> Iterator[tu
     Raises:
         InputError: PEFT cannot load the adapter.
     """
-    if not _read_by_peft(adapter):
+    if not read_by_peft(adapter):
         swapped.put_fold(ROUTES[trained_on])
         yield swapped.model, BY_FOLD
         return
+    with beside(swapped.model, adapter, "leave --prompts out to measure weights only") as wrapped:
+        yield wrapped, BY_PEFT
+
+
+@contextlib.contextmanager
+def beside(model: Any, adapter: Adapter, remedy: str) -> Iterator[Any]:
+    """Give the model with the adapter in PEFT's own layers; afterwards the layers are taken out of ``model`` again.
+
+    Args:
+        model: The base, loaded. PEFT puts its layers into it.
+        adapter: What to load.
+        remedy: What the user can do if it cannot be loaded.
+
+    Raises:
+        InputError: PEFT cannot load the adapter.
+    """
     peft = require("peft", "merge")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            wrapped = peft.PeftModel.from_pretrained(swapped.model, adapter.path)
+            wrapped = peft.PeftModel.from_pretrained(model, adapter.path)
     except Exception as error:  # PEFT raises whatever its loaders and its configurations do
         reason = shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)
-        raise InputError(
-            adapter.path, f"cannot be loaded by PEFT ({reason})", "leave --prompts out to measure weights only"
-        ) from error
+        raise InputError(adapter.path, f"cannot be loaded by PEFT ({reason})", remedy) from error
     try:
-        yield wrapped.eval(), BY_PEFT
+        yield wrapped.eval()
     finally:
-        swapped.model = wrapped.unload()
+        if not wrapped.active_peft_config.is_prompt_learning:  # prompts stand before the input: there are no layers
+            wrapped.unload()
 
 
-def _read_by_peft(adapter: Adapter) -> bool:
+def read_by_peft(adapter: Adapter) -> bool:
     """Whether PEFT finds the file: it knows one name, else asks a hub, and unpickles."""
     named = adapter.path.is_dir() and (adapter.path / _WEIGHTS).is_file()
     return adapter.layout == "peft" and adapter.config is not None and named

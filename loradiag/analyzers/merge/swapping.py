@@ -67,6 +67,11 @@ def _canonical(model: Any) -> dict[str, str]:
     return {name: first[id(parameter)] for name, parameter in model.named_parameters(remove_duplicate=False)}
 
 
+def originals_of(model: Any) -> dict[str, Any]:
+    """The numbers of all parameters, by name; tied ones once."""
+    return {name: parameter.data for name, parameter in model.named_parameters()}
+
+
 class Swapped:
     """A model, and the means to put other weights into it.
 
@@ -80,6 +85,7 @@ class Swapped:
         carrier: The 16-bit format in which the base is held.
         device: Where the model runs.
         compute: The type that it computes in, as torch calls it.
+        originals: The parameters as loaded, if ``model`` has other numbers by now; None: it has them.
     """
 
     def __init__(
@@ -93,9 +99,10 @@ class Swapped:
         carrier: str,
         device: str,
         compute: str,
+        originals: Mapping[str, Any] | None = None,
     ) -> None:
         torch = require("torch", "merge")
-        self._originals = {name: parameter.data for name, parameter in model.named_parameters()}
+        self._originals = originals_of(model) if originals is None else originals
         self._kinds = _kinds(model)
         self._transposed = _transposed(model)
         self._quantized = _quantized(base, self._originals)

@@ -1,0 +1,116 @@
+"""Groups of tasks as one score, and p-values adjusted for there being several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from loradiag.core.forgetting import Score
+from loradiag.models.harness.tasks import Group
+from loradiag.statistics.combined import combined_interval
+from loradiag.statistics.holm import holm
+from loradiag.statistics.power import minimum_detectable
+
+
+def group_scores(groups: Sequence[Group], scores: Sequence[Score], asked: frozenset[str]) -> list[Score]:
+    """Combine the scores of each group's tasks, for the adapter and for every route.
+
+    Tasks are strata: they stay the same if documents are drawn anew. The score is the mean over tasks, or over
+    documents where the group says so, as lm-eval computes it; the interval is put together from those of the tasks.
+    """
+    routes = list(dict.fromkeys(score.route for score in scores))
+    return [
+        _group(group, [score for score in scores if score.route == route], route, asked=group.name in asked)
+        for group in groups
+        for route in routes
+    ]
+
+
+def _group(group: Group, scores: Sequence[Score], route: str | None, *, asked: bool) -> Score:
+    parts = [part for name in group.tasks if (part := _part(name, group.metric, scores)) is not None]
+    first = parts[0] if parts else None
+    score = Score(
+        task=group.name,
+        metric=group.metric or (first.metric if first else "none"),
+        role="group",
+        route=route,
+        parts=list(group.tasks),
+        asked=asked,
+        higher_is_better=first.higher_is_better if first else True,
+        n=sum(part.n for part in parts),
+    )
+    problem = _problem(group, parts)
+    if problem is not None:
+        return msgspec.structs.replace(score, reason=problem)
+    weights = [part.n / score.n if group.by_documents else 1 / len(parts) for part in parts]
+    base, adapter, difference = (
+        sum(weight * (getattr(part, field) or 0.0) for weight, part in zip(weights, parts, strict=True))
+        for field in ("base", "adapter", "difference")
+    )
+    error = math.sqrt(
+        sum((weight * (part.standard_error or 0.0)) ** 2 for weight, part in zip(weights, parts, strict=True))
+    )
+    low, high = _ends(weights, parts, "ci_low", "ci_high")
+    bound_low, bound_high = _ends(weights, parts, "bound_low", "bound_high")
+    identical = all(part.identical for part in parts)
+    binary = all(part.binary for part in parts)
+    return msgspec.structs.replace(
+        score,
+        base=base,
+        adapter=adapter,
+        difference=difference,
+        standard_error=error,
+        ci_low=low,
+        ci_high=high,
+        bound_low=bound_low,
+        bound_high=bound_high,
+        interval="identical" if identical else "mover",
+        identical=identical,
+        binary=binary,
+        p_value=math.erfc(abs(difference) / error / math.sqrt(2)) if error else (1.0 if difference == 0 else None),
+        test="normal",
+        minimum_detectable=minimum_detectable(error * math.sqrt(score.n), score.n) if error else None,
+        lost=sum(part.lost or 0 for part in parts),
+        won=sum(part.won or 0 for part in parts),
+    )
+
+
+def _part(name: str, metric: str | None, scores: Sequence[Score]) -> Score | None:
+    return next((row for row in scores if row.task == name and (row.metric == metric if metric else row.primary)), None)
+
+
+def _problem(group: Group, parts: Sequence[Score]) -> str | None:
+    """Why a group has no score; None if it has one."""
+    if len(parts) < len(group.tasks):
+        return f"{len(group.tasks) - len(parts):,} of its {len(group.tasks):,} tasks have no such metric"
+    if len({(part.metric, part.higher_is_better) for part in parts}) > 1:
+        return "its tasks have different metrics, which have no mean: its tasks are judged instead"
+    if any(part.difference is None or part.ci_low is None or part.bound_low is None for part in parts):
+        return "some of its tasks have no interval"
+    return None
+
+
+def _ends(weights: Sequence[float], parts: Sequence[Score], low: str, high: str) -> tuple[float, float]:
+    ends = [(getattr(part, low), getattr(part, high)) for part in parts]
+    return combined_interval(weights, [part.difference or 0.0 for part in parts], ends)
+
+
+def asked_instead(scores: Iterable[Score], groups: Sequence[Score]) -> list[Score]:
+    """Ask the tasks of groups that were asked and have no score."""
+    names = {name for group in groups if group.asked and group.difference is None for name in group.parts}
+    return [msgspec.structs.replace(score, asked=score.asked or score.task in names) for score in scores]
+
+
+def adjusted(scores: Sequence[Score]) -> list[Score]:
+    """Adjust p-values by Holm over what is judged together: primary scores that are asked, and those that are not."""
+    families: dict[tuple[bool, str | None], list[int]] = {}
+    for index, score in enumerate(scores):
+        if score.primary and score.role != "domain":
+            families.setdefault((score.asked, score.route), []).append(index)
+    found = list(scores)
+    for indexes in families.values():
+        for index, p in zip(indexes, holm([scores[index].p_value for index in indexes]), strict=True):
+            found[index] = msgspec.structs.replace(found[index], p_adjusted=p)
+    return found

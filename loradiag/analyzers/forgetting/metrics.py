@@ -1,0 +1,212 @@
+"""A metric of two models: scores, their difference, its interval and its test, by how the metric comes of documents' values."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from loradiag.analyzers.forgetting.questions import Aggregate
+from loradiag.models.harness.answers import Metric
+from loradiag.statistics.checks import is_binary
+from loradiag.statistics.corpus import bootstrap_difference
+from loradiag.statistics.mcnemar import mcnemar
+from loradiag.statistics.paired import paired
+from loradiag.statistics.power import minimum_detectable
+from loradiag.statistics.ratios import bootstrap_ratio
+from loradiag.statistics.signflips import sign_flip_p
+
+REPORTED, JUDGED = 0.95, 0.90
+"""Levels of the two-sided interval that is reported, and of the one whose ends are the bounds by which is judged."""
+
+_METHODS = {"student": "student", "score": "score", "identical": "identical", "none": None}
+_SECONDS = 20.0
+_FEWEST, _MOST = 200, 2000
+"""Resamples of a corpus metric: as many as take some seconds."""
+
+Floats = npt.NDArray[np.float64]
+Values = Sequence[Any]
+Labels = Sequence[str] | None
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One metric of both models.
+
+    Attributes: metric: What it is. before, after: Values of the base and of the adapter, one a document [n]: numbers,
+    or what an aggregation takes. labels: The source of each document; None where documents are independent. aggregate:
+    The function from values to the score, of a metric that is no mean.
+    """
+
+    metric: Metric
+    before: Values
+    after: Values
+    labels: Labels = None
+    aggregate: Aggregate | None = None
+
+
+class NoValueError(Exception):
+    """A metric cannot be compared. The text says why."""
+
+
+def _floats(values: Iterable[Any]) -> Floats:
+    rows = list(values)
+    if any(not isinstance(value, (int, float)) for value in rows):
+        raise NoValueError("it has no value of its own for each document")
+    found = np.array(rows, dtype=np.float64)
+    bad = int(np.sum(~np.isfinite(found)))
+    if bad:
+        raise NoValueError(f"{bad:,} documents have a value that is not finite")
+    return found
+
+
+def _mean(column: Column) -> dict[str, Any]:
+    first, second, labels = _floats(column.before), _floats(column.after), column.labels
+    if not is_binary(first, second):
+        return _ratio_of(first, second, np.ones_like(first), labels, exponential=False)
+    wide, narrow = (paired(first, second, labels, level, binary=True) for level in (REPORTED, JUDGED))
+    lost, won = int(np.sum(first > second)), int(np.sum(first < second))
+    flips = mcnemar(lost, won).p if labels is None else sign_flip_p(second - first, labels)
+    return {
+        "base": wide.base,
+        "adapter": wide.adapter,
+        "difference": wide.difference,
+        "standard_error": wide.standard_error,
+        "ci_low": wide.low,
+        "ci_high": wide.high,
+        "bound_low": narrow.low,
+        "bound_high": narrow.high,
+        "interval": _METHODS[wide.method],
+        "binary": True,
+        "p_value": flips,
+        "test": "mcnemar" if labels is None else "sign flips",
+        "minimum_detectable": _detectable(wide.standard_error, first.size),
+        "reason": None if wide.certain else "there are too few documents for an interval",
+    }
+
+
+def _detectable(error: float | None, n: int) -> float | None:
+    return minimum_detectable(error * math.sqrt(n), n) if error else None
+
+
+def _ratio_of(
+    first: Floats, second: Floats, weights: Floats, labels: Labels, *, exponential: bool, scale: float = 1.0
+) -> dict[str, Any]:
+    """Compare Σ value/Σ weight, or its exponential. ``scale`` is the unit, in nats."""
+    wide, narrow = (
+        bootstrap_ratio(first / scale, second / scale, weights, exponential=exponential, clusters=labels, level=level)
+        for level in (REPORTED, JUDGED)
+    )
+    if wide.base is None or wide.adapter is None:
+        raise NoValueError("the score is not finite")
+    return {
+        "base": wide.base,
+        "adapter": wide.adapter,
+        "difference": wide.difference,
+        "standard_error": wide.standard_error,
+        "ci_low": wide.low,
+        "ci_high": wide.high,
+        "bound_low": narrow.low,
+        "bound_high": narrow.high,
+        "interval": ("identical" if wide.identical else "bootstrap-t") if wide.certain else None,
+        "p_value": sign_flip_p(second - first, labels),
+        "test": "sign flips",
+        "minimum_detectable": _detectable(wide.standard_error, first.size),
+        "reason": None if wide.certain else "there are too few documents for an interval, or too few that change",
+    }
+
+
+def _pairs(values: Values) -> tuple[Floats, Floats]:
+    if any(not isinstance(value, (list, tuple)) or len(value) != 2 for value in values):
+        raise NoValueError("its values are not log-likelihoods with lengths")
+    return -_floats(value[0] for value in values), _floats(value[1] for value in values)
+
+
+def _weighted(*, exponential: bool, scale: float = 1.0) -> Callable[[Column], dict[str, Any]]:
+    def measure(column: Column) -> dict[str, Any]:
+        (first, weights), (second, _) = _pairs(column.before), _pairs(column.after)
+        return _ratio_of(first, second, weights, column.labels, exponential=exponential, scale=scale)
+
+    return measure
+
+
+def _perplexity(column: Column) -> dict[str, Any]:
+    first, second = -_floats(column.before), -_floats(column.after)
+    return _ratio_of(first, second, np.ones_like(first), column.labels, exponential=True)
+
+
+def _corpus(column: Column) -> dict[str, Any]:
+    """A metric of all documents together (F1, BLEU, a correlation), by resampling documents."""
+    before, after, aggregate = column.before, column.after, column.aggregate
+    if aggregate is None or any(value is None for value in (*before, *after)):
+        raise NoValueError("it has no value of its own for each document, and none that can be resampled")
+
+    def both(indexes: npt.NDArray[np.int64]) -> tuple[float, float]:
+        try:
+            first, second = (float(aggregate([values[index] for index in indexes])) for values in (before, after))
+        except (ValueError, ZeroDivisionError, TypeError) as error:
+            raise NoValueError(f"{column.metric.aggregation} cannot be computed of a resample ({error})") from error
+        return first, second
+
+    start = time.monotonic()
+    both(np.arange(len(before)))
+    taken = max(time.monotonic() - start, 1e-6)
+    resamples = int(min(max(_SECONDS / taken / 2, _FEWEST), _MOST))
+    wide, narrow = (
+        bootstrap_difference(both, len(before), column.labels, resamples, level=level) for level in (REPORTED, JUDGED)
+    )
+    error = wide.standard_error
+    return {
+        "base": wide.base,
+        "adapter": wide.adapter,
+        "difference": wide.difference,
+        "standard_error": error,
+        "ci_low": wide.low,
+        "ci_high": wide.high,
+        "bound_low": narrow.low,
+        "bound_high": narrow.high,
+        "interval": "bootstrap" if wide.certain else None,
+        "p_value": _normal_p(wide.difference, error),
+        "test": "normal",
+        "minimum_detectable": _detectable(error, len(before)),
+        "reason": None if wide.certain else "resamples do not bound the difference",
+    }
+
+
+def _normal_p(difference: float | None, error: float | None) -> float | None:
+    if difference is None:
+        return None
+    if not error:
+        return 1.0 if difference == 0 else None
+    return math.erfc(abs(difference) / error / math.sqrt(2))
+
+
+def by_document(values: Values, metric: Metric) -> Floats:
+    """One number a document: its value; of log-likelihoods the nats for each unit of its length, of which less is better."""
+    if metric.aggregation in ("weighted_perplexity", "bits_per_byte"):
+        nats, lengths = _pairs(values)
+        return nats / np.maximum(lengths, 1)
+    return -_floats(values) if metric.aggregation == "perplexity" else _floats(values)
+
+
+_BY_AGGREGATION: Mapping[str, Callable[[Column], dict[str, Any]]] = {
+    "mean": _mean,
+    "nanmean": _mean,
+    "weighted_perplexity": _weighted(exponential=True),
+    "bits_per_byte": _weighted(exponential=False, scale=math.log(2)),
+    "perplexity": _perplexity,
+}
+
+
+def measured(column: Column) -> Mapping[str, Any]:
+    """Compare two models by a metric.
+
+    Returns: Fields of :class:`loradiag.core.forgetting.Score`.
+
+    Raises: NoValueError: The metric cannot be compared.
+    """
+    return _BY_AGGREGATION.get(column.metric.aggregation, _corpus)(column)

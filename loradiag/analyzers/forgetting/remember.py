@@ -1,0 +1,98 @@
+"""Answers that were given once: one file for each model and question, named by everything that decides them.
+
+A file is written whole and renamed, so that any number of processes may share the cache: at worst two do the same work.
+What cannot be read or written is no error: the question is asked again. Results of a base stay until ``loradiag cache
+clear``; those of an adapter until its run is complete, so that an interrupted one can go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from loradiag.bases.cache import folder
+from loradiag.core.errors import UsageError
+from loradiag.models.harness.answers import Scored
+from loradiag.storage.writing import write_whole
+
+FORMAT = 1
+"""Raised when entries mean something else."""
+
+BASES, ADAPTERS = "scores", "scores-unfinished"
+_PACKAGES = ("torch", "transformers", "tokenizers", "lm-eval", "peft", "bitsandbytes", "accelerate", "datasets", "vllm")
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A file of the cache. ``about`` says in words what it is, for ``loradiag cache ls``."""
+
+    about: Mapping[str, str]
+    scored: Scored
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that answers depend on."""
+    found: dict[str, str | None] = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+class Memory:
+    """The answers of one model.
+
+    Args: kind: :data:`BASES` or :data:`ADAPTERS`. identity: Everything that decides the answers, the question aside.
+    about: What the model is called. enabled: Whether to remember anything.
+    """
+
+    def __init__(self, kind: str, identity: Mapping[str, object], about: Mapping[str, str], *, enabled: bool) -> None:
+        text = msgspec.json.encode([FORMAT, kind, identity], order="deterministic")
+        self._model = hashlib.sha256(text).hexdigest()
+        self._about = about
+        self._folder: Path | None = None
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: a user without a home directory
+            place = folder() / kind
+            if enabled:
+                place.mkdir(parents=True, exist_ok=True)
+                self._folder = place
+
+    def read(self, question: str) -> Scored | None:
+        """The answers to a question, by its digest; None if they are not known."""
+        file = self._file(question)
+        if file is None:
+            return None
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Entry).scored
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def write(self, question: str, scored: Scored) -> None:
+        """Remember the answers to a question. Values that JSON does not hold are not remembered."""
+        file = self._file(question)
+        if file is None:
+            return
+        about = {**self._about, "task": scored.task, "documents": str(len(scored.answers))}
+        with contextlib.suppress(OSError, UsageError, TypeError, ValueError):
+            data = msgspec.json.encode(Entry(about, scored))
+            if msgspec.json.decode(data, type=Entry).scored == scored:  # JSON has no NaN, and no tuples
+                write_whole(file, data)
+
+    def forget(self, question: str) -> None:
+        """Drop the answers to a question."""
+        file = self._file(question)
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+    def _file(self, question: str) -> Path | None:
+        if self._folder is None:
+            return None
+        name = hashlib.sha256(f"{self._model}\0{question}".encode()).hexdigest()
+        return self._folder / f"{name}.json"

@@ -1,0 +1,34 @@
+"""Silence: lm-eval and its libraries draw bars and tell stories on standard error, where there is a progress bar already."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+
+_LOGGERS = ("lm_eval", "lm-eval", "datasets", "transformers", "huggingface_hub", "httpx")
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Silence logs, warnings and bars while the context lasts. Standard error goes nowhere: some bars cannot be turned off."""
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if before is None:
+            os.environ.pop("TQDM_DISABLE", None)
+        else:
+            os.environ["TQDM_DISABLE"] = before

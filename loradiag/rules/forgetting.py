@@ -1,0 +1,448 @@
+"""LD701 to LD713: what the base forgot, what is served of it, and what was learned by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from loradiag.core.findings import Confidence, Severity
+from loradiag.core.forgetting import Forgetting, Score
+from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
+from loradiag.core.text import listed, plural, printable, shorten
+
+_CONVENTION = "convention of practitioners: a drop of more than 5% on unrelated tasks"
+_PAIRED = (
+    "paired differences of the same documents (Miller, arXiv 2411.00640); at 1,000 documents, 7% lost and 4% won, they find "
+    "the loss 84% of the time where two separate standard errors find it 16%"
+)
+_FLIPS = "flips matter beside averages (Dutta et al., arXiv 2407.09141)"
+_ALPHA = Threshold("alpha", 0.05, "chance of one false alarm among all tasks (Holm)", "convention")
+
+
+def _found(evidence: Evidence) -> Forgetting | None:
+    return evidence.measurements.forgetting
+
+
+def _judged(evidence: Evidence, *, asked: bool = True) -> Iterator[Score]:
+    found = _found(evidence)
+    for score in (*found.groups, *found.tasks) if found else ():
+        if score.primary and score.asked == asked and score.role != "domain":
+            yield score
+
+
+def _gates(score: Score, evidence: Evidence) -> bool:
+    """Whether this is what will be served: the routes where some were asked for, else the adapter beside its base."""
+    found = _found(evidence)
+    return found is not None and (score.route is not None) == bool(found.routes)
+
+
+def _name(score: Score) -> str:
+    name = shorten(printable(score.task), 80)
+    return f"{name} ({printable(score.route)})" if score.route else name
+
+
+def number(value: float) -> str:
+    """A score: shares to a tenth of a percent as they are written in tables, larger numbers to four digits."""
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.4g}"
+
+
+def _change(score: Score) -> str:
+    base, adapter = score.base or 0.0, score.adapter or 0.0
+    said = f"{printable(score.metric)} {number(base)} → {number(adapter)}"
+    if score.ci_low is not None and score.ci_high is not None:
+        said += f", by {score.difference or 0.0:+.4g} (95% interval {score.ci_low:+.4g} to {score.ci_high:+.4g})"
+    return f"{said}, {plural(score.n, 'document')}"
+
+
+def _flips(score: Score) -> str:
+    if score.lost is None or score.won is None:
+        return ""
+    return (
+        f"; {score.lost:,} lost, {score.won:,} won" if score.binary else f"; {score.lost:,} worse, {score.won:,} better"
+    )
+
+
+def _loss(score: Score) -> float:
+    difference = score.difference or 0.0
+    return -difference if score.higher_is_better else difference
+
+
+@rule(
+    "LD701",
+    "ability-lost",
+    Severity.ERROR,
+    source=f"{_CONVENTION}; {_PAIRED}",
+    advice="Train with replay of general data, for fewer steps or at a smaller scale; --sweep looks for a weaker form.",
+    thresholds=[Threshold("margin", 0.05, "share of the base's score that a task may lose", _CONVENTION), _ALPHA],
+)
+def ability_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """On a task that was asked, the adapter has lost more of the base's ability than the margin allows.
+
+    ## Why it matters
+    Fine-tuning on a narrow domain overwrites what the base could do. Users meet it as answers that got worse where nobody
+    looked.
+
+    ## How sure
+    The whole 90% interval of the difference lies beyond the margin, that is, the loss exceeds it with 95% confidence; and the
+    difference is significant after Holm's correction for the number of tasks. Differences are taken document by document.
+    ``margin`` is a share of the base's score; ``"margin.TASK" = 0.02`` sets it for a task, or for a pattern such as ``mmlu_*``.
+
+    ## What to do
+    Mix general data into the training, train for fewer steps, lower the learning rate or α, or serve a weaker form of the
+    adapter: ``loradiag forgetting --sweep`` measures what each costs.
+    """
+    for score in _judged(evidence):
+        if score.status == "forgot":
+            severity = None if _gates(score, evidence) else Severity.WARNING
+            yield Match(
+                f"{_name(score)}: {_change(score)}{_flips(score)}; margin {score.margin or 0.0:.4g}",
+                modules=[score.task],
+                observed=_loss(score),
+                threshold=score.margin,
+                severity=severity,
+                route=score.route,
+            )
+
+
+@rule(
+    "LD702",
+    "forgetting-undecided",
+    Severity.WARNING,
+    source=_PAIRED,
+    advice="Ask more documents: a larger --limit, or more tasks of the kind; or widen the margin of this task in the policy.",
+    undecided=True,
+)
+def forgetting_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """On a task that was asked, the documents decide neither that the ability is kept nor that it is lost.
+
+    ## Why it matters
+    A small sample that shows no loss is no evidence that there is none. A verdict of ``pass`` would say more than is known.
+
+    ## What to do
+    Ask as many documents as the message names: so many would decide, with 80% power, were the difference what it seems. With
+    ``--limit``, raise it.
+    """
+    for score in _judged(evidence):
+        if score.status == "inconclusive" and _gates(score, evidence):
+            if score.needed is not None:
+                more = f"about {score.needed:,} documents would decide"
+            else:
+                more = "it is so near to the margin that no number of documents would decide soon"
+            yield Match(
+                f"{_name(score)}: {_change(score)}; whether more than {score.margin or 0.0:.4g} was lost is open: {more}",
+                modules=[score.task],
+                observed=_loss(score),
+                threshold=score.margin,
+                route=score.route,
+            )
+
+
+@rule(
+    "LD703",
+    "part-lost",
+    Severity.WARNING,
+    source=_CONVENTION,
+    advice="See whether your users need this part; ask it by name to make it part of the gate.",
+)
+def part_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Within a group of tasks, single tasks have lost more than the margin.
+
+    ## Why it matters
+    An average hides what happens to its parts: one subject may be gone while the others make up for it.
+
+    ## What to do
+    Ask the task by its own name if it matters: it then counts by itself.
+    """
+    for score in _judged(evidence, asked=False):
+        if score.status == "forgot" and _gates(score, evidence):
+            yield Match(
+                f"{_name(score)}: {_change(score)}{_flips(score)}",
+                modules=[score.task],
+                observed=_loss(score),
+                threshold=score.margin,
+                route=score.route,
+            )
+
+
+@rule(
+    "LD704",
+    "ability-weakened",
+    Severity.INFO,
+    source=_PAIRED,
+    advice="Nothing to do if the margin is right; the flips show which documents changed.",
+    thresholds=[_ALPHA],
+)
+def ability_weakened(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """A task has lost something beyond doubt, and less than the margin allows, or not surely more.
+
+    ## Why it matters
+    It is a real loss. Whether it is borne is what the margin says.
+    """
+    for score in _judged(evidence):
+        lost = score.status in ("safe", "inconclusive") and _loss(score) > 0
+        if lost and score.p_adjusted is not None and score.p_adjusted < limits["alpha"] and _gates(score, evidence):
+            yield Match(
+                f"{_name(score)}: {_change(score)}{_flips(score)}",
+                modules=[score.task],
+                observed=score.p_adjusted,
+                threshold=limits["alpha"],
+                route=score.route,
+            )
+
+
+@rule(
+    "LD705",
+    "ability-gained",
+    Severity.INFO,
+    source=_PAIRED,
+    advice="Nothing to do.",
+    thresholds=[_ALPHA],
+)
+def ability_gained(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """A task has gained beyond doubt.
+
+    ## Why it matters
+    Gains are shown beside losses: an adapter that only trades one for the other is another thing than one that loses.
+    """
+    for score in _judged(evidence):
+        if _loss(score) < 0 and score.p_adjusted is not None and score.p_adjusted < limits["alpha"]:
+            yield Match(
+                f"{_name(score)}: {_change(score)}{_flips(score)}",
+                modules=[score.task],
+                observed=score.p_adjusted,
+                threshold=limits["alpha"],
+                route=score.route,
+            )
+
+
+@rule(
+    "LD706",
+    "task-at-chance",
+    Severity.INFO,
+    source="loradiag: the share of 1 in the number of choices, averaged over documents",
+    advice="Take a task that the base can do, or more shots.",
+    thresholds=[
+        Threshold("least_over", 0.02, "the least by which a base must exceed chance for a task to tell", "convention")
+    ],
+)
+def task_at_chance(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The base does no better on a task than one who guesses, so that there is nothing to forget.
+
+    ## Why it matters
+    A task that the base cannot do shows no loss, whatever the adapter destroyed: its ``safe`` says little.
+
+    ## What to do
+    Take an easier task of the kind, or give examples with ``--num-fewshot``.
+    """
+    for score in _judged(evidence):
+        if score.chance is None or score.base is None or score.route is not None:
+            continue
+        least = score.chance + limits["least_over"]
+        if score.base < least:
+            said = f"the base has {printable(score.metric)} {number(score.base)}, chance is {number(score.chance)}"
+            yield Match(f"{_name(score)}: {said}", modules=[score.task], observed=score.base, threshold=least)
+
+
+@rule(
+    "LD707",
+    "tasks-unfinished",
+    Severity.WARNING,
+    source="loradiag",
+    advice="Run the same command again: it goes on from what was finished.",
+    undecided=True,
+)
+def tasks_unfinished(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The run was interrupted before all tasks were asked.
+
+    ## Why it matters
+    What was not asked may have been forgotten.
+
+    ## What to do
+    Run the same command again. What was finished is kept.
+    """
+    found = _found(evidence)
+    if found is not None and found.unfinished:
+        named = listed([shorten(printable(name), 60) for name in found.unfinished], 5)
+        yield Match(f"{plural(len(found.unfinished), 'task')} not asked: {named}", modules=found.unfinished)
+
+
+@rule(
+    "LD708",
+    "score-missing",
+    Severity.WARNING,
+    source="loradiag",
+    advice="Choose another metric of the task with --metric TASK=NAME, or give more documents.",
+    undecided=True,
+)
+def score_missing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """A task that was asked has no score that can be compared, or no interval.
+
+    ## Why it matters
+    Whether the base forgot it is not known.
+
+    ## What to do
+    The message says why: a metric without a value for each document that cannot be resampled, values that are not finite,
+    or too few documents.
+    """
+    for score in _judged(evidence):
+        if (score.difference is None or score.bound_low is None) and not score.identical:
+            why = printable(score.reason or "it has no interval")
+            yield Match(f"{_name(score)}, {printable(score.metric)}: {why}", modules=[score.task], route=score.route)
+
+
+@rule(
+    "LD709",
+    "deployment-loses",
+    Severity.ERROR,
+    source=_CONVENTION,
+    advice="Deploy along another route: loradiag merge-drift says what each keeps.",
+    thresholds=[Threshold("margin", 0.05, "share of the adapter's score that deploying it may lose", _CONVENTION)],
+)
+def deployment_loses(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """What is served does worse than the adapter beside its base, by more than the margin.
+
+    ## Why it matters
+    Folding and quantizing cost something of their own. Scores that were taken before are not those of what users get.
+
+    ## What to do
+    Choose another route: 16 bits, or the adapter beside a quantized base.
+    """
+    for score in _judged(evidence):
+        if score.unmerged is None or score.unmerged_low is None or score.unmerged_high is None:
+            continue
+        margin = limits["margin"] * abs(score.unmerged)
+        gone = score.unmerged_high < -margin if score.higher_is_better else score.unmerged_low > margin
+        if gone:
+            yield Match(
+                f"{_name(score)}: {printable(score.metric)} of the adapter {number(score.unmerged)} → served "
+                f"{number(score.adapter or 0.0)} (95% interval {score.unmerged_low:+.4g} to {score.unmerged_high:+.4g})",
+                modules=[score.task],
+                observed=abs(score.unmerged_difference or 0.0),
+                threshold=margin,
+                route=score.route,
+            )
+
+
+@rule(
+    "LD710",
+    "training-data-recited",
+    Severity.ERROR,
+    source="Carlini et al., arXiv 2202.07646: verbatim continuation of training documents from their own beginnings",
+    advice="Remove duplicates and private data from the training set, train for fewer epochs, or lower the rank.",
+    thresholds=[
+        Threshold("alpha", 0.01, "chance that as many recitations come of text that was not trained on", "convention"),
+        Threshold("most", 0.0, "share of prompted training documents that may be recited", "convention"),
+    ],
+)
+def training_data_recited(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The adapter continues training documents verbatim, more often than text that it has not seen.
+
+    ## Why it matters
+    Whoever can prompt the model can read the training data. It is also a sign of too many epochs.
+
+    ## How sure
+    Held-out text of the same kind is prompted as well: what is recited of it, by its nature or because the base knew it, is
+    the false-positive rate. Fisher's exact test compares both.
+
+    ## What to do
+    Deduplicate the training data and remove what must not come out; train for fewer epochs.
+    """
+    found = _found(evidence)
+    memory = found.memorisation if found else None
+    if memory is None or not memory.prompted or memory.p_value is None:
+        return
+    share = memory.recited / memory.prompted
+    if share > limits["most"] and memory.p_value < limits["alpha"]:
+        bound = "" if memory.false_positives is None else f", at most {memory.false_positives:.1%} by chance"
+        control = f"of held-out ones {memory.control_recited:,} of {memory.control_prompted:,}{bound}"
+        yield Match(
+            f"recites {memory.recited:,} of {plural(memory.prompted, 'training document')} ({share:.1%}) in runs of "
+            f"{memory.span:,} tokens or more; {control}",
+            observed=share,
+            threshold=limits["most"],
+        )
+
+
+@rule(
+    "LD711",
+    "training-data-remembered",
+    Severity.WARNING,
+    source="loss-based membership inference (Yeom et al., arXiv 1709.01604), with the base as the reference",
+    advice="See the same advice as for recited data; likelihoods alone do not let anyone read the data.",
+    confidence=Confidence.MEDIUM,
+    thresholds=[
+        Threshold("alpha", 0.01, "chance that so many documents are flagged if none is remembered", "convention"),
+        Threshold(
+            "factor", 2.0, "times the expected number of flagged documents from which this is said", "convention"
+        ),
+    ],
+)
+def training_data_remembered(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Training documents became likelier than held-out text of the same kind, so that one can tell which were trained on.
+
+    ## Why it matters
+    It is memorisation that does not (yet) come out word by word: who trained on what can be told.
+
+    ## How sure
+    A document is flagged if it fell by more nats per token than all but the stated share of the held-out ones.
+
+    ## What to do
+    Train for fewer epochs, on more or deduplicated data.
+    """
+    found = _found(evidence)
+    memory = found.memorisation if found else None
+    if memory is None or memory.flag_rate is None or memory.flag_p is None or not memory.documents:
+        return
+    share = memory.flagged / memory.documents
+    if memory.flag_p < limits["alpha"] and share > limits["factor"] * memory.flag_rate:
+        yield Match(
+            f"{memory.flagged:,} of {plural(memory.documents, 'training document')} ({share:.1%}) can be told from "
+            f"held-out text, of which {memory.flag_rate:.1%} would be flagged",
+            observed=share,
+            threshold=limits["factor"] * memory.flag_rate,
+        )
+
+
+@rule(
+    "LD712",
+    "weaker-form-keeps-more",
+    Severity.INFO,
+    source="interpolation between base and fine-tuned weights (Wortsman et al., arXiv 2109.01903)",
+    advice="Write it with --sweep --write DIR and measure it once more.",
+)
+def weaker_form_keeps_more(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """A weaker form of the adapter keeps the base's abilities within the margin, at a cost that was measured.
+
+    ## Why it matters
+    Forgetting grows with the size of the update; what was learned saturates. Between the two there is often a better trade.
+    """
+    found = _found(evidence)
+    sweep = found.sweep if found else None
+    if sweep is None or sweep.chosen is None:
+        return
+    best = next((row for row in sweep.candidates if row.name == sweep.chosen), None)
+    if best is None or best.kind in ("adapter", "base") or best.kept_report is None or best.loss_report is None:
+        return
+    yield Match(
+        f"{printable(best.name)} keeps {best.kept_report:.0%} of what was gained on the domain; no task loses more than "
+        f"{max(best.loss_report, 0.0):.1%} of the base's score (on documents that it was not chosen by)",
+        observed=best.loss_report,
+        threshold=sweep.margin,
+    )
+
+
+@rule(
+    "LD713",
+    "tokenizer-differs",
+    Severity.WARNING,
+    source="loradiag",
+    advice="Name the tokenizer that is served, for base and adapter alike: --tokenizer DIR.",
+)
+def tokenizer_differs(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """The tokenizer that lies beside the adapter is not the base's, which was used for both.
+
+    ## Why it matters
+    If the adapter is served with its own tokenizer or chat template, prompts are others than those that were asked here.
+    """
+    found = _found(evidence)
+    if found is not None and found.tokenizer_differs:
+        yield Match(f"the adapter's tokenizer {printable(found.tokenizer_differs)}; the base's was used for both")
