@@ -30,17 +30,17 @@ def settle(found: Forgetting, limits: Mapping[str, float]) -> Forgetting:
     )
 
 
-def share_of(task: str, limits: Mapping[str, float]) -> float:
+def share_of(task: str, limits: Mapping[str, float], common: float) -> float:
     """The share of the base's score that a task may lose: its own, that of the longest pattern for it, or the common one."""
     own = {name.partition(".")[2]: value for name, value in limits.items() if name.startswith("margin.")}
     patterns = [name for name in own if name == task or fnmatchcase(task, name)]
-    return own[max(patterns, key=lambda name: (name == task, len(name)))] if patterns else limits["margin"]
+    return own[max(patterns, key=lambda name: (name == task, len(name)))] if patterns else common
 
 
 def _settled(score: Score, limits: Mapping[str, float]) -> Score:
     if not score.primary or score.role == "domain" or score.base is None or score.difference is None:
         return msgspec.structs.replace(score, margin=None, needed=None, status="unjudged")
-    margin = share_of(score.task, limits) * abs(score.base)
+    margin = share_of(score.task, limits, limits["margin"]) * abs(score.base)
     status = _status(score, margin, limits.get("alpha", 1.0))
     needed = _needed(score, margin) if status == "inconclusive" else None
     return msgspec.structs.replace(score, margin=margin, status=status, needed=needed)

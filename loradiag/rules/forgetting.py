@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from loradiag.core.abilities import share_of
 from loradiag.core.findings import Confidence, Severity
 from loradiag.core.forgetting import Forgetting, Score
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
@@ -91,14 +92,16 @@ def ability_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     adapter: ``loradiag forgetting --sweep`` measures what each costs.
     """
     for score in _judged(evidence):
-        if score.status == "forgot":
-            severity = None if _gates(score, evidence) else Severity.WARNING
+        if score.status == "forgot" and (score.p_adjusted or 0.0) <= limits["alpha"]:
+            share = share_of(score.task, limits, limits["margin"])
+            sure = "" if score.p_adjusted is None else f", p = {score.p_adjusted:.2g} after Holm"
             yield Match(
-                f"{_name(score)}: {_change(score)}{_flips(score)}; margin {score.margin or 0.0:.4g}",
+                f"{_name(score)}: {_change(score)}{_flips(score)}; margin {score.margin or 0.0:.4g} ({share:.3g} of the "
+                f"base's){sure}",
                 modules=[score.task],
                 observed=_loss(score),
                 threshold=score.margin,
-                severity=severity,
+                severity=None if _gates(score, evidence) else Severity.WARNING,
                 route=score.route,
             )
 
@@ -176,6 +179,9 @@ def ability_weakened(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## Why it matters
     It is a real loss. Whether it is borne is what the margin says.
+
+    ## What to do
+    Nothing, if the margin is right. The documents that changed are in the report.
     """
     for score in _judged(evidence):
         lost = score.status in ("safe", "inconclusive") and _loss(score) > 0
@@ -202,6 +208,9 @@ def ability_gained(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## Why it matters
     Gains are shown beside losses: an adapter that only trades one for the other is another thing than one that loses.
+
+    ## What to do
+    Nothing. A gain on a task that has nothing to do with the training deserves a look at the documents that changed.
     """
     for score in _judged(evidence):
         if _loss(score) < 0 and score.p_adjusted is not None and score.p_adjusted < limits["alpha"]:
@@ -414,6 +423,9 @@ def weaker_form_keeps_more(evidence: Evidence, limits: Limits) -> Iterable[Match
 
     ## Why it matters
     Forgetting grows with the size of the update; what was learned saturates. Between the two there is often a better trade.
+
+    ## What to do
+    Write it with ``--write DIR``, and measure it once more as you would any other adapter.
     """
     found = _found(evidence)
     sweep = found.sweep if found else None
@@ -442,6 +454,9 @@ def tokenizer_differs(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## Why it matters
     If the adapter is served with its own tokenizer or chat template, prompts are others than those that were asked here.
+
+    ## What to do
+    Give the tokenizer that is served: ``--tokenizer`` uses one for both models, so that they are asked the same.
     """
     found = _found(evidence)
     if found is not None and found.tokenizer_differs:

@@ -263,7 +263,7 @@ def test_a_gate_that_never_fails_still_tells_good_routes_from_bad() -> None:
     """Errors make a route fail, and it is not recommended."""
     settings = resolve(msgspec.convert({"fail-on": "never"}, PolicyFile), RULES, "test")
     evidence = Evidence(Subject(path="x"), Measurements(merge=merge("nf4", "bf16")), Accounting())
-    found = judge(evidence, RULES, settings).merge
+    found = judge(evidence, RULES, settings).measurements.merge
     assert found is not None
     assert ([row.status for row in found.routes], found.recommended) == (["fail", "pass"], "bf16")
 
