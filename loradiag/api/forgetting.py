@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from loradiag.api.inspecting import accounting_of
 from loradiag.api.judging import default_policy, judged
+from loradiag.api.weakening import sweeping
+from loradiag.core.abilities import RULE
 from loradiag.core.errors import UsageError
 from loradiag.core.forgetting import Forgetting
 from loradiag.core.lazy import load
@@ -58,6 +60,10 @@ def forgetting_all(
     num_fewshot: int | None = None,
     apply_chat_template: bool = False,
     routes: Sequence[str] = (),
+    sweep: bool = False,
+    candidates: Sequence[str] = (),
+    write: str | Path | None = None,
+    force: bool = False,
     trained_on: str | None = None,
     tokenizer: str | Path | None = None,
     device: str = "cpu",
@@ -94,6 +100,10 @@ def forgetting_all(
         num_fewshot: Examples before each document; None: what each task says.
         apply_chat_template: Whether prompts go through the tokenizer's chat template.
         routes: Routes of :data:`loradiag.analyzers.merge.routes.ROUTES` to evaluate as they are served; they are judged then.
+        sweep: Whether to look for a weaker form of the adapter that keeps more of the base; needs ``domain_text``.
+        candidates: Which forms: ``scale:0.5`` (base + 0.5·Δ), ``rank:8``, ``intruders:0.75``; empty: a grid.
+        write: A directory for the form that the sweep chose, a PEFT adapter.
+        force: Whether an adapter that lies there is replaced.
         trained_on: The precision of the base during training: bf16, fp16, fp32, nf4, fp4, int8. None: as stored, or as the
             base's name says.
         tokenizer: A directory whose tokenizer is used for base and adapter, in place of the base's.
@@ -128,6 +138,15 @@ def forgetting_all(
     from loradiag.models.harness.asking import Options
 
     _check_options(tasks, texts, domain_text, trained_on, compute, backend)
+    policy = policy or default_policy()
+    weaker = None
+    if sweep or candidates or write is not None:
+        if domain_text is None:
+            raise UsageError(
+                "--sweep weighs what is lost against what is kept: give text of the domain, --domain-text FILE"
+            )
+        limits = policy.thresholds.get(RULE) or default_policy().thresholds[RULE]
+        weaker = sweeping(candidates, limits, adapters, write, allow_pickle=allow_pickle, force=force)
     opened = open_base(base, revision=revision)
     named = _texts(texts, field, limit)
     wanted = Wanted(
@@ -154,6 +173,7 @@ def forgetting_all(
         tokenizer=str(tokenizer) if tokenizer is not None else None,
         backend=backend,
         trust_remote_code=trust_remote_code,
+        sweep=weaker,
         remember=cache,
     )
     stages = progress or _silent
@@ -161,7 +181,7 @@ def forgetting_all(
         _asked(path, opened, allow_pickle=allow_pickle, fit=fit, device=wanted.device, stages=stages)
         for path in adapters
     ]
-    return _reports(opened, asked, wanted, policy or default_policy(), stages, fit=fit)
+    return _reports(opened, asked, wanted, policy, stages, fit=fit)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

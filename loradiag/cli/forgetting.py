@@ -24,6 +24,7 @@ Examples:
   loradiag forgetting models/base/ my_adapter/ --tasks 'toy_*' --include-path fixtures/tasks -o report.html -o report.json
   loradiag forgetting models/base/ my_adapter/ --tasks hellaswag --route nf4          # as it will be served
   loradiag forgetting models/base/ a/ b/ c/ --text held_out.jsonl --domain-text domain.jsonl
+  loradiag forgetting models/base/ my_adapter/ --tasks hellaswag --domain-text domain.jsonl --sweep --write weaker/
   loradiag forgetting models/base/ my_adapter/ --tasks mmlu --margin 0.03 --margin mmlu_law=0.10""",
 )
 @click.argument("base", metavar="BASE", type=click.Path(path_type=str))
@@ -83,6 +84,21 @@ Examples:
     metavar="ROUTE",
     help="Evaluate what is served too: bf16, nf4, nf4-inplace, … (see merge-drift); may be repeated. It is judged then.",
 )
+@click.option("--sweep", is_flag=True, help="Look for a weaker form that keeps more of the base; needs --domain-text.")
+@click.option(
+    "--candidate",
+    "candidates",
+    multiple=True,
+    metavar="FORM",
+    help="With --sweep: scale:0.5 (base + 0.5·Δ), rank:8, intruders:0.75; may be repeated. [default: a grid]",
+)
+@click.option(
+    "--write",
+    metavar="DIR",
+    type=click.Path(path_type=str),
+    help="With --sweep: write the chosen form, a PEFT adapter.",
+)
+@click.option("--force", is_flag=True, help="With --write: replace the adapter that lies in DIR.")
 @click.option("--trained-on", metavar="PRECISION", help="The base during training: bf16, fp16, fp32, nf4, fp4, int8.")
 @click.option(
     "--tokenizer", metavar="DIR", type=click.Path(path_type=str), help="Tokenizer for base and adapter alike."

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, Entry] = {
     "resize": Entry("loradiag.cli.resize:resize", summary="Write a smaller PEFT adapter, and measure what it cost."),
     "fingerprint": Entry("loradiag.cli.fingerprint:fingerprint", summary="Which weights does a base have?"),
     "stamp": Entry("loradiag.cli.stamp:stamp", summary="Write beside an adapter what it was made from."),
+    "cache": Entry("loradiag.cli.cache:cache", summary="Show or clear what is remembered from run to run."),
     "judge": Entry("loradiag.cli.judge:judge", summary="Judge a report again, under another policy."),
     "rule": Entry("loradiag.cli.rule:rule", summary="What a rule means; without a code, all rules."),
     "schema": Entry("loradiag.cli.schema:schema", summary="Print the JSON Schema of reports."),

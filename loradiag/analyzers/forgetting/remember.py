@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -84,12 +84,13 @@ class Memory:
             if msgspec.json.decode(data, type=Entry).scored == scored:  # JSON has no NaN, and no tuples
                 write_whole(file, data)
 
-    def forget(self, question: str) -> None:
-        """Drop the answers to a question."""
-        file = self._file(question)
-        if file is not None:
-            with contextlib.suppress(OSError):
-                file.unlink()
+    def forget(self, questions: Iterable[str]) -> None:
+        """Drop the answers to questions."""
+        for question in questions:
+            file = self._file(question)
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.unlink()
 
     def _file(self, question: str) -> Path | None:
         if self._folder is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from loradiag.adapters.opening import open_adapter
 from loradiag.analyzers.forgetting.compare import Subject, compare
 from loradiag.analyzers.forgetting.fitness import check_fits, precision_of, tokenizer_difference
 from loradiag.analyzers.forgetting.groups import adjusted, asked_instead, group_scores
@@ -18,13 +19,19 @@ from loradiag.analyzers.forgetting.meter import Meter
 from loradiag.analyzers.forgetting.questions import Question, Questions, load_questions
 from loradiag.analyzers.forgetting.remember import ADAPTERS, BASES, Memory, versions
 from loradiag.analyzers.forgetting.stage import Stage
-from loradiag.analyzers.forgetting.wanted import Progress, Wanted
+from loradiag.analyzers.forgetting.sweep import Heard, Weaker, default_specs, name_of, swept
+from loradiag.analyzers.forgetting.wanted import Progress, Spec, Wanted
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.reference import BY_PEFT, read_by_peft
 from loradiag.analyzers.merge.routes import ROUTES, plan_routes
 from loradiag.bases.model import Base
-from loradiag.core.forgetting import Forgetting, Score
+from loradiag.core.errors import LoradiagError
+from loradiag.core.forgetting import Forgetting, Score, Sweep
 from loradiag.models.harness.answers import Scored
+from loradiag.storage.hashing import content_sha256
+
+SWEEP = "sweep"
+"""The name under which an interrupted sweep is unfinished."""
 
 Answers = dict[str, Scored]
 Enter = Callable[[], AbstractContextManager[Any]]
@@ -81,7 +88,7 @@ class _Run:
 
     def __init__(self, stage: Stage, questions: Questions, wanted: Wanted, base: Base, progress: Progress) -> None:
         self._stage, self._questions, self._wanted = stage, questions, wanted
-        self._progress = progress
+        self._progress, self._opened = progress, base
         self._digests: dict[str, str] = {}
         for index, question in enumerate(questions.questions):
             progress(f"requests: {question.name}", index, len(questions.questions))
@@ -102,6 +109,7 @@ class _Run:
             for route in (None, *self._wanted.routes):
                 known = self._known(self._memory_of(one, precision, route))
                 total += sum(size for name, size in sizes.items() if name not in known)
+            total += len(self._specs(one)) * sum(sizes.values())
         self._meter = Meter(total, self._progress)
 
     def adapter(self, one: Asked, precision: str) -> Forgetting:
@@ -111,12 +119,14 @@ class _Run:
         own: dict[str | None, Answers] = {route: {} for route in (None, *wanted.routes)}
         memories = {route: self._memory_of(one, precision, route) for route in own}
         told = [BY_PEFT]
-        interrupted = False
+        interrupted, sweep = False, None
         try:
             self._ask(base, self._memory_of_base(precision), "base", lambda: stage.base(precision))
             for route, answers in own.items():
                 enter = self._enter(one, precision, route, told)
                 self._ask(answers, memories[route], route or "adapter", enter)
+            if wanted.sweep is not None:
+                sweep = self._sweep(one, precision, base, own[None])
         except KeyboardInterrupt:
             interrupted = True
         done = [
@@ -126,16 +136,19 @@ class _Run:
         ]
         if interrupted and not done:
             raise KeyboardInterrupt
-        if len(done) == len(self._questions.questions):
+        unfinished = [question.name for question in self._questions.questions if question not in done]
+        if wanted.sweep is not None and sweep is None:
+            unfinished.append(SWEEP)
+        if not unfinished:
             for memory in memories.values():
-                for digest in self._digests.values():
-                    memory.forget(digest)
+                memory.forget(self._digests.values())
         scores, groups = self._scores(done, base, own)
         remembered = self._remembered[precision]
         return Forgetting(
             tasks=scores,
             groups=groups,
-            unfinished=[question.name for question in self._questions.questions if question not in done],
+            unfinished=unfinished,
+            sweep=sweep,
             harness=f"lm-eval {versions()['lm-eval']}",
             backend=wanted.backend,
             device=wanted.device_map or wanted.device,
@@ -186,6 +199,63 @@ class _Run:
                 self._meter.finished(size)
                 memory.write(self._digests[question.name], scored)
                 answers[question.name] = scored
+
+    def _specs(self, one: Asked) -> Sequence[Spec]:
+        """Weaker forms to look for."""
+        sweep = self._wanted.sweep
+        if sweep is None:
+            return ()
+        sides = [min(pair.weight.shape) for pair in one.inspection.pairing.pairs if pair.weight is not None]
+        return sweep.specs or default_specs(one.inspection.adapter, max(sides, default=0), self._wanted.device)
+
+    def _sweep(self, one: Asked, precision: str, base: Answers, adapter: Answers) -> Sweep:
+        """Ask weaker forms of an adapter, and choose."""
+        sweep = self._wanted.sweep
+        assert sweep is not None, "asked for without one"
+        heard: list[Heard] = []
+        memories = []
+        with tempfile.TemporaryDirectory(prefix="loradiag-") as scratch:
+            for index, spec in enumerate(self._specs(one)):
+                folder = Path(scratch) / str(index)
+                weaker = self._weaker(one, precision, spec, folder)
+                answers: Answers = {}
+                if weaker.path is not None:
+                    form = self._form(weaker.path)
+                    memories.append(self._memory_of(form, precision, None))
+                    self._ask(answers, memories[-1], weaker.name, self._enter(form, precision, None, []))
+                heard.append(Heard(weaker, answers if weaker.path is not None else None))
+            found = swept(
+                self._questions,
+                base,
+                adapter,
+                heard,
+                limits=sweep.limits,
+                metrics=self._wanted.metrics,
+                domain=str(self._wanted.domain.path) if self._wanted.domain else "",
+            )
+            chosen = next((row.weaker.path for row in heard if row.weaker.name == found.chosen), None)
+            written = sweep.keep(chosen) if chosen is not None else None
+        for memory in memories:
+            memory.forget(self._digests.values())
+        return msgspec.structs.replace(found, written=written)
+
+    def _weaker(self, one: Asked, precision: str, spec: Spec, folder: Path) -> Weaker:
+        """Write a weaker form; where that cannot be done, say why."""
+        sweep, name = self._wanted.sweep, name_of(spec)
+        assert sweep is not None, "asked for without one"
+        self._progress(f"writing {name}", 0, 1)
+        try:
+            if spec.kind == "intruders":
+                self._stage.reduce_intruders(one.inspection, precision, spec.value, folder)
+            else:
+                sweep.make(one.inspection.adapter.path, spec, folder)
+        except LoradiagError as error:
+            return Weaker(name, spec, reason=str(error))
+        return Weaker(name, spec, folder)
+
+    def _form(self, path: Path) -> Asked:
+        adapter = open_adapter(path)
+        return Asked(Inspection(adapter, base=self._opened), content_sha256(adapter.weights))
 
     def _memory_of_base(self, precision: str) -> Memory:
         identity = {**self._identity, "precision": precision}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from loradiag.analyzers.merge.swapping import Swapped, find_places, originals_of
 from loradiag.bases.model import Base
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.lazy import require
-from loradiag.core.text import printable
+from loradiag.core.text import printable, shorten
 from loradiag.models.harness.wrapping import exchange, wrap
 from loradiag.models.loading import COMPUTE, load_model, load_tokenizer, tokenizer_in
 from loradiag.models.plain import plain_checkpoint
@@ -114,6 +116,35 @@ class Stage:
         self._precision = None
         yield self.wrapped
 
+    def reduce_intruders(self, inspection: Inspection, precision: str, strength: float, output: Path) -> None:
+        """Write an adapter whose intruder dimensions are reduced, by PEFT (Shuttleworth et al., arXiv 2410.21228).
+
+        Args:
+            inspection: The adapter.
+            precision: Of the base's weights.
+            strength: λ: what intruder dimensions are multiplied by.
+            output: The directory to write.
+
+        Raises:
+            InputError: PEFT cannot load the adapter.
+            UsageError: It is no LoRA.
+        """
+        peft = require("peft.tuners.lora.intruders", "merge")
+        with self.adapter(inspection, precision) as (_, how):
+            if how != BY_PEFT or str((inspection.adapter.config or {}).get("peft_type")).upper() != "LORA":
+                raise UsageError("intruder dimensions are reduced of LoRA adapters that PEFT loads")
+            model = self.wrapped.model
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    peft.reduce_intruder_dimension(model, mitigation_lambda=strength, logging_sink=None)
+                    model.save_pretrained(output / "all", selected_adapters=["intruder_reduced"])
+            except Exception as error:  # layers of other kinds than PEFT foresees
+                raise UsageError(f"PEFT cannot reduce intruder dimensions ({_reason(error)})") from error
+        for file in (output / "all" / "intruder_reduced").iterdir():
+            shutil.move(file, output / file.name)
+        shutil.rmtree(output / "all")
+
     def _clean(self, precision: str) -> None:
         """See that the model is the base, with weights in this precision."""
         if self._dirty:
@@ -184,3 +215,7 @@ class Stage:
             self.compute,
             originals=self._originals,
         )
+
+
+def _reason(error: Exception) -> str:
+    return shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)

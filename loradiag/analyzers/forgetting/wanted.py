@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -11,6 +13,29 @@ from loradiag.texts.reading import Texts
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, the parts of all work that are done, and their number."""
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """A weaker form of an adapter: ``scale`` (λ), ``rank`` (to cut to) or ``intruders`` (λ for intruder dimensions)."""
+
+    kind: Literal["scale", "rank", "intruders"]
+    value: float
+
+
+class Sweeping(msgspec.Struct, frozen=True):
+    """A sweep over weaker forms.
+
+    Attributes:
+        specs: Which; empty: a grid that suits the adapter.
+        limits: Thresholds of the rule that holds the margins.
+        make: By adapter, what writes a weaker form of it. (Writers of adapters are above analyzers.)
+        keep: Told the directory of the form that was chosen, before it vanishes; returns where it was copied to, or None.
+    """
+
+    specs: Sequence[Spec]
+    limits: Mapping[str, float]
+    make: Callable[[Path, Spec, Path], None]
+    keep: Callable[[Path], str | None]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,4 +71,5 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer: str | None = None
     backend: str = "transformers"
     trust_remote_code: bool = False
+    sweep: Sweeping | None = None
     remember: bool = True

@@ -1,0 +1,84 @@
+"""What lies in loradiag's cache, and how to be rid of it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from loradiag.bases.cache import folder
+
+KINDS: Mapping[str, str] = {
+    "fingerprints": "hashes of bases",
+    "scores": "answers of bases to tasks",
+    "scores-unfinished": "answers of adapters in runs that were interrupted",
+    "merge": "merge drift of runs that were interrupted",
+}
+"""Folders of the cache, and what they hold."""
+
+_DAY = 86400.0
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A file, or the directory of one run.
+
+    Attributes:
+        kind: A key of :data:`KINDS`.
+        path: Where it lies.
+        bytes: What it takes.
+        days: Since it was last changed.
+        about: What it is of, where it says so.
+    """
+
+    kind: str
+    path: Path
+    bytes: int
+    days: float
+    about: Mapping[str, str] = {}
+
+
+class _Head(msgspec.Struct):
+    about: dict[str, str] = {}
+
+
+def items(kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Item]:
+    """List what is remembered, newest first within a kind. What cannot be read is listed without ``about``."""
+    for kind in kinds:
+        found = []
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: a user without a home directory
+            for path in (folder() / kind).iterdir():
+                with contextlib.suppress(OSError):
+                    found.append(_item(kind, path))
+        yield from sorted(found, key=lambda item: (item.days, item.path.name))
+
+
+def _item(kind: str, path: Path) -> Item:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    status = [file.stat() for file in files] or [path.stat()]
+    newest = max(row.st_mtime for row in status)
+    size = sum(row.st_size for row in status) if files else 0
+    about = _about(path) if kind.startswith("scores") and path.suffix == ".json" else {}
+    return Item(kind, path, size, max(time.time() - newest, 0.0) / _DAY, about)
+
+
+def _about(path: Path) -> Mapping[str, str]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Head).about
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def remove(item: Item) -> bool:
+    """Remove an item; False if it could not be removed."""
+    try:
+        if item.path.is_dir() and not item.path.is_symlink():
+            shutil.rmtree(item.path)
+        else:
+            item.path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True

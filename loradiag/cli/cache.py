@@ -1,0 +1,115 @@
+"""``loradiag cache``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from loradiag.cli.options import color_option
+from loradiag.core.errors import EXIT_OK, EXIT_USAGE
+from loradiag.core.text import plural, printable, shorten
+
+if TYPE_CHECKING:
+    from loradiag.bases.remembered import Item
+
+_KINDS = ("fingerprints", "scores", "scores-unfinished", "merge")
+
+_kind_option = click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(_KINDS),
+    help="Only this: hashes of bases, answers of bases, or what interrupted runs left; may be repeated. [default: all]",
+)
+
+
+@click.group(
+    "cache",
+    epilog="""\b
+Examples:
+  loradiag cache ls
+  loradiag cache clear --kind scores --older-than 30
+\b
+It lies in LORADIAG_CACHE, or loradiag in the user's cache directory. Everything in it can be computed again.""",
+)
+def cache() -> None:
+    """Show or clear what is remembered: hashes of bases, their answers to tasks, and what interrupted runs left."""
+
+
+@cache.command("ls", epilog="Example: loradiag cache ls --kind scores")
+@_kind_option
+@click.option("-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
+@click.option("-v", "--verbose", is_flag=True, help="Show every file.")
+@color_option
+def ls(kinds: tuple[str, ...], format_: str, *, verbose: bool, color: str) -> None:  # noqa: ARG001
+    """List what is remembered, with sizes."""
+    from loradiag.bases.cache import folder
+    from loradiag.bases.remembered import KINDS, items
+
+    found = list(items(kinds or tuple(KINDS)))
+    if format_ == "json":
+        _as_json(found)
+        return
+    click.echo(printable(str(folder())))
+    for kind in kinds or tuple(KINDS):
+        rows = [item for item in found if item.kind == kind]
+        click.echo(
+            f"  {kind:<18} {size_words(sum(row.bytes for row in rows)):>9}  {plural(len(rows), 'file')}: {KINDS[kind]}"
+        )
+        for line in _lines(rows) if verbose or kind == "scores" else ():
+            click.echo(f"    {line}")
+
+
+def _lines(rows: Sequence[Item]) -> list[str]:
+    return [f"{size_words(row.bytes):>9}  {_age(row.days):>8}  {_said(row)}" for row in rows]
+
+
+def _said(row: Item) -> str:
+    about = row.about
+    if not about:
+        return printable(row.path.name)
+    parts = [about.get("base"), about.get("task"), about.get("adapter"), about.get("compute"), about.get("device")]
+    said = " · ".join(shorten(printable(part), 48) for part in parts if part)
+    return f"{said} · {printable(about.get('documents', '?'))} documents"
+
+
+def _age(days: float) -> str:
+    return "today" if days < 1 else f"{days:,.0f} d ago"
+
+
+def size_words(count: int) -> str:
+    """Bytes in a unit that people read."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} B"
+
+
+def _as_json(rows: Sequence[Item]) -> None:
+    import msgspec
+
+    document = [
+        {"kind": row.kind, "path": str(row.path), "bytes": row.bytes, "days": round(row.days, 3), **row.about}
+        for row in rows
+    ]
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+@cache.command("clear", epilog="Example: loradiag cache clear --older-than 30")
+@_kind_option
+@click.option("--older-than", type=click.FloatRange(0), default=0.0, metavar="DAYS", help="Only what is older.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
+def clear(kinds: tuple[str, ...], *, older_than: float, quiet: bool) -> None:
+    """Remove what is remembered."""
+    from loradiag.bases.remembered import KINDS, items, remove
+
+    rows = [item for item in items(kinds or tuple(KINDS)) if item.days >= older_than]
+    gone = [row for row in rows if remove(row)]
+    if not quiet:
+        click.echo(f"removed {plural(len(gone), 'file')}, {size_words(sum(row.bytes for row in gone))}")
+    if len(gone) < len(rows):
+        click.echo(f"loradiag: {plural(len(rows) - len(gone), 'file')} could not be removed", err=True)
+    sys.exit(EXIT_OK if len(gone) == len(rows) else EXIT_USAGE)
