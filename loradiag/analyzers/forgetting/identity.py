@@ -15,10 +15,13 @@ from loradiag.bases.model import Base
 from loradiag.core.lazy import require
 
 if TYPE_CHECKING:
+    from loradiag.analyzers.forgetting.served import ServedStage
     from loradiag.analyzers.forgetting.stage import Stage
 
 
-def of_base(base: Base, wanted: Wanted, stage: Stage, progress: Callable[[int, int], None]) -> dict[str, Any]:
+def of_base(
+    base: Base, wanted: Wanted, stage: Stage | ServedStage, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
     """Identify the base and how it runs. All of its bytes are hashed, once: the hashes are remembered.
 
     Raises:

@@ -18,6 +18,8 @@ from loradiag.analyzers.forgetting.identity import of_adapter, of_base
 from loradiag.analyzers.forgetting.meter import Meter
 from loradiag.analyzers.forgetting.questions import Question, Questions, load_questions
 from loradiag.analyzers.forgetting.remember import ADAPTERS, BASES, Memory, versions
+from loradiag.analyzers.forgetting.served import BY_VLLM as VLLM
+from loradiag.analyzers.forgetting.served import ServedStage
 from loradiag.analyzers.forgetting.stage import Stage
 from loradiag.analyzers.forgetting.sweep import Heard, Weaker, default_specs, name_of, swept
 from loradiag.analyzers.forgetting.wanted import Progress, Spec, Wanted
@@ -70,7 +72,12 @@ def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: 
     folding = bool(wanted.routes) or any(not read_by_peft(one.inspection.adapter) for one in adapters)
     with tempfile.TemporaryDirectory(prefix="loradiag-") as scratch:
         progress("loading the base", 0, 1)
-        stage = Stage(base, wanted, precisions, Path(scratch), folding=folding)
+        inspections = [one.inspection for one in adapters]
+        stage: Stage | ServedStage = (
+            ServedStage(base, wanted, precisions, inspections)
+            if wanted.backend == VLLM
+            else Stage(base, wanted, precisions, Path(scratch), folding=folding)
+        )
         checked = [] if wanted.tokenizer else adapters
         notes = [tokenizer_difference(one.inspection.adapter.path, stage.tokenizer) for one in checked]
         questions = load_questions(wanted, stage.wrapped, lambda what: progress(what, 0, 1))
@@ -86,7 +93,9 @@ def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: 
 class _Run:
     """The stage, the questions, and what has been answered so far."""
 
-    def __init__(self, stage: Stage, questions: Questions, wanted: Wanted, base: Base, progress: Progress) -> None:
+    def __init__(
+        self, stage: Stage | ServedStage, questions: Questions, wanted: Wanted, base: Base, progress: Progress
+    ) -> None:
         self._stage, self._questions, self._wanted = stage, questions, wanted
         self._progress, self._opened = progress, base
         self._digests: dict[str, str] = {}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.merge.routes import ROUTES
 from loradiag.analyzers.merge.swapping import Swapped
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, MissingExtraError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
+from loradiag.models.harness.quiet import quietly
 
 _WEIGHTS = "adapter_model.safetensors"
 
@@ -55,11 +55,12 @@ def beside(model: Any, adapter: Adapter, remedy: str) -> Iterator[Any]:
     Raises:
         InputError: PEFT cannot load the adapter.
     """
-    peft = require("peft", "merge")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():  # PEFT imports bitsandbytes, which says on standard error what it lacks
+            peft = require("peft", "merge")
             wrapped = peft.PeftModel.from_pretrained(model, adapter.path)
+    except MissingExtraError:
+        raise
     except Exception as error:  # PEFT raises whatever its loaders and its configurations do
         reason = shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)
         raise InputError(adapter.path, f"cannot be loaded by PEFT ({reason})", remedy) from error

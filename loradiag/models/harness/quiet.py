@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Iterator
 
-_LOGGERS = ("lm_eval", "lm-eval", "datasets", "transformers", "huggingface_hub", "httpx")
+_LOGGERS = ("lm_eval", "lm-eval", "datasets", "transformers", "huggingface_hub", "httpx", "bitsandbytes", "peft")
 
 
 @contextlib.contextmanager
