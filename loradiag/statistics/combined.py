@@ -16,11 +16,14 @@ def combined_interval(
     knows: that it is no symmetrical one, or has a width where nothing was seen to change. For normal intervals it is
     the usual one.
 
-    Args: weights: Of each part, at least 0. estimates: Of each part. intervals: Of each part, all at one level, which
-    is that of the result.
+    Args:
+        weights: Of each part, at least 0.
+        estimates: Of each part.
+        intervals: Of each part, all at one level, which is that of the result.
 
-    Raises: ValueError: Their numbers differ, a weight is negative, or an estimate lies outside its interval by more
-    than rounding.
+    Raises:
+        ValueError: Their numbers differ, a weight is negative, or an estimate lies outside its interval by more than
+            rounding.
     """
     parts = list(zip(weights, estimates, intervals, strict=True))
     if any(weight < 0 for weight in weights):

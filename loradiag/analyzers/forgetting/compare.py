@@ -36,11 +36,16 @@ def compare(
 ) -> list[Score]:
     """Compare two models by every metric of a question, the primary one first.
 
-    Args: subject: What it is. base: Answers of the base. adapter: Answers of the adapter, to the same documents.
-    aggregate: The function from documents' values to the score, of a metric that is no mean. primary: The metric to
-    judge by; None: the first. examples: Documents to show for each direction.
+    Args:
+        subject: What it is.
+        base: Answers of the base.
+        adapter: Answers of the adapter, to the same documents.
+        aggregate: The function from documents' values to the score, of a metric that is no mean.
+        primary: The metric to judge by; None: the first.
+        examples: Documents to show for each direction.
 
-    Raises: InputError: The answers are not to the same documents, or there is no metric of the name.
+    Raises:
+        InputError: The answers are not to the same documents, or there is no metric of the name.
     """
     _check_same(subject.name, base, adapter)
     metrics = _primary_first(subject.name, base.metrics, primary)

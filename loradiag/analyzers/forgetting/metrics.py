@@ -37,9 +37,12 @@ Labels = Sequence[str] | None
 class Column(msgspec.Struct, frozen=True):
     """One metric of both models.
 
-    Attributes: metric: What it is. before, after: Values of the base and of the adapter, one a document [n]: numbers,
-    or what an aggregation takes. labels: The source of each document; None where documents are independent. aggregate:
-    The function from values to the score, of a metric that is no mean.
+    Attributes:
+        metric: What it is.
+        before, after: Values of the base and of the adapter, one a document [n]: numbers, or what an aggregation
+            takes.
+        labels: The source of each document; None where documents are independent.
+        aggregate: The function from values to the score, of a metric that is no mean.
     """
 
     metric: Metric
@@ -205,8 +208,10 @@ _BY_AGGREGATION: Mapping[str, Callable[[Column], dict[str, Any]]] = {
 def measured(column: Column) -> Mapping[str, Any]:
     """Compare two models by a metric.
 
-    Returns: Fields of :class:`loradiag.core.forgetting.Score`.
+    Returns:
+        Fields of :class:`loradiag.core.forgetting.Score`.
 
-    Raises: NoValueError: The metric cannot be compared.
+    Raises:
+        NoValueError: The metric cannot be compared.
     """
     return _BY_AGGREGATION.get(column.metric.aggregation, _corpus)(column)

@@ -13,7 +13,7 @@ from loradiag.core.forgetting import ScoreRole
 from loradiag.core.text import printable
 from loradiag.models.harness.answers import Metric, Scored
 from loradiag.models.harness.asking import Options, Progress, prepare, requests_digest, score
-from loradiag.models.harness.tasks import Group, load_tasks
+from loradiag.models.harness.tasks import Group, Tasks, load_tasks
 from loradiag.models.harness.texts import Documents, documents, score_documents
 
 DOMAIN = "domain"
@@ -25,7 +25,10 @@ Aggregate = Callable[[Sequence[Any]], float]
 class Question(Protocol):
     """Something that a model is asked.
 
-    Attributes: name: In reports. role: What it is. asked: Whether the user named it.
+    Attributes:
+        name: In reports.
+        role: What it is.
+        asked: Whether the user named it.
     """
 
     name: str
@@ -114,13 +117,23 @@ class Questions(msgspec.Struct, frozen=True):
     asked: frozenset[str]
 
 
-def load_questions(wanted: Wanted, wrapped: Any, tell: Callable[[str], None]) -> Questions:
-    """Load tasks and tokenize texts.
+def find_tasks(wanted: Wanted, tell: Callable[[str], None]) -> Tasks | None:
+    """Load the tasks that are wanted, which needs no model; None if none are.
 
-    Raises: InputError: A task's data cannot be had, or a text has no tokens. UsageError: There is no such task, or a
-    name is taken twice.
+    Raises:
+        InputError: A task's data cannot be had.
+        UsageError: There is no such task.
     """
-    tasks = load_tasks(wanted.tasks, wanted.include, tell) if wanted.tasks else None
+    return load_tasks(wanted.tasks, wanted.include, tell) if wanted.tasks else None
+
+
+def load_questions(wanted: Wanted, tasks: Tasks | None, wrapped: Any) -> Questions:
+    """Make questions of tasks and texts.
+
+    Raises:
+        InputError: A text has no tokens.
+        UsageError: A name is taken twice, or a metric is named of a task that is not asked.
+    """
     found: list[Question] = []
     if tasks:
         for name, task in tasks.tasks.items():

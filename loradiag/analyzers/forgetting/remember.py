@@ -48,8 +48,11 @@ def versions() -> dict[str, str | None]:
 class Memory:
     """The answers of one model.
 
-    Args: kind: :data:`BASES` or :data:`ADAPTERS`. identity: Everything that decides the answers, the question aside.
-    about: What the model is called. enabled: Whether to remember anything.
+    Args:
+        kind: :data:`BASES` or :data:`ADAPTERS`.
+        identity: Everything that decides the answers, the question aside.
+        about: What the model is called.
+        enabled: Whether to remember anything.
     """
 
     def __init__(self, kind: str, identity: Mapping[str, object], about: Mapping[str, str], *, enabled: bool) -> None:

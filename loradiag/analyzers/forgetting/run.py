@@ -16,7 +16,7 @@ from loradiag.analyzers.forgetting.fitness import check_fits, precision_of, toke
 from loradiag.analyzers.forgetting.groups import adjusted, asked_instead, group_scores
 from loradiag.analyzers.forgetting.identity import of_adapter, of_base
 from loradiag.analyzers.forgetting.meter import Meter
-from loradiag.analyzers.forgetting.questions import Question, Questions, load_questions
+from loradiag.analyzers.forgetting.questions import Question, Questions, find_tasks, load_questions
 from loradiag.analyzers.forgetting.remember import ADAPTERS, BASES, Memory, versions
 from loradiag.analyzers.forgetting.served import BY_VLLM as VLLM
 from loradiag.analyzers.forgetting.served import ServedStage
@@ -70,6 +70,7 @@ def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: 
     plan = plan_routes(base, wanted.routes)
     precisions = [precision_of(one.inspection, plan, wanted.trained_on) for one in adapters]
     folding = bool(wanted.routes) or any(not read_by_peft(one.inspection.adapter) for one in adapters)
+    tasks = find_tasks(wanted, lambda what: progress(what, 0, 1))
     with tempfile.TemporaryDirectory(prefix="loradiag-") as scratch:
         progress("loading the base", 0, 1)
         inspections = [one.inspection for one in adapters]
@@ -80,7 +81,7 @@ def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: 
         )
         checked = [] if wanted.tokenizer else adapters
         notes = [tokenizer_difference(one.inspection.adapter.path, stage.tokenizer) for one in checked]
-        questions = load_questions(wanted, stage.wrapped, lambda what: progress(what, 0, 1))
+        questions = load_questions(wanted, tasks, stage.wrapped)
         run = _Run(stage, questions, wanted, base, progress)
         run.plan(adapters, precisions)
         for index, (one, precision) in enumerate(zip(adapters, precisions, strict=True)):

@@ -79,9 +79,14 @@ def swept(
     The halves are told by a hash of each document (of its source, where it has one), so they stay the same from run to
     run.
 
-    Args: questions: What was asked, with a question of the domain's text. base: Answers of the base. adapter: Answers
-    of the whole adapter. candidates: Weaker forms with their answers. limits: Thresholds of the rule that holds the
-    margins. metrics: By task the metric that it is judged by. domain: What the domain's text is called.
+    Args:
+        questions: What was asked, with a question of the domain's text.
+        base: Answers of the base.
+        adapter: Answers of the whole adapter.
+        candidates: Weaker forms with their answers.
+        limits: Thresholds of the rule that holds the margins.
+        metrics: By task the metric that it is judged by.
+        domain: What the domain's text is called.
     """
     bench = _Bench(questions, base, adapter, metrics)
     rows = [bench.anchor("base", base), *map(bench.candidate, candidates), bench.anchor("adapter", adapter)]

@@ -41,17 +41,26 @@ class Sweeping(msgspec.Struct, frozen=True):
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What to ask, and how.
 
-    Attributes: tasks: Names of lm-eval's tasks. include: Folders of task definitions. texts: Files whose perplexity is
-    asked, by their names in reports. domain: Text of what the adapter was trained for; None if it is not asked.
-    metrics: By task, the metric that it is judged by; the task's first where it is not named. options: How tasks are
-    asked. routes: Names of routes that are evaluated besides the adapter beside its base. trained_on: The precision
-    that the base's weights are given; None: as they are stored. device: Where the model runs. device_map: How
-    accelerate spreads the model over devices; None: it is on ``device``. compute: The type that the model computes in,
-    by its short name; None: FP32 on a CPU, the base's own elsewhere. batch: Requests at once. most_tokens: Tokens of a
-    request at most; None: what the model takes. examples: Documents that are shown for each direction of change.
-    tokenizer: A directory whose tokenizer is used in place of the base's. backend: ``transformers`` or ``vllm``.
-    trust_remote_code: Whether code that lies beside the base may run. remember: Whether results of the base may come
-    from the cache, and go there.
+    Attributes:
+        tasks: Names of lm-eval's tasks.
+        include: Folders of task definitions.
+        texts: Files whose perplexity is asked, by their names in reports.
+        domain: Text of what the adapter was trained for; None if it is not asked.
+        metrics: By task, the metric that it is judged by; the task's first where it is not named.
+        options: How tasks are asked.
+        routes: Names of routes that are evaluated besides the adapter beside its base.
+        trained_on: The precision that the base's weights are given; None: as they are stored.
+        device: Where the model runs.
+        device_map: How accelerate spreads the model over devices; None: it is on ``device``.
+        compute: The type that the model computes in, by its short name; None: FP32 on a CPU, the base's own
+            elsewhere.
+        batch: Requests at once.
+        most_tokens: Tokens of a request at most; None: what the model takes.
+        examples: Documents that are shown for each direction of change.
+        tokenizer: A directory whose tokenizer is used in place of the base's.
+        backend: ``transformers`` or ``vllm``.
+        trust_remote_code: Whether code that lies beside the base may run.
+        remember: Whether results of the base may come from the cache, and go there.
     """
 
     tasks: Sequence[str] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import random
@@ -136,7 +137,7 @@ def score(name: str, task: Any, wrapped: Any, options: Options, progress: Progre
     _seed()
     count_answers(wrapped, progress, len(task.instances))
     try:
-        with quietly():
+        with quietly(), _as_built(task):
             result = evaluate(
                 lm=wrapped,
                 task_dict={"tasks": {name: task}, "groups": {}, "group_map": {}},
@@ -154,6 +155,21 @@ def score(name: str, task: Any, wrapped: Any, options: Options, progress: Progre
     field = options.cluster or _cluster_field(samples)
     answers = [_answer(number, rows, field) for number, rows in _grouped(samples)]
     return Scored(name, str(task.VERSION), _metrics(task, samples), answers, field)
+
+
+@contextlib.contextmanager
+def _as_built(task: Any) -> Iterator[None]:
+    """Keep lm-eval from making the requests once more: they are made, and making them takes as long as asking a small model.
+
+    Requests hold the answers that they got; those of an earlier model are taken out.
+    """
+    for instance in task.instances:
+        instance.resps, instance.filtered_resps = [], {}
+    task.build_all_requests = lambda **_options: None
+    try:
+        yield
+    finally:
+        del task.build_all_requests
 
 
 def _failed(name: str, what: str, error: Exception) -> InputError:

@@ -16,6 +16,8 @@ from loradiag.core.text import listed, printable, shorten
 from loradiag.models.harness.quiet import quietly
 
 EXTRA = "forgetting"
+_LOCAL = ("json", "csv", "parquet", "text", "arrow")
+"""Kinds of files that datasets reads itself: they lie on this machine."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -135,25 +137,25 @@ def _unloadable(manager: Any, name: str, error: Exception) -> InputError:
     if dataset is None:
         remedy = "check the paths of its data: they are relative to the directory that you run in"
         return InputError(name, f"the task cannot be loaded ({reason})", remedy)
+    arguments = ", ".join(f'"{printable(part)}"' for part in dataset)
     remedy = (
-        f"on a machine with network run: python -c 'import datasets; datasets.load_dataset({dataset})', and copy its cache "
-        "(~/.cache/huggingface, or HF_HOME) here"
+        f"on a machine with network run: python -c 'import datasets; datasets.load_dataset({arguments})', and copy its "
+        "cache (~/.cache/huggingface, or HF_HOME) here"
     )
-    return InputError(name, f"its dataset {dataset.strip(chr(34))} cannot be had ({reason})", remedy)
+    return InputError(name, f"its dataset {printable(' '.join(dataset))} cannot be had ({reason})", remedy)
 
 
-def _dataset(manager: Any, name: str) -> str | None:
+def _dataset(manager: Any, name: str) -> list[str] | None:
     """The dataset on the hub that a task is of, as arguments of ``load_dataset``; None if it is local or not told."""
     entry = getattr(manager, "task_index", {}).get(name)
     config = dict(getattr(entry, "cfg", None) or {})
     children = config.get("task")
     if isinstance(children, list) and children and isinstance(children[0], str) and children[0] != name:
         return _dataset(manager, children[0])
-    path = config.get("dataset_path")
-    if not isinstance(path, str) or path in ("json", "csv", "parquet", "text", "arrow") or Path(path).exists():
+    path, variant = config.get("dataset_path"), config.get("dataset_name")
+    if not isinstance(path, str) or path in _LOCAL or Path(path).exists():
         return None
-    variant = config.get("dataset_name")
-    return f'"{printable(path)}"' + (f', "{printable(variant)}"' if isinstance(variant, str) else "")
+    return [path, variant] if isinstance(variant, str) else [path]
 
 
 def _groups(loaded: Mapping[str, Any]) -> Iterator[Group]:
