@@ -15,6 +15,7 @@ from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.outputs import extras_of, stored_type
 from loradiag.analyzers.merge.reference import BY_FOLD, BY_PEFT, beside, read_by_peft
 from loradiag.analyzers.merge.refusals import refused
+from loradiag.analyzers.merge.room import check_model_room
 from loradiag.analyzers.merge.routes import ROUTES, Plan, Route, carrier, plan_routes
 from loradiag.analyzers.merge.swapping import Swapped, find_places, originals_of
 from loradiag.bases.model import Base
@@ -64,6 +65,8 @@ class Stage:
             raise UsageError(
                 f"{what} cannot be combined with --route or --trained-on: weights are exchanged on one device"
             )
+        if wanted.device_map is None and not self._native:
+            check_model_room(base, self.compute, wanted.device, kept=self._exchanging)
         self._folder = base.path if self._native else plain_checkpoint(base, scratch)
         trust = wanted.trust_remote_code
         self.tokenizer = (

@@ -76,6 +76,31 @@ def check_room(base: Base, sequences: Sequences, compute: str, device: str, batc
     _check("on disk for the reference's logits", logits, shutil.disk_usage(folder).free, remedy)
 
 
+def check_model_room(base: Base, compute: str, device: str, *, kept: bool) -> None:
+    """Compare what the model alone needs with what is free.
+
+    Args:
+        base: The base.
+        compute: The type that the model computes in, as torch calls it.
+        device: Where it runs.
+        kept: Whether the numbers of the checkpoint are kept beside the model.
+
+    Raises:
+        UsageError: It would not fit.
+    """
+    model = sum(weight.size for weight in base.weights.values()) * _ITEM[compute]
+    original = sum(weight.size * (4 if weight.dtype == "F32" else 2) for weight in base.weights.values())
+    on_cpu = (model if device == "cpu" else 0) + (original if kept or device != "cpu" else 0)
+    remedy = (
+        "use --compute bf16"
+        if compute == "float32" and device == "cpu"
+        else "use --device-map auto, or a larger machine"
+    )
+    _check("of memory", on_cpu * _SLACK, _free_memory(), remedy)
+    if device != "cpu":
+        _check(f"on {device}", model * _SLACK, _free_on(device), "use --device-map auto, or --device cpu")
+
+
 def _check(where: str, needed: float, free: int | None, remedy: str) -> None:
     if free is not None and needed > free:
         raise UsageError(f"this needs about {needed / 1e9:.1f} GB {where}, and {free / 1e9:.1f} GB are free; {remedy}")
