@@ -10,11 +10,11 @@ import msgspec
 from loradiag.analyzers.forgetting.wanted import Wanted
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.forgetting import ScoreRole
-from loradiag.core.text import printable
+from loradiag.core.text import listed, printable
 from loradiag.models.harness.answers import Metric, Scored
 from loradiag.models.harness.asking import Options, Progress, prepare, requests_digest, score
 from loradiag.models.harness.tasks import Group, Tasks, load_tasks
-from loradiag.models.harness.texts import Documents, documents, score_documents
+from loradiag.models.harness.texts import PERPLEXITY, Documents, documents, score_documents
 
 DOMAIN = "domain"
 """The name of the domain's text in reports."""
@@ -44,6 +44,9 @@ class Question(Protocol):
     def ask(self, wrapped: Any, progress: Progress) -> Scored:
         """Ask the model."""
 
+    def metrics(self) -> Sequence[str]:
+        """Names of the metrics that there will be."""
+
     def aggregate(self, metric: Metric) -> Aggregate | None:
         """The function from documents' values to the score, for metrics that are no mean of them."""
 
@@ -69,6 +72,10 @@ class TaskQuestion:
     def ask(self, wrapped: Any, progress: Progress) -> Scored:
         """See :class:`Question`."""
         return score(self.name, self._task, wrapped, self._options, progress)
+
+    def metrics(self) -> Sequence[str]:
+        """See :class:`Question`."""
+        return list(self._task.aggregation())
 
     def aggregate(self, metric: Metric) -> Aggregate | None:
         """See :class:`Question`."""
@@ -146,7 +153,7 @@ def load_questions(wanted: Wanted, tasks: Tasks | None, wrapped: Any) -> Questio
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"{printable(name)}: two questions have this name; rename a file")
-    _check_metrics(wanted, names)
+    _check_metrics(wanted, found)
     return Questions(found, tasks.groups if tasks else (), tasks.asked if tasks else frozenset())
 
 
@@ -157,7 +164,13 @@ def _text(name: str, texts: Any, wrapped: Any, role: ScoreRole) -> TextQuestion:
     return TextQuestion(asked, role)
 
 
-def _check_metrics(wanted: Wanted, names: Sequence[str]) -> None:
-    for name in wanted.metrics:
-        if name not in names:
-            raise UsageError(f"--metric {printable(name)}: this run has no task of that name")
+def _check_metrics(wanted: Wanted, questions: Sequence[Question]) -> None:
+    known = {question.name: question.metrics() for question in questions}
+    for task, metric in wanted.metrics.items():
+        option = f"--metric {printable(task)}={printable(metric)}"
+        if task not in known:
+            raise UsageError(
+                f"{option}: this run has no task of that name; it has {listed(list(map(printable, known)))}"
+            )
+        if metric.partition(",")[0] not in known[task]:
+            raise UsageError(f"{option}: the task has {listed(list(map(printable, known[task])))}")

@@ -27,7 +27,7 @@ from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.reference import BY_PEFT, read_by_peft
 from loradiag.analyzers.merge.routes import ROUTES, plan_routes
 from loradiag.bases.model import Base
-from loradiag.core.errors import LoradiagError
+from loradiag.core.errors import LoradiagError, UsageError
 from loradiag.core.forgetting import Forgetting, Score, Sweep
 from loradiag.models.harness.answers import Scored
 from loradiag.storage.hashing import content_sha256
@@ -79,6 +79,7 @@ def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: 
             if wanted.backend == VLLM
             else Stage(base, wanted, precisions, Path(scratch), folding=folding)
         )
+        _check_chat(wanted, stage)
         checked = [] if wanted.tokenizer else adapters
         notes = [tokenizer_difference(one.inspection.adapter.path, stage.tokenizer) for one in checked]
         questions = load_questions(wanted, tasks, stage.wrapped)
@@ -89,6 +90,14 @@ def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: 
             yield msgspec.structs.replace(found, tokenizer_differs=notes[index] if notes else None)
             if found.unfinished:
                 return
+        run.complete()
+
+
+def _check_chat(wanted: Wanted, stage: Stage | ServedStage) -> None:
+    if wanted.options.chat and not getattr(stage.tokenizer, "chat_template", None):
+        raise UsageError(
+            "--apply-chat-template: the tokenizer has no chat template; --tokenizer DIR names one that has"
+        )
 
 
 class _Run:
@@ -107,6 +116,12 @@ class _Run:
         self._about = {"base": base.name, "compute": stage.compute, "device": wanted.device}
         self._base: dict[str, Answers] = {}
         self._remembered: dict[str, int] = {}
+        self._used: list[Memory] = []
+
+    def complete(self) -> None:
+        """Every adapter has its report: what would have helped an interrupted run is not needed any more."""
+        for memory in self._used:
+            memory.forget(self._digests.values())
 
     def plan(self, adapters: Sequence[Asked], precisions: Sequence[str]) -> None:
         """See what is known already, and how much work is left."""
@@ -149,9 +164,7 @@ class _Run:
         unfinished = [question.name for question in self._questions.questions if question not in done]
         if wanted.sweep is not None and sweep is None:
             unfinished.append(SWEEP)
-        if not unfinished:
-            for memory in memories.values():
-                memory.forget(self._digests.values())
+        self._used += memories.values()
         scores, groups = self._scores(done, base, own)
         remembered = self._remembered[precision]
         return Forgetting(
@@ -245,8 +258,7 @@ class _Run:
             )
             chosen = next((row.weaker.path for row in heard if row.weaker.name == found.chosen), None)
             written = sweep.keep(chosen) if chosen is not None else None
-        for memory in memories:
-            memory.forget(self._digests.values())
+        self._used += memories
         return msgspec.structs.replace(found, written=written)
 
     def _weaker(self, one: Asked, precision: str, spec: Spec, folder: Path) -> Weaker:
