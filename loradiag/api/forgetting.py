@@ -19,7 +19,7 @@ from loradiag.core.report import Report
 from loradiag.core.text import printable
 
 if TYPE_CHECKING:
-    from loradiag.analyzers.forgetting.run import Asked
+    from loradiag.analyzers.forgetting.session import Asked
     from loradiag.analyzers.forgetting.wanted import Wanted
     from loradiag.bases.model import Base
 
@@ -222,7 +222,7 @@ def _report(one: Asked, measured: Mapping[str, Any], found: Forgetting, policy: 
 
 def _asked(path: str | Path, base: Base, *, allow_pickle: bool, fit: bool, device: str, stages: Stages) -> Asked:
     from loradiag.adapters.opening import open_adapter
-    from loradiag.analyzers.forgetting.run import Asked
+    from loradiag.analyzers.forgetting.session import Asked
     from loradiag.analyzers.inspection import Inspection
     from loradiag.analyzers.weights import Wanted
     from loradiag.storage.hashing import content_sha256

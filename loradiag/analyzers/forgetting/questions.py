@@ -107,6 +107,10 @@ class TextQuestion:
         """Characters."""
         return sum(map(len, self.documents.texts))
 
+    def metrics(self) -> Sequence[str]:
+        """See :class:`Question`."""
+        return [PERPLEXITY.name]
+
     def ask(self, wrapped: Any, progress: Progress) -> Scored:
         """See :class:`Question`."""
         return score_documents(self.documents, wrapped, progress)
