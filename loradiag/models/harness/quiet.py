@@ -1,4 +1,4 @@
-"""Silence: lm-eval and its libraries draw bars and tell stories on standard error, where there is a progress bar already."""
+"""Silence: lm-eval and its libraries draw bars and tell stories, where there is a progress bar already, or a report in JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _LOGGERS = ("lm_eval", "lm-eval", "datasets", "transformers", "huggingface_hub",
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Silence logs, warnings and bars while the context lasts. Standard error goes nowhere: some bars cannot be turned off."""
+    """Silence logs, warnings and bars while the context lasts.
+
+    Standard output and standard error go nowhere: some bars cannot be turned off, and some tasks print.
+    """
     before = os.environ.get("TQDM_DISABLE")
     os.environ["TQDM_DISABLE"] = "1"
     loggers = [logging.getLogger(name) for name in _LOGGERS]
@@ -22,7 +25,8 @@ def quietly() -> Iterator[None]:
     try:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        nowhere = io.StringIO()
+        with warnings.catch_warnings(), contextlib.redirect_stderr(nowhere), contextlib.redirect_stdout(nowhere):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -1,0 +1,68 @@
+"""What lies in the cache, listed and removed."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from loradiag.bases.remembered import KINDS, items, remove
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with something of every kind."""
+    monkeypatch.setenv("LORADIAG_CACHE", str(tmp_path))
+    for kind in KINDS:
+        (tmp_path / kind).mkdir()
+    (tmp_path / "scores" / "a.json").write_text('{"about": {"task": "toy", "base": "b"}, "scored": {}}')
+    (tmp_path / "scores" / "broken.json").write_text('{"about": {"task"')
+    (tmp_path / "merge" / "run").mkdir()
+    (tmp_path / "merge" / "run" / "weights.jsonl").write_text("12345")
+    old = tmp_path / "fingerprints" / "x.json"
+    old.write_text("{}")
+    month = time.time() - 30 * 86400
+    os.utime(old, (month, month))
+    return tmp_path
+
+
+def test_everything_is_listed(cache: Path) -> None:
+    """With size, age, and what it is where it says so; what cannot be read is listed all the same."""
+    found = {item.path.name: item for item in items()}
+    assert set(found) == {"a.json", "broken.json", "run", "x.json"}
+    assert found["a.json"].about == {"task": "toy", "base": "b"}
+    assert found["broken.json"].about == {}
+    assert found["run"].bytes == 5
+    assert found["x.json"].days == pytest.approx(30, abs=0.01)
+    assert cache in found["run"].path.parents
+
+
+def test_one_kind_alone(cache: Path) -> None:
+    """Others are left out."""
+    assert {item.kind for item in items(("merge",))} == {"merge"}
+
+
+def test_removal(cache: Path) -> None:
+    """Of files and of whole runs; a second time does no harm."""
+    for item in list(items()):
+        assert remove(item)
+        assert not item.path.exists()
+    assert list(items()) == []
+
+
+def test_a_link_is_removed_and_not_what_it_points_to(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing outside the cache is touched."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "precious").write_text("x")
+    (cache / "merge" / "link").symlink_to(outside)
+    for item in list(items(("merge",))):
+        remove(item)
+    assert (outside / "precious").read_text() == "x"
+
+
+def test_no_cache_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is empty."""
+    monkeypatch.setenv("LORADIAG_CACHE", str(tmp_path / "nowhere"))
+    assert list(items()) == []

@@ -1,0 +1,61 @@
+"""``loradiag cache`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from loradiag.cli.cache import cache, size_words
+
+
+@pytest.fixture
+def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache with the answers of a base whose name holds an escape sequence."""
+    monkeypatch.setenv("LORADIAG_CACHE", str(tmp_path))
+    (tmp_path / "scores").mkdir()
+    about = {"base": "evil\x1b[31m", "task": "toy", "documents": "7"}
+    (tmp_path / "scores" / "a.json").write_text(json.dumps({"about": about, "scored": {}}))
+    return tmp_path
+
+
+def test_ls(filled: Path) -> None:
+    """Says what there is, and prints no control characters."""
+    done = CliRunner().invoke(cache, ["ls"])
+    assert done.exit_code == 0
+    assert "toy" in done.output
+    assert "7 documents" in done.output
+    assert "\x1b" not in done.output
+    assert str(filled) in done.output
+
+
+def test_ls_as_json(filled: Path) -> None:
+    """A list of objects."""
+    done = CliRunner().invoke(cache, ["ls", "-f", "json"])
+    (row,) = json.loads(done.output)
+    assert (row["kind"], row["task"], row["path"]) == ("scores", "toy", str(filled / "scores" / "a.json"))
+
+
+def test_clear(filled: Path) -> None:
+    """What is young stays if only old things are to go."""
+    kept = CliRunner().invoke(cache, ["clear", "--older-than", "1"])
+    assert (kept.exit_code, kept.output) == (0, "removed 0 files, 0 B\n")
+    assert (filled / "scores" / "a.json").exists()
+    other = CliRunner().invoke(cache, ["clear", "--kind", "merge"])
+    assert other.output == "removed 0 files, 0 B\n"
+    done = CliRunner().invoke(cache, ["clear", "--kind", "scores"])
+    assert done.output.startswith("removed 1 file, ")
+    assert not (filled / "scores" / "a.json").exists()
+
+
+def test_sizes() -> None:
+    """In the unit that people read."""
+    assert [size_words(count) for count in (0, 999, 1000, 2_500_000, 3 * 10**9)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "2.5 MB",
+        "3.0 GB",
+    ]
