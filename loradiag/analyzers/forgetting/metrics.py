@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ REPORTED, JUDGED = 0.95, 0.90
 """Levels of the two-sided interval that is reported, and of the one whose ends are the bounds by which is judged."""
 
 _METHODS = {"student": "student", "score": "score", "identical": "identical", "none": None}
-_SECONDS = 20.0
+_SECONDS = 10.0
 _FEWEST, _MOST = 200, 2000
 """Resamples of a corpus metric: as many as take some seconds."""
 
@@ -148,12 +149,18 @@ def _corpus(column: Column) -> dict[str, Any]:
     if aggregate is None or any(value is None for value in (*before, *after)):
         raise NoValueError("it has no value of its own for each document, and none that can be resampled")
 
+    known: dict[bytes, tuple[float, float]] = {}  # both levels look at the same resamples
+
     def both(indexes: npt.NDArray[np.int64]) -> tuple[float, float]:
-        try:
-            first, second = (float(aggregate([values[index] for index in indexes])) for values in (before, after))
-        except (ValueError, ZeroDivisionError, TypeError) as error:
-            raise NoValueError(f"{column.metric.aggregation} cannot be computed of a resample ({error})") from error
-        return first, second
+        key = hashlib.blake2b(indexes.tobytes(), digest_size=16).digest()
+        if key not in known:
+            try:
+                first, second = (float(aggregate([values[index] for index in indexes])) for values in (before, after))
+            except (ValueError, ZeroDivisionError, TypeError) as error:
+                reason = f"{column.metric.aggregation} cannot be computed of a resample ({error})"
+                raise NoValueError(reason) from error
+            known[key] = first, second
+        return known[key]
 
     start = time.monotonic()
     both(np.arange(len(before)))
