@@ -195,8 +195,8 @@ def _reports(
 
     beside = [_beside(one, fit=fit) for one in adapters]
     reports: list[Report] = []
-    for one, measured, found in zip(adapters, beside, run(base, adapters, wanted, stages), strict=False):
-        reports.append(_report(one, measured, found, policy))
+    for found in run(base, adapters, wanted, stages):  # to its very end: there it clears what an interrupted run needs
+        reports.append(_report(adapters[len(reports)], beside[len(reports)], found, policy))
     if len(reports) < len(adapters) or (reports and _unfinished(reports[-1])):
         raise InterruptedRunError(reports)
     return reports
