@@ -131,7 +131,7 @@ def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
     """The columns of an overview by measure, a value a report. What no report has a base for is left out."""
     spectra = [report.measurements.spectrum for report in reports]
     columns: dict[str, list[float | None]] = {}
-    if not all(report.measurements.merge for report in reports):  # which is measured without spectra
+    if not all(_without_spectra(report) for report in reports):
         for name in ("stable_rank", "energy_rank_99", "frobenius_norm"):
             columns[name] = [middle(spectrum.modules if spectrum else [], name) for spectrum in spectra]
     if any(report.measurements.relative for report in reports):
@@ -139,6 +139,11 @@ def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
     if any(report.measurements.intruders for report in reports):
         columns["intruders"] = [_mean_intruders(report) for report in reports]
     return columns
+
+
+def _without_spectra(report: Report) -> bool:
+    """Whether this is about what is served, which is measured without spectra."""
+    return report.measurements.merge is not None or report.measurements.forgetting is not None
 
 
 def _median_relative(report: Report) -> float | None:

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from loradiag.core.findings import Finding, Severity
 from loradiag.core.report import Report
-from loradiag.core.text import plural, printable, shorten
+from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.arrange import active, deciding, tally
-from loradiag.outputs.routes import called, folded
+from loradiag.outputs.notes import Aside, asides
 from loradiag.outputs.style import Style
+
+NAMES = 40
+"""Routes or tasks named in one note."""
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
@@ -18,9 +21,11 @@ def render(reports: Sequence[Report], style: Style) -> str:  # noqa: ARG001 - ev
     """Return the commands, worst first within each report, each followed by what the report comes to."""
     lines = []
     for report in reports:
-        apart = folded(report)
+        quiet = asides(report)
+        apart = [finding for part in quiet for finding in part.notes]
         lines += [_command(report, finding) for finding in active(report) if finding not in apart]
-        lines += _notes(report, apart)
+        for part in quiet:
+            lines += _notes(report, part)
         lines.append(_summary(report))
     return "\n".join(lines) + "\n"
 
@@ -32,11 +37,12 @@ def _command(report: Report, finding: Finding) -> str:
     return f"::{_COMMANDS[finding.severity]} title={title}::{message}"
 
 
-def _notes(report: Report, apart: Sequence[Finding]) -> Iterable[str]:
-    """Notes on routes that are not what the gate is about, one a rule: a step on GitHub shows ten of a kind at most."""
-    for code, rule in dict.fromkeys((finding.code, finding.rule) for finding in apart):
-        names = [called(finding.route or "") for finding in apart if finding.code == code]
-        said = f"{shorten(printable(report.subject.path), 200)}: {plural(len(names), 'route')}: {', '.join(names)}"
+def _notes(report: Report, part: Aside) -> Iterable[str]:
+    """Notes that lists may leave out, one a rule: a step on GitHub shows ten of a kind at most."""
+    for code, rule in dict.fromkeys((finding.code, finding.rule) for finding in part.notes):
+        names = [part.about(finding) for finding in part.notes if finding.code == code]
+        listing = listed(names, NAMES)
+        said = f"{shorten(printable(report.subject.path), 200)}: {plural(len(names), part.noun)}: {listing}"
         yield f"::{_COMMANDS[Severity.INFO]} title={_property(f'{code} {rule}')}::{_data(said)}"
 
 

@@ -12,7 +12,20 @@ from loradiag.core.report import Accounting, Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts
-from loradiag.outputs.page import curves, dots, gains, heatmap, intruders, modules, reach, routes, tables, terms
+from loradiag.outputs.page import (
+    curves,
+    dots,
+    forgetting,
+    forms,
+    gains,
+    heatmap,
+    intruders,
+    modules,
+    reach,
+    routes,
+    tables,
+    terms,
+)
 from loradiag.outputs.page.colors import stylesheet
 from loradiag.outputs.page.findings import NAMES, findings, policy
 from loradiag.outputs.page.markup import Markup, element, folded, join, names
@@ -23,6 +36,8 @@ CURVES, ROWS = 120, 400
 """How many curves and table rows the whole page may hold, shared by its reports, so that it stays quick to open."""
 
 LEAST_CURVES, LEAST_ROWS = 16, 24
+
+_CHANGED = "Some of the documents to which base and adapter gave different answers, the worst tasks first."
 
 
 def render(reports: Sequence[Report], style: Style) -> str:
@@ -111,7 +126,11 @@ def _report(
     sections = [
         ("Merge drift", "", routes.routes(report)),
         ("What survives where", "", gains.gains(report)),
+        ("Forgetting", "", forgetting.forgetting(report)),
+        ("Weaker forms", "", forms.weaker_forms(report)),
+        ("Memorisation", "", forms.memorisation(report)),
         ("Findings", "", findings(report)),
+        ("Documents that changed", _CHANGED, forgetting.documents(report)),
         ("Beside its base", "", terms.beside_base(report)),
         ("Layers and roles", heatmap.note(series), heatmap.heat_map(report, style.measure, key, scales)),
         ("Singular values", "", curves.curves(report, key, most_curves)),

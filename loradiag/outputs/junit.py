@@ -1,4 +1,4 @@
-"""JUnit XML: a suite for each report, a test case for each rule that found something, and one for each route."""
+"""JUnit XML: a suite for each report, a test case for each rule that found something, for each route, and for each task."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from loradiag.core.text import listed, printable
 from loradiag.core.verdict import Status
 from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import deciding, gates, tally, undecided, unreadable
-from loradiag.outputs.cases import Case, cases
+from loradiag.outputs.cases import Case, cases, task_cases
 from loradiag.outputs.facts import facts, short_number
+from loradiag.outputs.forgetting import in_short
+from loradiag.outputs.notes import of_tasks
 from loradiag.outputs.style import Style
 
 NAMES = 20
@@ -42,6 +44,8 @@ def _suite(parent: Element, report: Report) -> None:
     about = [("verdict", report.verdict.status.value), ("findings", tally(report))]
     way = deploys([report])
     about += [("deploy as", way[0])] if way else []
+    lost = in_short([report])
+    about += [("forgot", lost[0])] if lost else []
     for name, value in [*about, *([] if unreadable(report) else facts(report))]:
         SubElement(properties, "property", name=_text(name), value=_text(value))
     rules: dict[tuple[str, str], list[Finding]] = {}
@@ -52,7 +56,9 @@ def _suite(parent: Element, report: Report) -> None:
     if not _said(report, suite):
         _verdict(suite, report)
     for route in cases(report):
-        _route(suite, report, route)
+        _one(suite, f"merge-drift.{report.subject.path}", route)
+    for task in task_cases(report):
+        _one(suite, f"forgetting.{report.subject.path}", task)
     made = suite.findall("testcase")
     suite.set("tests", str(len(made)))
     for plural, singular in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -69,25 +75,19 @@ def _case(suite: Element, report: Report, name: str, found: Sequence[Finding]) -
         # What could not be read is no judgement on the adapter but a check that could not be made.
         kind = "error" if unreadable(report) else "failure"
         outcome = SubElement(case, kind, message=_messages(failing), type=_text(failing[0].code))
-        outcome.text = _details(found)
+        outcome.text = _details(report, found)
     elif open_:
         SubElement(case, "skipped", message=_text("inconclusive: ") + _messages(open_))
     elif all(finding.disposition is Disposition.IGNORED for finding in found):
         reasons = dict.fromkeys(finding.reason or "no reason given" for finding in found)
         SubElement(case, "skipped", message=_text("ignored by the policy: " + "; ".join(reasons)))
     if not failing:
-        SubElement(case, "system-out").text = _details(found)
+        SubElement(case, "system-out").text = _details(report, found)
 
 
-def _route(suite: Element, report: Report, case: Case) -> None:
-    """A test case for one way of deploying."""
-    made = SubElement(
-        suite,
-        "testcase",
-        classname=_text(f"loradiag.merge-drift.{report.subject.path}"),
-        name=_text(case.route),
-        time="0",
-    )
+def _one(suite: Element, where: str, case: Case) -> None:
+    """A test case for one way of deploying, or one task."""
+    made = SubElement(suite, "testcase", classname=_text(f"loradiag.{where}"), name=_text(case.name), time="0")
     details = "\n".join(map(_text, case.details.split("\n")))
     if case.outcome == "failure":
         SubElement(made, "failure", message=_text(case.message), type=_text(case.kind)).text = details
@@ -128,17 +128,17 @@ def _messages(found: Iterable[Finding]) -> str:
     return _text("; ".join(finding.message for finding in found))
 
 
-def _details(found: Iterable[Finding]) -> str:
-    return "\n\n".join(_detail(finding) for finding in found)
+def _details(report: Report, found: Iterable[Finding]) -> str:
+    return "\n\n".join(_detail(report, finding) for finding in found)
 
 
-def _detail(finding: Finding) -> str:
+def _detail(report: Report, finding: Finding) -> str:
     head = f"{finding.severity.value}, {finding.confidence.value} confidence"
     lines = [f"{head}: {finding.message}", f"Advice: {finding.advice}"]
     pairs = (("observed", finding.observed), ("threshold", finding.threshold))
     lines += [f"{label}: {short_number(value)}" for label, value in pairs if value is not None]
     if finding.modules:
-        lines.append(f"Modules: {listed(finding.modules, NAMES)}")
+        lines.append(f"{'Tasks' if of_tasks(report, finding) else 'Modules'}: {listed(finding.modules, NAMES)}")
     lines.append(f"Source: {finding.source}")
     return "\n".join(map(_text, lines))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from loradiag.core.findings import Finding
 from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
@@ -30,9 +29,11 @@ from loradiag.outputs.arrange import (
 )
 from loradiag.outputs.beside import Beside, beside, listings, only_beside, shape, statements, title
 from loradiag.outputs.facts import facts, short_number
+from loradiag.outputs.forgetting import in_short
+from loradiag.outputs.mdforgetting import forgetting
 from loradiag.outputs.mdroutes import notes, routes
 from loradiag.outputs.mdtext import code, folded, prose, table
-from loradiag.outputs.routes import folded as route_notes
+from loradiag.outputs.notes import Card, asides, cards, of_tasks
 from loradiag.outputs.style import Style
 
 WORST, ALL = 5, 100
@@ -72,6 +73,7 @@ def _report(report: Report, style: Style) -> list[str]:
         blocks.append(table(("", ""), [(label, prose(text)) for label, text in facts(report)]))
     blocks += [
         *routes(report, style),
+        *forgetting(report, style),
         *_findings(report),
         *_beside(report, style),
         *_deployability(report),
@@ -86,22 +88,13 @@ def _findings(report: Report) -> list[str]:
     if not counted and not aside:
         return ["No findings."]
     blocks = ["### Findings"]
-    apart = route_notes(report)
-    counted = [finding for finding in counted if finding not in apart]
-    if counted:
-        lines = [
-            (
-                f"{SEVERITY_MARKS[finding.severity]} {finding.severity.value}"
-                + (" (gate)" if gates(report, finding) else ""),
-                f"**{prose(finding.code)}** {prose(finding.rule)}",
-                prose(finding.message),
-                finding.confidence.value,
-            )
-            for finding in counted
-        ]
-        blocks.append(table(("severity", "rule", "what", "confidence"), lines))
-        blocks.append(folded("Evidence and advice", [_detail(finding) for finding in counted]))
-    blocks += notes(report, apart)
+    quiet = asides(report)
+    apart = [finding for part in quiet for finding in part.notes]
+    told = cards(report, [finding for finding in counted if finding not in apart])
+    if told:
+        blocks.append(table(("severity", "rule", "what", "confidence"), [_told(report, card) for card in told]))
+        blocks.append(folded("Evidence and advice", [_detail(report, card) for card in told]))
+    blocks += notes(quiet)
     if aside:
         rows = [(f"**{prose(f.code)}** {prose(f.rule)}", prose(f.message), prose(f.reason or "")) for f in aside]
         content = [table(("rule", "what", "ignored because"), rows)]
@@ -109,16 +102,33 @@ def _findings(report: Report) -> list[str]:
     return blocks
 
 
-def _detail(finding: Finding) -> str:
-    lines = [f"**{prose(finding.code)} {prose(finding.rule)}**: {prose(finding.message)}"]
+def _told(report: Report, card: Card) -> Sequence[str]:
+    """A row of the table of findings; those of one rule about single tasks share it."""
+    finding = card.finding
+    messages = [prose(message) for message in (finding.message, *card.messages)]
+    messages += [f"and {plural(card.more, 'task')} more: in the table above"] if card.more else []
+    return (
+        f"{SEVERITY_MARKS[finding.severity]} {finding.severity.value}" + (" (gate)" if gates(report, finding) else ""),
+        f"**{prose(finding.code)}** {prose(finding.rule)}",
+        "<br>".join(messages),
+        finding.confidence.value,
+    )
+
+
+def _detail(report: Report, card: Card) -> str:
+    finding = card.finding
+    alone = not card.messages
+    head = f"**{prose(finding.code)} {prose(finding.rule)}**"
+    lines = [f"{head}: {prose(finding.message)}" if alone else f"{head}: {plural(card.count, 'task')}"]
     pairs = (("observed", finding.observed), ("threshold", finding.threshold))
     numbers = ", ".join(f"{label} {short_number(value)}" for label, value in pairs if value is not None)
-    if numbers:
+    if numbers and alone:
         lines.append(f"- Evidence: {numbers}")
     if finding.advice:
         lines.append(f"- Advice: {prose(finding.advice)}")
-    if finding.modules:
-        lines.append(f"- {plural(len(finding.modules), 'module')}: {_names(finding.modules)}")
+    if finding.modules and alone:
+        noun = "task" if of_tasks(report, finding) else "module"
+        lines.append(f"- {plural(len(finding.modules), noun)}: {_names(finding.modules)}")
     lines.append(f"- Source: {prose(finding.source)}")
     return "\n".join([lines[0], "", *lines[1:]])
 
@@ -243,7 +253,8 @@ def _overview(reports: Sequence[Report]) -> list[str]:
     open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
     noun = "checkpoint" if is_series(reports) else "adapter"
     heading = f"## loradiag: {plural(len(reports), noun)}, {failed:,} failed, {open_:,} inconclusive"
-    lines, columns, ways = [], overview_of(reports), deploys(reports)
+    lines, columns = [], overview_of(reports)
+    words = [(title, said) for title, said in (("deploy as", deploys(reports)), ("forgot", in_short(reports))) if said]
     for index, (report, label) in enumerate(zip(reports, labels(reports), strict=True)):
         status = report.verdict.status
         lines.append(
@@ -252,11 +263,11 @@ def _overview(reports: Sequence[Report]) -> list[str]:
                 f"{STATUS_MARKS[status]} {status.value}",
                 tally(report),
                 prose(deciding(report)),
-                *([prose(ways[index])] if ways else []),
+                *(prose(said[index]) for _, said in words),
                 f"{report.subject.modules:,}",
                 *(short_number(values[index]) for values in columns.values()),
             )
         )
-    deploy = ("deploy as",) if ways else ()
-    heads = ("", "verdict", "findings", "decided by", *deploy, "#modules", *(f"#{OVERVIEW[name]}" for name in columns))
+    titles = (*(title for title, _ in words), "#modules", *(f"#{OVERVIEW[name]}" for name in columns))
+    heads = ("", "verdict", "findings", "decided by", *titles)
     return [heading, table(heads, lines)]

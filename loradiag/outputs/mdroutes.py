@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from loradiag.core.findings import Finding
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import shorten
@@ -12,11 +11,12 @@ from loradiag.outputs.advice import advice
 from loradiag.outputs.drift import CHANGES, changes, since, statements
 from loradiag.outputs.figures import figures, gain_words
 from loradiag.outputs.mdtext import code, folded, prose, table
-from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, folded_words, left_out, measured, unfolded
+from loradiag.outputs.notes import Aside
+from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, left_out, measured, unfolded
 from loradiag.outputs.style import Style
 
-MODULES = 100
-"""Modules with ``--verbose``: a comment on GitHub holds 65,536 characters."""
+MODULES, NOTES = 100, 60
+"""Modules with ``--verbose``, and notes on single routes: a comment on GitHub holds 65,536 characters."""
 
 
 def routes(report: Report, style: Style) -> list[str]:
@@ -125,8 +125,9 @@ def _survival(merge: Merge) -> list[str]:
     return blocks
 
 
-def notes(report: Report, found: Sequence[Finding]) -> Iterable[str]:
-    """Notes on single routes, folded away."""
-    if found:
-        lines = [(f"**{prose(note.code)}** {prose(note.rule)}", prose(note.message)) for note in found]
-        yield folded(prose(folded_words(report, found)), [table(("rule", "what"), lines)])
+def notes(quiet: Sequence[Aside]) -> Iterable[str]:
+    """Notes on single routes and tasks, folded away."""
+    for part in quiet:
+        lines = [(f"**{prose(note.code)}** {prose(note.rule)}", prose(note.message)) for note in part.notes[:NOTES]]
+        more = [f"Showing the first {NOTES:,} of {len(part.notes):,}."] if len(part.notes) > NOTES else []
+        yield folded(prose(part.words), [table(("rule", "what"), lines), *more])

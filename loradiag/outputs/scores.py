@@ -1,13 +1,12 @@
-"""The figures of a score: what each is called, what it means, and how it is written. All text is safe to show."""
+"""Scores and their differences in words, and as shares of the base's. All text is safe to show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from math import isfinite
 
-import msgspec
-
 from loradiag.core.forgetting import Score
+from loradiag.core.numbers import median
 from loradiag.core.text import printable, shorten
 
 BETTER, WORSE = "↗", "↘"
@@ -27,16 +26,11 @@ INTERVALS = {
 """How an interval came to be."""
 
 _METRIC = 40
+_FARTHEST = 1e100
+"""Shares beyond are told as this: what comes out of a base near 0 need not be finite."""
 
-
-class Figure(msgspec.Struct, frozen=True):
-    """One column of the table of scores. Of ``worth`` the least gives way first where there is no room."""
-
-    title: str
-    meaning: str
-    worth: int
-    value: Callable[[Score], float | None]
-    say: Callable[[Score], str]
+_LEAST_REACH = 0.25
+"""An axis reaches so far, where something lies so far; beyond it, five times as far as half of the ends lie."""
 
 
 def gain(score: Score, value: float | None) -> float | None:
@@ -51,7 +45,7 @@ def relative(score: Score, value: float | None) -> float | None:
     turned = gain(score, value)
     if turned is None or not score.base or not isfinite(score.base):
         return None
-    return turned / abs(score.base)
+    return min(max(turned / abs(score.base), -_FARTHEST), _FARTHEST)
 
 
 def span(score: Score, low: float | None, high: float | None) -> tuple[float, float] | None:
@@ -68,17 +62,17 @@ def borne(score: Score) -> float | None:
     return score.margin / abs(score.base)
 
 
-def extent(scores: Iterable[Score], most: float = 1.0) -> tuple[float, float] | None:
-    """What an axis must hold of all intervals, margins and zero, in shares of the base; nothing beyond ±``most``."""
+def extent(scores: Iterable[Score]) -> tuple[float, float] | None:
+    """What an axis must hold of all intervals, margins and zero, in shares of the base. One that is far off is left out."""
     found: list[float] = []
     margins = [0.0]
     for score in scores:
-        found += span(score, score.ci_low, score.ci_high) or ()
         point = relative(score, score.difference)
-        found += [] if point is None else [point]
+        found += [] if point is None else span(score, score.ci_low, score.ci_high) or (point,)
         margins.append(-1.4 * (borne(score) or 0.0))
     if not found:
         return None
+    most = min(max(5 * (median(map(abs, found)) or 0.0), _LEAST_REACH), 1.0)
     inside = [min(max(value, -most), most) for value in (*found, *margins)]
     low, high = min(inside), max(inside)
     air = (high - low) * 0.06 or 0.05
@@ -117,7 +111,7 @@ def change_words(value: float | None, score: Score) -> str:
         return "–"
     text, turned = _written(value, _decimals(value), "+"), gain(score, value)
     mark = "" if not turned else BETTER if turned > 0 else WORSE
-    return f"{text} {mark}" if mark and float(text) else f"{text}  "
+    return f"{text} {mark}" if mark and float(text) else text
 
 
 def interval_words(low: float | None, high: float | None) -> str:
@@ -148,123 +142,9 @@ def p_words(value: float | None) -> str:
 
 def metric_words(score: Score) -> str:
     """A metric with its filter, and a mark if less of it is better."""
-    parts = [score.metric, *([score.filter] if score.filter != "none" else []), *([] if score.higher_is_better else [LESS])]
-    return " ".join(shorten(printable(part), _METRIC) for part in parts)
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
-def _moves(score: Score) -> str:
-    return "–" if score.lost is None or score.won is None else f"{score.lost:,} / {score.won:,}"
-
-
-_EVERY: Sequence[Figure] = (
-    Figure(
-        "metric",
-        f"What is compared. {LESS}: less of it is better.",
-        8,
-        lambda score: None,
-        metric_words,
-    ),
-    Figure("n", "Documents that both were asked.", 14, lambda score: score.n or None, lambda score: _count(score.n or None)),
-    Figure(
-        "sources",
-        "Sources that several documents share; intervals and tests take them as one.",
-        2,
-        lambda score: score.clusters,
-        lambda score: _count(score.clusters),
-    ),
-    Figure("base", "The base's score.", 17, lambda score: score.base, lambda score: score_words(score, score.base)),
-    Figure(
-        "adapter",
-        "The score with the adapter: unmerged beside its base, or as it is served along a route.",
-        18,
-        lambda score: score.adapter,
-        lambda score: score_words(score, score.adapter),
-    ),
-    Figure(
-        "difference",
-        f"Adapter less base, document by document, in the metric's own unit. {BETTER}: better; {WORSE}: worse.",
-        20,
-        lambda score: score.difference,
-        lambda score: change_words(score.difference, score),
-    ),
-    Figure(
-        "95% interval",
-        "Where the difference lies with 95% confidence.",
-        16,
-        lambda score: score.ci_low,
-        lambda score: interval_words(score.ci_low, score.ci_high),
-    ),
-    Figure(
-        "of base",
-        "The difference in percent of the base's score; below 0 is worse, whatever the metric.",
-        12,
-        lambda score: relative(score, score.difference),
-        lambda score: share_words(relative(score, score.difference)),
-    ),
-    Figure(
-        "since unmerged",
-        "Served less unmerged: what the route did to the adapter's score, in the metric's own unit.",
-        19,
-        lambda score: score.unmerged_difference,
-        lambda score: change_words(score.unmerged_difference, score),
-    ),
-    Figure(
-        "its interval",
-        "Where what the route did lies with 95% confidence.",
-        6,
-        lambda score: score.unmerged_low,
-        lambda score: interval_words(score.unmerged_low, score.unmerged_high),
-    ),
-    Figure(
-        "lost / won",
-        "Documents that flipped: right for the base and wrong with the adapter, and the other way. Of other metrics than "
-        "right or wrong: documents that became worse, and better.",
-        13,
-        lambda score: score.lost,
-        _moves,
-    ),
-    Figure(
-        "p (Holm)",
-        "How likely so large a difference would be without any, adjusted for the number of tasks.",
-        10,
-        lambda score: score.p_adjusted,
-        lambda score: p_words(score.p_adjusted),
-    ),
-    Figure(
-        "detectable",
-        "The loss that so many documents would show with 80% power.",
-        7,
-        lambda score: score.minimum_detectable,
-        lambda score: size_words(score.minimum_detectable),
-    ),
-    Figure(
-        "margin",
-        "The loss that the policy bears, in the metric's unit.",
-        9,
-        lambda score: score.margin,
-        lambda score: size_words(score.margin),
-    ),
-    Figure(
-        "needed",
-        "Documents that would decide with 80% power, were the difference what it seems.",
-        15,
-        lambda score: score.needed,
-        lambda score: _count(score.needed),
-    ),
-)
-_RARE = ("sources",)
-"""Columns that are shown on demand."""
-
-
-def figures(scores: Sequence[Score], *, every: bool = False) -> list[Figure]:
-    """The columns that a table of scores has: no empty ones, and rarely wanted ones only on demand."""
-    return [
-        figure
-        for figure in _EVERY
-        if figure.title == "metric"
-        or ((every or figure.title not in _RARE) and any(figure.value(score) is not None for score in scores))
+    parts = [
+        score.metric,
+        *([score.filter] if score.filter != "none" else []),
+        *([] if score.higher_is_better else [LESS]),
     ]
+    return " ".join(shorten(printable(part), _METRIC) for part in parts)

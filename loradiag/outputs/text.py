@@ -16,7 +16,7 @@ from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored
 from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import facts
 from loradiag.outputs.grid import grids, shown
-from loradiag.outputs.routes import folded, folded_words
+from loradiag.outputs.notes import SHOWN, Card, asides, cards, of_tasks
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
 from loradiag.outputs.terminal.base import beside_base
 from loradiag.outputs.terminal.grid import heat_map
@@ -47,8 +47,9 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
     yield Text(shorten(printable(report.subject.path), style.width), style="bold underline")
     if report.measurements.integrity and report.measurements.integrity.unreadable is None:
         yield _header(report, style)
-        yield from _routes(report, style)
-        if report.measurements.merge is None or report.measurements.spectrum is not None:
+        yield from _served(report, style)
+        alone = report.measurements.merge is None and report.measurements.forgetting is None
+        if alone or report.measurements.spectrum is not None:
             yield ""
         yield from _map(report, style)
         yield from modules(report, style)
@@ -59,11 +60,16 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
     yield _verdict(report)
 
 
-def _routes(report: Report, style: Style) -> Iterable[RenderableType]:
+def _served(report: Report, style: Style) -> Iterable[RenderableType]:
+    """What is measured by other commands: some milliseconds of imports that an inspection need not wait."""
     if report.measurements.merge is not None:
-        from loradiag.outputs.terminal.routes import routes  # five milliseconds that an inspection need not wait
+        from loradiag.outputs.terminal.routes import routes
 
         yield from routes(report, style)
+    if report.measurements.forgetting is not None:
+        from loradiag.outputs.terminal.forgetting import forgetting
+
+        yield from forgetting(report, style)
 
 
 def _header(report: Report, style: Style) -> Table:
@@ -110,31 +116,49 @@ def _deployability(report: Report) -> Iterable[RenderableType]:
 
 def _findings(report: Report, style: Style) -> Iterable[RenderableType]:
     counted, aside = active(report), ignored(report)
-    notes = [] if style.verbose else folded(report)
+    quiet = [] if style.verbose else asides(report)
+    notes = [finding for part in quiet for finding in part.notes]
     yield ""
     yield Text(f"findings ({len(counted)})" if counted else "no findings", style="bold")
-    for finding in counted:
-        if finding in notes:
-            continue
-        mark, color = SEVERITY[finding.severity]
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        head = Text(f"{finding.severity.value} ", style=color).append(f"{finding.code} {finding.rule}", style="bold")
-        if finding.confidence.value != "high":
-            head.append(f"  {finding.confidence.value} confidence", style="dim")
-        grid.add_row(Text(f"  {mark}", style=color), head)
-        grid.add_row("", Text(printable(finding.message)))
-        if finding.severity is not Severity.INFO or style.verbose:
-            grid.add_row("", Text(f"→ {printable(finding.advice)}", style="dim"))
-        if style.verbose and finding.modules:
-            grid.add_row("", Text(printable(", ".join(finding.modules)), style="dim"))
-        yield grid
-    if notes:
-        yield Text(f"  {SEVERITY_MARKS[Severity.INFO]} {folded_words(report, notes)}: --verbose", style="dim")
+    told = [finding for finding in counted if finding not in notes]
+    for card in cards(report, told, len(told) if style.verbose else SHOWN):
+        yield _card(report, card, style)
+    for part in quiet:
+        yield Text(f"  {SEVERITY_MARKS[Severity.INFO]} {part.words}: --verbose", style="dim")
     if aside:
         shown = [f"{finding.code} ({printable(finding.reason or '')})" for finding in aside]
         yield Text(f"  ignored by the policy: {listed(shown, 3)}", style="dim")
+
+
+def _card(report: Report, card: Card, style: Style) -> Table:
+    """A finding; those of one rule about single tasks share their head and their advice."""
+    finding = card.finding
+    mark, color = SEVERITY[finding.severity]
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    head = Text(f"{finding.severity.value} ", style=color).append(f"{finding.code} {finding.rule}", style="bold")
+    if finding.confidence.value != "high":
+        head.append(f"  {finding.confidence.value} confidence", style="dim")
+    grid.add_row(Text(f"  {mark}", style=color), head)
+    grid.add_row("", _messages(card) if card.messages else Text(printable(finding.message)))
+    if finding.severity is not Severity.INFO or style.verbose:
+        grid.add_row("", Text(f"→ {printable(finding.advice)}", style="dim"))
+    if style.verbose and finding.modules and not of_tasks(report, finding):
+        grid.add_row("", Text(printable(", ".join(finding.modules)), style="dim"))
+    return grid
+
+
+def _messages(card: Card) -> Table:
+    """What was found of each task, told apart by a dot."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for message in (card.finding.message, *card.messages):
+        grid.add_row("·", Text(printable(message)))
+    if card.more:
+        grid.add_row("", Text(f"and {plural(card.more, 'task')} more: --verbose", style="dim"))
+    return grid
 
 
 def _accounting(report: Report, style: Style) -> Iterable[RenderableType]:

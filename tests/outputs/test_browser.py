@@ -16,7 +16,7 @@ import loradiag
 from loradiag.outputs import renderer
 from loradiag.outputs.style import Style
 from tests.conftest import MakeAdapter, peft_arrays
-from tests.outputs import drifting, samples
+from tests.outputs import asking, drifting, samples
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -84,15 +84,16 @@ DRIFT = {
     "hostile": lambda: drifting.hostile(samples.HOSTILE),
 }
 PROBE = """<script>
-const boxes = [...document.querySelectorAll("svg.strips")].flatMap((svg) => {
+const boxes = [...document.querySelectorAll("svg.strips,svg.tradeoff")].flatMap((svg) => {
   const view = svg.viewBox.baseVal;
-  return [...svg.querySelectorAll("text,path.mark")].map((part) => {
+  const turned = (part) => part.transform.baseVal.consolidate()?.matrix.b;
+  return [...svg.querySelectorAll("text,path.mark")].filter((part) => !turned(part)).map((part) => {
     const box = part.getBBox(), at = part.transform.baseVal.consolidate();
     const [x, y] = at ? [at.matrix.e, at.matrix.f] : [0, 0];
     return [box.x + x, box.y + y, box.x + x + box.width - view.width, box.y + y + box.height - view.height, part.textContent];
   });
 });
-const texts = [...document.querySelectorAll("svg.strips")].flatMap((svg) =>
+const texts = [...document.querySelectorAll("svg.strips,svg.tradeoff")].flatMap((svg) =>
   [...svg.querySelectorAll("text")].map((part) => [part.textContent, part.getBoundingClientRect()]));
 const touching = texts.flatMap(([a, p], i) => texts.slice(i + 1).filter(([b, q]) =>
   p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 3 && q.top < p.bottom - 3).map(([b]) => a + " / " + b));
@@ -146,3 +147,43 @@ def test_merge_drift_runs_under_its_policy(tmp_path: Path) -> None:
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
     assert done.stdout.count('Sort by this column">') == 11
     assert 'title="Bits that an entry of a linear weight takes' in done.stdout
+
+
+ASKED = {
+    **{name: asking.CASES[name] for name in ("plain", "grouped", "served", "weaker", "remembered", "odd")},
+    "long": asking.long,
+    "hostile": lambda: asking.hostile(samples.HOSTILE),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_forgetting_is_laid_out_within_the_page(name: str, tmp_path: Path) -> None:
+    """No page is wider than its window, no label leaves its drawing or touches another, also in parts that open."""
+    text = renderer("html")(ASKED[name](), Style()).replace("<details", "<details open")
+    for width in (1280, 520):
+        said = laid_out(text, tmp_path, width)
+        assert said["wide"] <= 0
+        assert said["outside"] == []
+        assert said["touching"] == []
+        assert said["titles"] == 0
+
+
+def test_forgetting_runs_under_its_policy(tmp_path: Path) -> None:
+    """No violation and no error is logged; scores can be sorted, and many filtered."""
+    file = tmp_path / "asked.html"
+    file.write_text(renderer("html")(asking.grouped(), Style()), encoding="utf-8")
+    done = browse(file, tmp_path / "profile", "--dump-dom")
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    assert done.stdout.count('class="filter"') == 1
+    assert 'title="Where the difference lies with 95% confidence. Sort by this column"' in done.stdout
+
+
+def test_hostile_answers_stay_text(tmp_path: Path) -> None:
+    """Prompts and answers come from data sets, and models write what they like."""
+    file = tmp_path / "hostile.html"
+    named = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+    file.write_text(renderer("html")(asking.hostile(named), Style()), encoding="utf-8")
+    done = browse(file, tmp_path / "profile", "--dump-dom")
+    assert "<title>owned</title>" not in done.stdout
+    assert "<img" not in done.stdout
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []

@@ -16,7 +16,7 @@ from loradiag.core.report import Report
 from loradiag.outputs import FORMATS, format_of, renderer
 from loradiag.outputs.style import MEASURES, Style
 from tests.conftest import FIXTURES, SHARED
-from tests.outputs import drifting, samples
+from tests.outputs import asking, drifting, samples
 
 VERBOSE = Style(verbose=True)
 # All that `printable` promises to keep out, but for the line feed that outputs end their lines with.
@@ -59,6 +59,7 @@ def test_is_deterministic(name: str) -> None:
     """The same report gives the same text."""
     assert renderer(name)(samples.several(), Style()) == renderer(name)(samples.several(), Style())
     assert renderer(name)(drifting.by_outputs(), VERBOSE) == renderer(name)(drifting.by_outputs(), VERBOSE)
+    assert renderer(name)(asking.grouped(), VERBOSE) == renderer(name)(asking.grouped(), VERBOSE)
 
 
 @pytest.mark.parametrize("name", MARKUP)
@@ -66,6 +67,7 @@ def test_lets_no_script_through(name: str) -> None:
     """A tag in a name stays a name."""
     assert "<script>alert" not in renderer(name)(samples.hostile(), VERBOSE)
     assert "<script>alert" not in renderer(name)(drifting.hostile(samples.HOSTILE), VERBOSE)
+    assert "<script>alert" not in renderer(name)(asking.hostile(samples.HOSTILE), VERBOSE)
 
 
 @every_format
@@ -81,6 +83,14 @@ def test_takes_every_measure(name: str, measure: str) -> None:
 def test_any_name_renders(name: str, name_of_module: str) -> None:
     """No name breaks an output or gets a control character through it."""
     assert RAW.search(renderer(name)(samples.hostile(name_of_module), VERBOSE)) is None
+
+
+@every_format
+@given(said=st.text(max_size=40))
+@settings(deadline=None, max_examples=10)
+def test_any_answer_renders(name: str, said: str) -> None:
+    """Names of tasks, prompts, answers and reasons are as untrusted as names of modules."""
+    assert RAW.search(renderer(name)(asking.hostile(said), VERBOSE)) is None
 
 
 @every_format

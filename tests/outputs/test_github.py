@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.github import render
 from loradiag.outputs.style import Style
-from tests.outputs import building, drifting, samples
+from tests.outputs import asking, building, drifting, samples
 
 COMMAND = re.compile(r"::(error|warning|notice) title=([^:,\n]*)::(.*)")
 
@@ -86,3 +86,13 @@ def test_any_name_of_a_route_gives_the_same_commands(name: str) -> None:
 def test_any_name_gives_the_same_commands(name: str) -> None:
     """The number and kind of commands depend on the findings alone."""
     assert [kind for kind, _, _ in commands(samples.hostile(name))] == ["error", "warning"]
+
+
+def test_many_notes_on_tasks_are_one_command_a_rule() -> None:
+    """A step on GitHub shows ten of a kind; names beyond forty are counted."""
+    notes = [(title, said) for kind, title, said in commands(asking.long()) if kind == "notice"]
+    assert [title for title, _ in notes] == ["LD704 ability-weakened", "LD706 task-at-chance"]
+    assert notes[1][1].startswith("runs/adapter: 199 tasks: a_task_with_quite_a_long_name_of_its_own_")
+    assert notes[1][1].endswith(" and 159 more")
+    few = [(title, said) for kind, title, said in commands(asking.plain()) if kind == "notice"]
+    assert len(few) == 3

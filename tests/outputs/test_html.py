@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.html import render
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
-from tests.outputs import drifting, samples
+from tests.outputs import asking, drifting, samples
 
 VOID = {"meta", "input", "br", "hr", "wbr"}
 
@@ -106,6 +106,14 @@ def test_names_of_routes_add_no_tags(name: str) -> None:
     plain, tried = page(drifting.hostile("plain")), page(drifting.hostile(name))
     assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
     assert [pair[:2] for pair in plain.attributes] == [pair[:2] for pair in tried.attributes]
+
+
+@given(name=st.text(alphabet=st.sampled_from("<>&\"'/=`!-ax \n\x1b\u202e\ud800\uffff"), min_size=1, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_names_of_tasks_add_no_tags(name: str) -> None:
+    """Nor do prompts, answers, metrics and paths."""
+    plain, tried = page(asking.hostile("plain")), page(asking.hostile(f"x{name}x"))
+    assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
 
 
 def test_heat_map_marks_dead_broken_and_absent_cells_apart() -> None:

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loradiag.api.judging import judge
+from loradiag.core.policy import Ignore
 from loradiag.core.report import Report
 from loradiag.core.verdict import Status
 from loradiag.outputs.junit import render
 from loradiag.outputs.style import Style
-from tests.outputs import building, drifting, samples
+from tests.outputs import asking, building, drifting, samples
 
 
 def suites(reports: list[Report]) -> Element:
@@ -141,6 +143,93 @@ def test_a_case_of_a_route_holds_its_figures() -> None:
     assert lines[-1].startswith("warning LD607: nf4: mean KLD")
     properties = {node.get("name"): node.get("value") for node in root.iter("property")}
     assert properties["deploy as"] == "bf16"
+
+
+def tasks(reports: list[Report]) -> dict[str, tuple[str, str]]:
+    """What became of each task, and why."""
+    found = {}
+    for case in suites(reports).iter("testcase"):
+        if (case.get("classname") or "").startswith("loradiag.forgetting."):
+            child = next((child for child in case if child.tag != "system-out"), None)
+            found[case.get("name", "")] = ("passed", "") if child is None else (child.tag, child.get("message") or "")
+    return found
+
+
+def test_every_task_that_was_asked_is_a_case() -> None:
+    """Lost ones fail, safe ones pass, open ones are skipped with what would decide; parts of groups are none."""
+    found = tasks(asking.plain())
+    assert {name: outcome for name, (outcome, _) in found.items()} == {
+        "hellaswag": "failure",
+        "piqa": "skipped",
+        "arc_easy": "passed",
+        "npi": "passed",
+    }
+    assert found["hellaswag"][1].startswith("hellaswag: acc 0.9170 → 0.5860, by -0.331")
+    assert found["piqa"][1].startswith("inconclusive: piqa: acc 0.7430 → 0.6900")
+    assert list(tasks(asking.grouped())) == ["mmlu", "hellaswag", "wiki"]
+    assert tasks(samples.healthy()) == {}
+
+
+def test_open_tasks_fail_where_the_policy_says_so() -> None:
+    """As routes do; so do those that an interrupted run did not reach."""
+    assert tasks(asking.undecided())["piqa"][0] == "skipped"
+    assert tasks(asking.strictly())["piqa"][0] == "failure"
+    assert {name: outcome for name, (outcome, _) in tasks(asking.interrupted()).items()} == {
+        "arc_easy": "passed",
+        "gsm8k": "skipped",
+        "hellaswag": "skipped",
+        "sweep": "skipped",
+    }
+    (report,) = asking.interrupted()
+    assert tasks([judge(report, asking.strict())])["gsm8k"] == ("failure", "not asked: the run was interrupted")
+
+
+def test_routes_of_tasks_are_cases_of_their_own() -> None:
+    """What only deploying loses fails too; the unmerged adapter is not what is judged."""
+    found = {name: outcome for name, (outcome, _) in tasks(asking.served()).items()}
+    assert found == {
+        "arc_easy": "passed",
+        "arc_easy (nf4)": "failure",
+        "arc_easy (bf16)": "passed",
+        "gsm8k": "passed",
+        "gsm8k (nf4)": "failure",
+        "gsm8k (bf16)": "passed",
+    }
+    lost = asking.task("a", 0.9, 300, 20)
+    report = asking.judged(asking.forgetting([lost, asking.as_served(lost, "nf4", 10, 12)], routes=["nf4"]))
+    assert tasks([report])["a"][0] == "skipped"
+    assert tasks([report])["a"][1].startswith("forgot, and is not what is judged: a: acc")
+
+
+def test_what_the_policy_ignores_is_skipped_with_its_reason() -> None:
+    """And what has no score says why."""
+    (report,) = asking.plain()
+    known = Ignore(code="LD701", reason="known", modules=["hellaswag"], expires=None)
+    quiet = judge(report, msgspec.structs.replace(report.policy, ignore=[known]))
+    assert tasks([quiet])["hellaswag"] == ("skipped", "forgot; ignored by the policy: known")
+    bare = tasks(asking.odd()[2:3])
+    assert bare == {"arc": ("skipped", "not judged")}
+    assert tasks(asking.odd()[:1])["bleu"][1].endswith("it has no value of its own for each document")
+
+
+def test_a_case_of_a_task_holds_its_figures() -> None:
+    """Beside its metric, status and findings; rules name tasks as what they are."""
+    root = suites(asking.plain())
+    (case,) = [case for case in root.iter("testcase") if case.get("name") == "hellaswag"]
+    lines = (case.findtext("failure") or "").splitlines()
+    assert lines[:2] == ["metric: acc", "status: forgot"]
+    assert {"base: 0.9170", "adapter: 0.5860", "lost / won: 364 / 33", "of base: -36.1%"} <= set(lines)
+    assert lines[-1].startswith("error LD701: hellaswag")
+    assert "Tasks: hellaswag" in (root.findtext(".//failure") or "")
+    properties = {node.get("name"): node.get("value") for node in root.iter("property")}
+    assert properties["forgot"] == "1 of 4, worst -36.1%"
+
+
+@given(name=st.text(alphabet=st.characters(), max_size=60))
+@settings(deadline=None, max_examples=30)
+def test_any_name_of_a_task_gives_well_formed_xml(name: str) -> None:
+    """Names, metrics and reasons come from a report that anyone may have written."""
+    assert tasks(asking.hostile(name))
 
 
 @given(name=st.text(alphabet=st.characters(), max_size=60))

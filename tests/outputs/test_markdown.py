@@ -14,9 +14,9 @@ from loradiag.core.report import Report
 from loradiag.outputs.markdown import render
 from loradiag.outputs.mdtext import code, prose
 from loradiag.outputs.style import Style
-from tests.outputs import drifting, samples
+from tests.outputs import asking, drifting, samples
 
-OWN_TAGS = re.compile(r"</?(details|summary|code)>")
+OWN_TAGS = re.compile(r"</?(details|summary|code)>|<br>")
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -38,6 +38,7 @@ def shape(reports: list[Report]) -> list[str]:
         assert token.type not in ("link_open", "image", "em_open", "s_open", "fence", "code_block", "hr"), token
         if token.type == "html_inline":
             assert OWN_TAGS.fullmatch(token.content), token.content
+            kinds += [token.content] if token.content == "<br>" else []
         if token.type == "html_block":
             assert not re.sub(r"</?(details|summary|code)>|&#\d+;|[^<>]", "", token.content)
         if token.type in ("td_open", "th_open", "tr_open", "heading_open", "html_block", "list_item_open"):
@@ -84,6 +85,13 @@ def test_no_name_changes_the_structure(name: str) -> None:
 def test_no_name_of_a_route_changes_the_structure(name: str) -> None:
     """Nor a reason, a summary, a module or a file of prompts."""
     assert shape(drifting.hostile(name)) == shape(drifting.hostile("plain"))
+
+
+@given(name=st.text(alphabet=st.sampled_from("|\\`*_[]()<>#~@!&;$:/-=. \n\tax1"), min_size=1, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_no_name_of_a_task_changes_the_structure(name: str) -> None:
+    """Nor a prompt, an answer, a metric, a form, a path or what was recited."""
+    assert shape(asking.hostile(f"x{name}x")) == shape(asking.hostile("plain"))
 
 
 @given(text=st.text(alphabet=st.sampled_from("|\\`*_[]()<>#~@!&;$:/-=.ax1"), min_size=1, max_size=30))

@@ -10,9 +10,8 @@ from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.outputs.arrange import SEVERITY_MARKS, active, gates, ignored, undecided
 from loradiag.outputs.facts import short_number
+from loradiag.outputs.notes import Card, asides, cards, of_tasks
 from loradiag.outputs.page.markup import Markup, element, folded, join, names, rows, table
-from loradiag.outputs.routes import folded as folded_notes
-from loradiag.outputs.routes import folded_words
 
 NAMES = 500
 """How long a list of names may get: past this, nobody reads it here and the page grows heavy."""
@@ -20,13 +19,14 @@ NAMES = 500
 
 def findings(report: Report) -> Markup:
     """Cards of the active findings, worst first, then the ignored ones."""
-    counted, aside, notes = active(report), ignored(report), folded_notes(report)
-    parts = [_card(report, finding) for finding in counted if finding not in notes]
+    counted, aside, quiet = active(report), ignored(report), asides(report)
+    notes = [finding for part in quiet for finding in part.notes]
+    parts = [_card(report, card) for card in cards(report, [row for row in counted if row not in notes])]
     if not counted:
         parts.append(element("p", "No rule has anything to say.", class_="dim"))
-    if notes:
-        cards = (_card(report, finding) for finding in notes)
-        parts.append(folded(folded_words(report, notes), *cards, class_="aside"))
+    for part in quiet:
+        told = (_card(report, card) for card in cards(report, part.notes, NAMES))
+        parts.append(folded(part.words, *told, class_="aside"))
     if aside:
         parts.append(
             folded(f"{len(aside):,} ignored by the policy", *(_ignored(finding) for finding in aside), class_="aside")
@@ -34,7 +34,9 @@ def findings(report: Report) -> Markup:
     return join(parts)
 
 
-def _card(report: Report, finding: Finding) -> Markup:
+def _card(report: Report, card: Card) -> Markup:
+    """One finding; those of one rule about single tasks share a card."""
+    finding = card.finding
     severity = finding.severity.value
     head = [
         element("span", SEVERITY_MARKS[finding.severity], class_="mark", aria_hidden="true"),
@@ -47,11 +49,21 @@ def _card(report: Report, finding: Finding) -> Markup:
         head.append(element("span", "fails the gate", class_="tag bad"))
     elif undecided(report, finding):
         head.append(element("span", "leaves the verdict open", class_="tag"))
-    parts = [element("h4", *head), element("p", finding.message, class_="message"), _evidence(finding)]
+    parts = [element("h4", *head), *_messages(card)]
     if finding.advice:
         parts.append(element("p", element("span", "→ ", aria_hidden="true"), finding.advice, class_="advice"))
-    parts += [_modules(finding), element("p", "Source: ", finding.source, class_="source")]
+    named = _modules(finding) if not of_tasks(report, finding) else Markup("")
+    parts += [named, element("p", "Source: ", finding.source, class_="source")]
     return element("article", *parts, class_=f"finding {severity}")
+
+
+def _messages(card: Card) -> list[Markup]:
+    if not card.messages:
+        return [element("p", card.finding.message, class_="message"), _evidence(card.finding)]
+    items = [element("li", message) for message in (card.finding.message, *card.messages)]
+    if card.more:
+        items.append(element("li", f"and {plural(card.more, 'task')} more: in the table above"))
+    return [element("ul", *items, class_="messages")]
 
 
 def _evidence(finding: Finding) -> Markup:

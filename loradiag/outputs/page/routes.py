@@ -5,7 +5,7 @@ from __future__ import annotations
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, shorten
-from loradiag.outputs.advice import advice
+from loradiag.outputs.advice import Advice, advice
 from loradiag.outputs.drift import CHANGES, changes, since, statements
 from loradiag.outputs.figures import Figure, figures
 from loradiag.outputs.page.findings import NAMES
@@ -21,7 +21,7 @@ def routes(report: Report) -> Markup:
     if merge is None:
         return Markup("")
     parts = [
-        _advice(report),
+        advice_box(advice(report)),
         terms(statements(merge)),
         _table(report, merge, figures(merge)) if measured(merge) else Markup(""),
         _below(merge),
@@ -33,8 +33,8 @@ def routes(report: Report) -> Markup:
     return join(parts)
 
 
-def _advice(report: Report) -> Markup:
-    found = advice(report)
+def advice_box(found: Advice) -> Markup:
+    """What to do, in its colour."""
     more = [element("p", f"{line[:1].upper()}{line[1:]}.", class_="dim") for line in found.more]
     mark = element("span", MARKS[found.tone], class_="mark", aria_hidden="true")
     said = element("p", element("b", f"{found.text[:1].upper()}{found.text[1:]}."))

@@ -10,6 +10,7 @@ from loradiag.core.verdict import Status
 from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import OVERVIEW, STATUS_MARKS, deciding, is_series, labels, overview_of, tally
 from loradiag.outputs.facts import short_number
+from loradiag.outputs.forgetting import in_short
 from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis
 from loradiag.outputs.page.markup import Markup, element, join, rows, table
 
@@ -26,9 +27,16 @@ _CHARTS = (
 def overview(reports: Sequence[Report]) -> Markup:
     """The table of all reports, and the charts if they are a series."""
     names = labels(reports)
-    columns, ways = overview_of(reports), deploys(reports)
+    columns = overview_of(reports)
+    words = [(title, said) for title, said in (("deploy as", deploys(reports)), ("forgot", in_short(reports))) if said]
     lines = [
-        _row(index, report, names[index], ways[index : index + 1], [values[index] for values in columns.values()])
+        _row(
+            index,
+            report,
+            names[index],
+            [said[index] for _, said in words],
+            [values[index] for values in columns.values()],
+        )
         for index, report in enumerate(reports)
     ]
     failed = sum(report.verdict.status is Status.FAIL for report in reports)
@@ -38,7 +46,7 @@ def overview(reports: Sequence[Report]) -> Markup:
     parts = [
         element("p", said),
         table(
-            (*_HEADS, *(["deploy as"] if ways else []), "#modules", *(f"#{OVERVIEW[name]}" for name in columns)),
+            (*_HEADS, *(title for title, _ in words), "#modules", *(f"#{OVERVIEW[name]}" for name in columns)),
             rows(lines),
             caption="Overview",
             class_="rows sortable overview",
@@ -50,7 +58,7 @@ def overview(reports: Sequence[Report]) -> Markup:
     return join(parts)
 
 
-def _row(index: int, report: Report, name: str, way: Sequence[str], values: Sequence[float | None]) -> list[Markup]:
+def _row(index: int, report: Report, name: str, words: Sequence[str], values: Sequence[float | None]) -> list[Markup]:
     status = report.verdict.status
     mark = element("span", STATUS_MARKS[status], aria_hidden="true")
     numbers: list[float | None] = [report.subject.modules, *values]
@@ -59,7 +67,7 @@ def _row(index: int, report: Report, name: str, way: Sequence[str], values: Sequ
         element("td", element("b", mark, " ", status.value, class_=f"status {status.value}")),
         element("td", tally(report), class_="nowrap"),
         element("td", deciding(report) or "–", class_="decided"),
-        *(element("td", said, class_="nowrap") for said in way),
+        *(element("td", said, class_="nowrap") for said in words),
         *(element("td", short_number(value), class_="n", data_v=value) for value in numbers),
     ]
 

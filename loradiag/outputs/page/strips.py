@@ -24,7 +24,7 @@ MARK = {
 """The shape of a status, so that it can be told without colour."""
 
 _OTHER = SHAPES[1]
-_BEYOND = {-1: "M3-4V4L-4 0Z", 1: "M-3-4V4L4 0Z"}
+BEYOND = {-1: "M3-4V4L-4 0Z", 1: "M-3-4V4L4 0Z"}
 """Arrowheads at the border, for values that lie beyond it."""
 
 _LABEL = 17
@@ -122,7 +122,7 @@ def _mark(strip: Strip, axis: Axis, row: Route, index: int) -> Markup:
         return element("text", "–", x=axis.start + 2, y=y + 4)
     said = f"{called(row.route)}: {strip.title} {words(strip, row)}, {WORDS.get(row.status, row.status)}"
     side = beyond(strip, axis, row)
-    shape = _BEYOND.get(side) or MARK.get(row.status, _OTHER)
+    shape = BEYOND.get(side) or MARK.get(row.status, _OTHER)
     width = round(axis.end - axis.start, 1)
     return element(
         "g",

@@ -21,6 +21,7 @@ from loradiag.outputs.terminal.marks import SEVERITY, STATUS
 _WORTH = {
     "modules": 0,
     "deploys": 6,
+    "forgot": 7,
     "energy_rank_99": 1,
     "frobenius_norm": 2,
     "stable_rank": 3,
@@ -64,10 +65,11 @@ def overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType
 def _figures(reports: Sequence[Report]) -> list[Column]:
     measured: Mapping[str, Sequence[float | None]] = overview_of(reports)
     modules = Column("modules", [f"{report.subject.modules:,}" for report in reports], _WORTH["modules"])
-    ways = _ways(reports)
+    ways, lost = _ways(reports), _forgot(reports)
     return [
         modules,
         *([Column("deploy as", ways, _WORTH["deploys"])] if ways else []),
+        *([Column("forgot", lost, _WORTH["forgot"])] if lost else []),
         *(Column(OVERVIEW[name], list(map(short_number, values)), _WORTH[name]) for name, values in measured.items()),
     ]
 
@@ -79,6 +81,15 @@ def _ways(reports: Sequence[Report]) -> list[str]:
     from loradiag.outputs.advice import deploys
 
     return deploys(reports)
+
+
+def _forgot(reports: Sequence[Report]) -> list[str]:
+    """What each forgot, where tasks were asked."""
+    if not any(report.measurements.forgetting for report in reports):
+        return []
+    from loradiag.outputs.forgetting import in_short
+
+    return in_short(reports)
 
 
 def _serious(report: Report) -> list[Finding]:
