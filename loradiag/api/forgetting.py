@@ -137,7 +137,7 @@ def forgetting_all(
     from loradiag.linalg.products import usable_device
     from loradiag.models.harness.asking import Options
 
-    _check_options(tasks, texts, domain_text, trained_on, compute, backend)
+    _check_options(tasks, texts, trained_on, compute, backend)
     policy = policy or default_policy()
     weaker = None
     if sweep or candidates or write is not None:
@@ -249,7 +249,6 @@ def _texts(paths: Sequence[str | Path], field: str | None, limit: int | None) ->
 def _check_options(
     tasks: Sequence[str],
     texts: Sequence[str | Path],
-    domain: str | Path | None,
     trained_on: str | None,
     compute: str | None,
     backend: str,
@@ -257,7 +256,7 @@ def _check_options(
     from loradiag.analyzers.merge.training import PRECISIONS
     from loradiag.models.loading import COMPUTE
 
-    if not tasks and not texts and domain is None:
+    if not tasks and not texts:
         raise UsageError("name what to ask: --tasks hellaswag,… or --text FILE")
     known: Mapping[str, tuple[str | None, Sequence[str]]] = {
         "trained-on": (trained_on, PRECISIONS),

@@ -15,6 +15,9 @@ from loradiag.core.margins import Answer, against_margin, documents_needed, docu
 RULE = "LD701"
 """The rule whose thresholds are the margins: ``margin``, ``margin.TASK`` and ``alpha``."""
 
+FAMILY = "LD7"
+"""What codes of rules about forgetting begin with."""
+
 _REACH = NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.8)
 """The minimum detectable loss in standard errors."""
 

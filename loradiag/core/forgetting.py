@@ -8,6 +8,8 @@ from loradiag.core.measure import Measure
 
 ScoreStatus = Literal["safe", "forgot", "inconclusive", "unjudged"]
 ScoreRole = Literal["task", "group", "text", "domain"]
+IntervalKind = Literal["score", "student", "bootstrap-t", "bootstrap", "mover", "identical"]
+TestKind = Literal["mcnemar", "sign flips", "normal"]
 
 
 class Example(Measure, kw_only=True, frozen=True):
@@ -70,12 +72,12 @@ class Score(Measure, kw_only=True, frozen=True):
     ci_high: float | None = None
     bound_low: float | None = None
     bound_high: float | None = None
-    interval: str | None = None
+    interval: IntervalKind | None = None
     identical: bool = False
     binary: bool = False
     p_value: float | None = None
     p_adjusted: float | None = None
-    test: str | None = None
+    test: TestKind | None = None
     minimum_detectable: float | None = None
     chance: float | None = None
     lost: int | None = None
@@ -95,13 +97,15 @@ class Score(Measure, kw_only=True, frozen=True):
 class CandidateTask(Measure, kw_only=True, frozen=True):
     """One task of one candidate of a sweep, on the documents that it was not chosen by.
 
-    ``chosen_by`` is the difference on the other half, by which the choice was made.
+    ``chosen_by`` is the difference on the other half, by which the choice was made; ``margin`` the share of the base's
+    score that it may lose.
     """
 
     task: str
     metric: str
     higher_is_better: bool
     chosen_by: float | None
+    margin: float | None = None
     base: float | None
     candidate: float | None
     difference: float | None

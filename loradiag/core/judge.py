@@ -49,7 +49,10 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
         judged += [Judged(finding, rule.undecided) for finding in _run(rule, evidence, policy, ignores, used)]
     measurements = evidence.measurements
     if measurements.merge is not None:
-        judged, merge = msgspec.structs.astuple(settle(judged, measurements.merge, _floor(policy)))
+        apart = [row for row in judged if row.finding.code.startswith(abilities.FAMILY)]  # their routes are not merge's
+        others = [row for row in judged if row not in apart]
+        judged, merge = msgspec.structs.astuple(settle(others, measurements.merge, _floor(policy)))
+        judged = [*judged, *apart]
         measurements = msgspec.structs.replace(measurements, merge=merge)
     findings = [row.finding for row in judged]
     undecided = {row.finding.code for row in judged if row.undecided and row.finding.disposition is Disposition.ACTIVE}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from loradiag.core.abilities import share_of
 from loradiag.core.findings import Confidence, Severity
@@ -126,10 +126,7 @@ def forgetting_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """
     for score in _judged(evidence):
         if score.status == "inconclusive" and _gates(score, evidence):
-            if score.needed is not None:
-                more = f"about {score.needed:,} documents would decide"
-            else:
-                more = "it is so near to the margin that no number of documents would decide soon"
+            more = _more(score, evidence)
             yield Match(
                 f"{_name(score)}: {_change(score)}; whether more than {score.margin or 0.0:.4g} was lost is open: {more}",
                 modules=[score.task],
@@ -137,6 +134,15 @@ def forgetting_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
                 threshold=score.margin,
                 route=score.route,
             )
+
+
+def _more(score: Score, evidence: Evidence) -> str:
+    """What it would take to decide."""
+    found = _found(evidence)
+    if score.needed is None:
+        return "it is so near to the margin that no number of documents would decide soon"
+    whole = found is not None and found.limit is None and score.role in ("task", "group")
+    return f"about {score.needed:,} documents would decide" + (", more than it has" if whole else "")
 
 
 @rule(
@@ -271,7 +277,9 @@ def tasks_unfinished(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     found = _found(evidence)
     if found is not None and found.unfinished:
         named = listed([shorten(printable(name), 60) for name in found.unfinished], 5)
-        yield Match(f"{plural(len(found.unfinished), 'task')} not asked: {named}", modules=found.unfinished)
+        yield Match(
+            f"{plural(len(found.unfinished), 'part')} of the run not finished: {named}", modules=found.unfinished
+        )
 
 
 @rule(
@@ -293,9 +301,16 @@ def score_missing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     or too few documents.
     """
     for score in _judged(evidence):
-        if (score.difference is None or score.bound_low is None) and not score.identical:
+        by_parts = score.role == "group" and score.difference is None and _asks_all(evidence, score.parts)
+        if (score.difference is None or score.bound_low is None) and not score.identical and not by_parts:
             why = printable(score.reason or "it has no interval")
             yield Match(f"{_name(score)}, {printable(score.metric)}: {why}", modules=[score.task], route=score.route)
+
+
+def _asks_all(evidence: Evidence, parts: Sequence[str]) -> bool:
+    """Whether all parts of a group are judged themselves."""
+    asked = {score.task for score in _judged(evidence) if score.role == "task"}
+    return bool(parts) and asked.issuperset(parts)
 
 
 @rule(

@@ -88,7 +88,7 @@ def swept(
         metrics: By task the metric that it is judged by.
         domain: What the domain's text is called.
     """
-    bench = _Bench(questions, base, adapter, metrics)
+    bench = _Bench(questions, base, adapter, metrics, limits)
     rows = [bench.anchor("base", base), *map(bench.candidate, candidates), bench.anchor("adapter", adapter)]
     fitting = [
         row for row, losses in zip(rows, bench.losses, strict=True) if _within(losses, limits) and row.kind != "base"
@@ -114,8 +114,16 @@ def _within(losses: Mapping[str, float] | None, limits: Mapping[str, float]) -> 
 class _Bench:
     """Both halves of all answers, and what a candidate comes to on them."""
 
-    def __init__(self, questions: Questions, base: Answers, adapter: Answers, metrics: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        questions: Questions,
+        base: Answers,
+        adapter: Answers,
+        metrics: Mapping[str, str],
+        limits: Mapping[str, float],
+    ) -> None:
         self._questions, self._base, self._adapter, self._metrics = questions, base, adapter, metrics
+        self._limits = limits
         self.losses: list[Mapping[str, float] | None] = []
 
     def anchor(self, kind: str, answers: Answers) -> Candidate:
@@ -153,8 +161,11 @@ class _Bench:
             kept_report=kept_report[0],
             kept_low=kept_report[1],
             kept_high=kept_report[2],
-            tasks=[_task(score, by.get(score.task)) for score in report],
+            tasks=[_task(score, by.get(score.task), self._margin(score.task)) for score in report],
         )
+
+    def _margin(self, task: str) -> float:
+        return share_of(task, self._limits, self._limits["margin"])
 
     def _scores(self, answers: Answers, half: int) -> list[Score]:
         """What is judged, on one half: tasks, texts and groups that were asked."""
@@ -210,12 +221,13 @@ def _loss(score: Score) -> float:
     return (-score.difference if score.higher_is_better else score.difference) / abs(score.base) + 0.0  # no -0.0
 
 
-def _task(score: Score, chosen_by: float | None) -> CandidateTask:
+def _task(score: Score, chosen_by: float | None, margin: float) -> CandidateTask:
     return CandidateTask(
         task=score.task,
         metric=score.metric,
         higher_is_better=score.higher_is_better,
         chosen_by=chosen_by,
+        margin=margin,
         base=score.base,
         candidate=score.adapter,
         difference=score.difference,

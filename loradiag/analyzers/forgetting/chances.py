@@ -1,0 +1,103 @@
+"""How often so much would be seen of documents that nobody trained on: exact tests of training beside held-out documents.
+
+All of them rest on one thing. If an adapter knows nothing of its training documents that it does not know of held-out ones
+of the same kind, the two files could have been shuffled together and dealt out again. Then which of the documents that
+stand out are training documents is a draw without replacement, whatever makes documents stand out, and however that goes
+together: hypergeometric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from loradiag.statistics.checks import Floats, inside, whole
+
+ONE_IN = 100
+"""Held-out documents of which one may be flagged."""
+
+
+class Stratum(msgspec.Struct, frozen=True):
+    """Documents that had the same chance: training documents ``of`` which so many were ``hit``, and held-out ones."""
+
+    hit: int
+    of: int
+    control_hit: int
+    control_of: int
+
+
+class Flags(msgspec.Struct, frozen=True):
+    """``count`` training documents stand out of the held-out ones, where a share of ``rate`` would; ``p`` is of so many."""
+
+    count: int
+    rate: float
+    p: float
+
+
+def upper_bound(count: int, n: int, level: float = 0.95) -> float:
+    """Return the one-sided upper bound of a share (Clopper and Pearson, Biometrika 26, 1934, 404–413).
+
+    The largest share of which ``count`` or fewer of ``n`` are seen with a chance of 1 − ``level``: a quantile of the beta
+    distribution with count + 1 and n − count.
+
+    Raises:
+        ValueError: There are more than ``n``, none to count among, or ``level`` is not between 0 and 1.
+    """
+    count, n = whole(count, 0, "count"), whole(n, 1, "n")
+    inside(level, "level")
+    if count > n:
+        raise ValueError(f"{count} of {n}")
+    if count == n:
+        return 1.0
+    from scipy.special import betaincinv
+
+    return float(betaincinv(count + 1, n - count, level))
+
+
+def more_than_control(strata: Sequence[Stratum]) -> float:
+    """Test, one-sidedly, whether training documents are hit more often than held-out ones.
+
+    Fisher's exact test; of several strata together the exact conditional test (Mehta, Patel and Gray, JASA 80, 1985,
+    969–973): given how many documents of each stratum are hit, those among them that are training documents are
+    hypergeometric, and their sum over strata, which are independent, is the convolution.
+
+    Returns:
+        The chance of as many hit training documents, or more. Its false alarms never exceed their level, if documents
+        are independent draws.
+    """
+    from scipy.stats import hypergeom
+
+    chances = np.ones(1)
+    for stratum in strata:
+        hits = stratum.hit + stratum.control_hit
+        counts = hypergeom.pmf(np.arange(hits + 1), stratum.of + stratum.control_of, stratum.of, hits)
+        chances = np.convolve(chances, counts)
+    return min(1.0, float(chances[sum(stratum.hit for stratum in strata) :].sum()))
+
+
+def flag(values: Floats, control: Floats) -> Flags:
+    """Count the training documents whose value exceeds nearly all of the control, and test whether they are too many.
+
+    Of n held-out documents the r-th largest value is the threshold, with r = ⌈(n + 1)/100⌉. A further document of their
+    kind exceeds it with a chance of r/(n + 1), exactly (conformal prediction: Vovk, Gammerman and Shafer, Algorithmic
+    Learning in a Random World, 2005; p-values of outliers: Bates et al., Annals of Statistics 51, 2023, 149–178). But
+    documents that are held against the same threshold exceed it together: where it came out low, for all of them. So
+    the number of m that exceed it is no binomial one: it is beta-binomial with r and n − r + 1, in other words negative
+    hypergeometric. At least k exceed it where fewer than r of the k + r − 1 largest of all values are of the control.
+
+    Args:
+        values: Of training documents [m]. They may be infinite; NaN is no value.
+        control: Of held-out documents [n], at least one.
+
+    Raises:
+        ValueError: There is no control.
+    """
+    n = whole(control.size, 1, "control")
+    rank = -(-(n + 1) // ONE_IN)
+    count = int(np.sum(values > np.sort(control)[n - rank]))
+    from scipy.stats import hypergeom
+
+    p = float(hypergeom.cdf(rank - 1, values.size + n, n, count + rank - 1)) if count else 1.0
+    return Flags(count, rank / (n + 1), min(1.0, p))
