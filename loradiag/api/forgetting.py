@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from loradiag.analyzers.forgetting.session import Asked
     from loradiag.analyzers.forgetting.wanted import Wanted
     from loradiag.bases.model import Base
+    from loradiag.texts.reading import Texts
 
 Stages = Callable[[str, int, int], None]
 
@@ -52,6 +53,8 @@ def forgetting_all(
     tasks: Sequence[str] = (),
     texts: Sequence[str | Path] = (),
     domain_text: str | Path | None = None,
+    training_data: str | Path | None = None,
+    control_text: str | Path | None = None,
     include_path: Sequence[str | Path] = (),
     metrics: Mapping[str, str] | None = None,
     field: str | None = None,
@@ -92,6 +95,8 @@ def forgetting_all(
         tasks: Names of lm-evaluation-harness: tasks, groups, tags, patterns with ``*``, or YAML files.
         texts: Files of text (JSONL, JSON, plain text, CSV, Parquet) whose perplexity is compared.
         domain_text: A file of text of what the adapter was trained for: shown beside what was lost, and not judged.
+        training_data: A file of what the adapter was trained on: is it recited, or told from text that was not trained on?
+        control_text: Text drawn as the training data was, and not trained on; None: ``domain_text``.
         include_path: Folders of task definitions.
         metrics: By task the metric that it is judged by; else the first that it has.
         field: Where in each record of the text files the text is; None: told from common names.
@@ -137,7 +142,8 @@ def forgetting_all(
     from loradiag.linalg.products import usable_device
     from loradiag.models.harness.asking import Options
 
-    _check_options(tasks, texts, trained_on, compute, backend)
+    _check_options([*tasks, *texts, *([] if training_data is None else [training_data])], trained_on, compute, backend)
+    control = _control(training_data, control_text or domain_text)
     policy = policy or default_policy()
     weaker = None
     if sweep or candidates or write is not None:
@@ -153,7 +159,9 @@ def forgetting_all(
         tasks=list(tasks),
         include=[str(folder) for folder in include_path],
         texts=named,
-        domain=_texts([domain_text], field, limit).popitem()[1] if domain_text is not None else None,
+        domain=_text(domain_text, field, limit),
+        training=_text(training_data, field, limit),
+        control=_text(control, field, limit),
         metrics=dict(metrics or {}),
         options=Options(
             limit=limit,
@@ -246,9 +254,23 @@ def _texts(paths: Sequence[str | Path], field: str | None, limit: int | None) ->
     return found
 
 
+def _text(path: str | Path | None, field: str | None, limit: int | None) -> Texts | None:
+    from loradiag.texts.reading import read_texts
+
+    return read_texts(path, field=field, limit=limit) if path is not None else None
+
+
+def _control(training: str | Path | None, control: str | Path | None) -> str | Path | None:
+    """Text to compare training data with, if there is any."""
+    if training is None:
+        return None
+    if control is None:
+        raise UsageError("--training-data: give text of the same kind that was not trained on, --control-text FILE")
+    return control
+
+
 def _check_options(
-    tasks: Sequence[str],
-    texts: Sequence[str | Path],
+    asked: Sequence[str | Path],
     trained_on: str | None,
     compute: str | None,
     backend: str,
@@ -256,7 +278,7 @@ def _check_options(
     from loradiag.analyzers.merge.training import PRECISIONS
     from loradiag.models.loading import COMPUTE
 
-    if not tasks and not texts:
+    if not asked:
         raise UsageError("name what to ask: --tasks hellaswag,… or --text FILE")
     known: Mapping[str, tuple[str | None, Sequence[str]]] = {
         "trained-on": (trained_on, PRECISIONS),

@@ -25,6 +25,7 @@ Examples:
   loradiag forgetting models/base/ my_adapter/ --tasks hellaswag --route nf4          # as it will be served
   loradiag forgetting models/base/ a/ b/ c/ --text held_out.jsonl --domain-text domain.jsonl
   loradiag forgetting models/base/ my_adapter/ --tasks hellaswag --domain-text domain.jsonl --sweep --write weaker/
+  loradiag forgetting models/base/ my_adapter/ --tasks hellaswag --training-data train.jsonl --control-text held_out.jsonl
   loradiag forgetting models/base/ my_adapter/ --tasks mmlu --margin 0.03 --margin mmlu_law=0.10""",
 )
 @click.argument("base", metavar="BASE", type=click.Path(path_type=str))
@@ -55,6 +56,18 @@ Examples:
     metavar="FILE",
     type=click.Path(path_type=str),
     help="Text of what the adapter was trained for: shows what was gained; not judged.",
+)
+@click.option(
+    "--training-data",
+    metavar="FILE",
+    type=click.Path(path_type=str),
+    help="What the adapter was trained on: is it recited? Needs --control-text.",
+)
+@click.option(
+    "--control-text",
+    metavar="FILE",
+    type=click.Path(path_type=str),
+    help="With --training-data: text of the same kind that was not trained on. [default: --domain-text]",
 )
 @click.option("--field", metavar="NAME", help="Where in a record of a text file the text is (a.b for nested ones).")
 @click.option(

@@ -165,13 +165,14 @@ class Recitation(Measure, kw_only=True, frozen=True):
 class Memorisation(Measure, kw_only=True, frozen=True):
     """Whether the adapter recites its training data: beside text of the same kind that it has not seen, and beside its base.
 
-    Generations: of ``prompted`` training documents the first ``prompt_tokens`` tokens were given; ``recited`` counts
-    continuations that contain ``span`` or more tokens in a row of the training data (outside the prompt, and not so
-    continued by the base), ``control_recited`` those of ``control_prompted`` held-out documents that contain as many of
-    the held-out data. ``false_positives`` is the rate that the control allows at most (95%, Clopper and Pearson),
-    ``p_value`` Fisher's exact one-sided test of both rates. Likelihoods: ``flagged`` training documents fell in nats
-    per token, from base to adapter, by more than all but ``flag_rate`` of the held-out ones; so many would be flagged
-    by chance; ``flag_p`` is of no more than that.
+    Generations: after the first ``prompt_tokens`` tokens of ``prompted`` training documents, and of ``control_prompted``
+    held-out ones, the model wrote on. ``recited`` counts those training documents of which ``span`` or more tokens in a row
+    were written somewhere, outside the prompt and not by the base too (``base_recited`` by the base alone);
+    ``control_recited`` the held-out ones. ``false_positives`` is the rate that the control allows at most (95%, Clopper and
+    Pearson), ``p_value`` an exact one-sided test that training documents are recited no more often. Likelihoods:
+    ``flagged`` training documents lie further below what the base lets expect, in nats per token, than all but
+    ``flag_rate`` of the held-out ones; ``flag_p`` is of so many or more by chance. ``nll_*`` are nats per token of all
+    documents.
     """
 
     training: str

@@ -10,6 +10,7 @@ from loradiag.core.forgetting import Forgetting, Score, ScoreStatus
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.advice import Advice
+from loradiag.outputs.arrange import active
 from loradiag.outputs.facts import percent
 from loradiag.outputs.questions import (
     KINDS,
@@ -30,7 +31,7 @@ from loradiag.outputs.sweep import advised
 SWEEP = "sweep"
 """What an interrupted sweep is called among the tasks that were not asked."""
 
-_RULE = "LD701"
+_RULE, _RECITED, _REMEMBERED = "LD701", "LD710", "LD711"
 
 _RUNS = {
     "peft": "unmerged, by PEFT",
@@ -67,6 +68,8 @@ def _asked_words(found: Forgetting) -> str:
     documents = {score.task: score.n for score in found.tasks if score.primary and score.role != "domain"}
     metrics = {metric_words(score) for score in first}
     metric = f", by {metrics.pop()}" if len(metrics) == 1 else ""
+    if not counts and found.memorisation is not None:
+        return "whether training data is remembered"
     return f"{', '.join(counts) or 'nothing'}; {plural(sum(documents.values()), 'document')}{metric}"
 
 
@@ -122,6 +125,10 @@ def summary(report: Report, found: Forgetting) -> Advice:
         *_learned_words(found),
         *advised(found.sweep),
     )
+    heart = _by_heart(report, found)
+    if heart is not None and not rows and not found.unfinished:
+        return msgspec.structs.replace(heart, more=more)
+    more = (*more, *([heart.text] if heart is not None else []))
     own = "its margin" if len(rows) == 1 else "their margin"
     if forgot:
         names = listed([_with_share(score) for score in forgot], 3)
@@ -137,6 +144,22 @@ def summary(report: Report, found: Forgetting) -> Advice:
     if found.unfinished:
         return Advice("inconclusive", f"of what was finished, {said}", more)
     return Advice("fail" if besides else "pass", said, more)
+
+
+def _by_heart(report: Report, found: Forgetting) -> Advice | None:
+    """Whether training data is remembered, as the rules have it; None if that was not asked."""
+    if found.memorisation is None:
+        return None
+    said = {finding.code for finding in active(report)}
+    if _RECITED in said:
+        return Advice("fail", "it recites training data", ())
+    if _REMEMBERED in said:
+        return Advice(
+            "inconclusive",
+            "it recites no training data beyond chance, but documents that it was trained on can be told",
+            (),
+        )
+    return Advice("pass", "it recites no training data beyond chance", ())
 
 
 def _undecided(rows: Sequence[Score]) -> str:

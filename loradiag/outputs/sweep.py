@@ -110,7 +110,7 @@ def _generations(memory: Memorisation) -> Iterator[str]:
         f"of {memory.span:,} tokens or more; of held-out documents {memory.control_recited:,} of "
         f"{memory.control_prompted:,} did{bound}."
     )
-    p_value = "" if memory.p_value is None else f" Fisher's exact test: p = {p_words(memory.p_value)}."
+    p_value = "" if memory.p_value is None else f" Exact test of both rates: p = {p_words(memory.p_value)}."
     known = memory.base_recited
     said = f"Not counted: {known:,} that the base alone continues so." if known else "The base alone continues none so."
     yield said + p_value

@@ -364,8 +364,8 @@ def training_data_recited(evidence: Evidence, limits: Limits) -> Iterable[Match]
     Whoever can prompt the model can read the training data. It is also a sign of too many epochs.
 
     ## How sure
-    Held-out text of the same kind is prompted as well: what is recited of it, by its nature or because the base knew it, is
-    the false-positive rate. Fisher's exact test compares both.
+    Held-out text of the same kind is prompted as well: what is recited of it, by its nature, is the false-positive rate. What
+    the base writes too does not count, nor what several documents share. An exact test compares both rates.
 
     ## What to do
     Deduplicate the training data and remove what must not come out; train for fewer epochs.

@@ -72,6 +72,8 @@ def more_than_control(strata: Sequence[Stratum]) -> float:
     chances = np.ones(1)
     for stratum in strata:
         hits = stratum.hit + stratum.control_hit
+        if hits == 0:  # says nothing, and may be of no documents at all, which scipy does not take
+            continue
         counts = hypergeom.pmf(np.arange(hits + 1), stratum.of + stratum.control_of, stratum.of, hits)
         chances = np.convolve(chances, counts)
     return min(1.0, float(chances[sum(stratum.hit for stratum in strata) :].sum()))

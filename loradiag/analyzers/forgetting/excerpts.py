@@ -16,9 +16,9 @@ from loradiag.models.tokens import rendered
 from loradiag.texts.reading import Texts
 
 PROMPT, CONTINUATION, SPAN = 32, 64, 16
-"""Tokens, where documents are long enough. Carlini et al. (arXiv 2202.07646) prompt with 50 and compare 50; Kandpal et al.
-(arXiv 2202.06539) and the deduplication of training data (Lee et al., arXiv 2107.06499) take 50 for a passage that no two
-authors write. Adapters are trained on shorter texts, and the control says what shorter spans are worth."""
+"""Tokens, where documents are long enough. Carlini et al. (arXiv 2202.07646) compare 50 tokens, which is also what Lee et
+al. (arXiv 2107.06499) take for a passage that is not written twice by chance. Adapters are trained on shorter texts, and
+the control says what a shorter span is worth."""
 
 LEAST_SPAN = 6
 """Fewer tokens in a row are a phrase."""
@@ -80,8 +80,11 @@ class Excerpts(msgspec.Struct, frozen=True):
 
     def prompts(self, side: Side) -> list[list[int]]:
         """Token ids of the prompts of a file, in the order of ``side.prompted``."""
-        ends = [(row, side.openings[row] + self.prompt_tokens) for row in side.prompted]
-        return [[*self.before, *side.ids[row][:end]][-self.longest :] for row, end in ends]
+        return [[*self.before, *ids][-self.longest :] for ids in self.given(side, 0)]
+
+    def given(self, side: Side, more: int) -> list[list[int]]:
+        """Beginnings of the documents that are prompted: what is in the prompt, and so many tokens more."""
+        return [side.ids[row][: side.openings[row] + self.prompt_tokens + more] for row in side.prompted]
 
     def digest(self) -> str:
         """Hash of all that decides the answers, the model aside."""

@@ -29,11 +29,12 @@ def group_scores(groups: Sequence[Group], scores: Sequence[Score], asked: frozen
 
 
 def _group(group: Group, scores: Sequence[Score], route: str | None, *, asked: bool) -> Score:
-    parts = [part for name in group.tasks if (part := _part(name, group.metric, scores)) is not None]
+    parts = [part for name in group.tasks if (part := _part(name, group, scores)) is not None]
     first = parts[0] if parts else None
     score = Score(
         task=group.name,
         metric=group.metric or (first.metric if first else "none"),
+        filter=first.filter if first else "none",
         role="group",
         route=route,
         parts=list(group.tasks),
@@ -77,8 +78,12 @@ def _group(group: Group, scores: Sequence[Score], route: str | None, *, asked: b
     )
 
 
-def _part(name: str, metric: str | None, scores: Sequence[Score]) -> Score | None:
-    return next((row for row in scores if row.task == name and (row.metric == metric if metric else row.primary)), None)
+def _part(name: str, group: Group, scores: Sequence[Score]) -> Score | None:
+    """The score of a task that a group averages."""
+    rows = [row for row in scores if row.task == name]
+    if group.metric is None:
+        return next((row for row in rows if row.primary), None)
+    return next((row for row in rows if row.metric == group.metric and group.filter in (None, row.filter)), None)
 
 
 def _problem(group: Group, parts: Sequence[Score]) -> str | None:
@@ -93,8 +98,13 @@ def _problem(group: Group, parts: Sequence[Score]) -> str | None:
 
 
 def _ends(weights: Sequence[float], parts: Sequence[Score], low: str, high: str) -> tuple[float, float]:
-    ends = [(getattr(part, low), getattr(part, high)) for part in parts]
-    return combined_interval(weights, [part.difference or 0.0 for part in parts], ends)
+    """The interval of a group. A resampled one need not hold the estimate: it is stretched to where it does."""
+    middles = [part.difference or 0.0 for part in parts]
+    ends = [
+        (min(getattr(part, low), middle), max(getattr(part, high), middle))
+        for part, middle in zip(parts, middles, strict=True)
+    ]
+    return combined_interval(weights, middles, ends)
 
 
 def asked_instead(scores: Iterable[Score], groups: Sequence[Score]) -> list[Score]:

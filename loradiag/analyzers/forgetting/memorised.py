@@ -5,7 +5,7 @@ hypothesis: that training and held-out documents could change places without any
 
 Recitation. Prompts are the beginnings of documents (Carlini et al., arXiv 2202.07646), of both files; the model writes
 on, greedily. A document is recited if ``span`` or more tokens of it, in a row, are written after any prompt, its own or
-another's. Three kinds of text do not count: what stands in the prompt that was given, what the base writes after the same
+another's. Three kinds of text do not count: what begins in the prompt that was given, what the base writes after the same
 prompt, and what stands in more than one document of the two files, which is a form, or a way to say it. It is documents
 that are counted, not continuations: a model that has one text on its tongue writes it after many prompts, which are no
 independent witnesses. And it is the text of one document alone that counts, wherever it was found, so that a larger
@@ -145,7 +145,8 @@ def memorisation(asked: Excerpts, base: Heard, adapter: Heard, *, training: str,
 
 def recited(asked: Excerpts, base: Heard, adapter: Heard) -> Recited:
     """Find what was recited of either file."""
-    prompts = [*asked.prompts(asked.training), *asked.prompts(asked.control)]
+    # Runs that begin in the prompt are no feat either, if it is repeated: hence the tokens after it.
+    prompts = [*asked.given(asked.training, asked.span - 1), *asked.given(asked.control, asked.span - 1)]
     before, after = ([*heard.training.continuations, *heard.control.continuations] for heard in (base, adapter))
     homes = find_homes([*before, *after], [*asked.training.ids, *asked.control.ids], asked.span)
     known = [list(both) for both in zip(prompts, before, strict=True)]

@@ -12,12 +12,12 @@ import hashlib
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
 from loradiag.bases.cache import folder
 from loradiag.core.errors import UsageError
-from loradiag.models.harness.answers import Scored
 from loradiag.storage.writing import write_whole
 
 FORMAT = 1
@@ -27,11 +27,14 @@ BASES, ADAPTERS = "scores", "scores-unfinished"
 _PACKAGES = ("torch", "transformers", "tokenizers", "lm-eval", "peft", "bitsandbytes", "accelerate", "datasets", "vllm")
 
 
-class Entry(msgspec.Struct, frozen=True):
+T = TypeVar("T")
+
+
+class Entry(msgspec.Struct, Generic[T], frozen=True):
     """A file of the cache. ``about`` says in words what it is, for ``loradiag cache ls``."""
 
     about: Mapping[str, str]
-    scored: Scored
+    scored: T
 
 
 def versions() -> dict[str, str | None]:
@@ -66,25 +69,32 @@ class Memory:
                 place.mkdir(parents=True, exist_ok=True)
                 self._folder = place
 
-    def read(self, question: str) -> Scored | None:
-        """The answers to a question, by its digest; None if they are not known."""
+    def read(self, question: str, kind: type[T]) -> T | None:
+        """What was answered to a question, by its digest; None if it is not known."""
         file = self._file(question)
         if file is None:
             return None
         try:
-            return msgspec.json.decode(file.read_bytes(), type=Entry).scored
+            found: Entry[T] = msgspec.json.decode(file.read_bytes(), type=Entry[kind])  # type: ignore[valid-type]
         except (OSError, msgspec.DecodeError):
             return None
+        return found.scored
 
-    def write(self, question: str, scored: Scored) -> None:
-        """Remember the answers to a question. Values that JSON does not hold are not remembered."""
+    def write(self, question: str, scored: T, about: Mapping[str, str]) -> None:
+        """Remember what was answered. Values that JSON does not hold are not remembered.
+
+        Args:
+            question: Its digest.
+            scored: The answers.
+            about: What the question is called, and how many documents it has.
+        """
         file = self._file(question)
         if file is None:
             return
-        about = {**self._about, "task": scored.task, "documents": str(len(scored.answers))}
         with contextlib.suppress(OSError, UsageError, TypeError, ValueError):
-            data = msgspec.json.encode(Entry(about, scored))
-            if msgspec.json.decode(data, type=Entry).scored == scored:  # JSON has no NaN, and no tuples
+            data = msgspec.json.encode(Entry({**self._about, **about}, scored))
+            read = msgspec.json.decode(data, type=Entry[type(scored)])  # type: ignore[misc]
+            if read.scored == scored:  # JSON has no NaN, and no tuples
                 write_whole(file, data)
 
     def forget(self, questions: Iterable[str]) -> None:

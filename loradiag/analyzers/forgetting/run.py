@@ -8,8 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from loradiag.analyzers.forgetting.excerpts import Excerpts, excerpts
 from loradiag.analyzers.forgetting.fitness import check_fits, precision_of, tokenizer_difference
 from loradiag.analyzers.forgetting.forms import specs_of, sweep_forms
+from loradiag.analyzers.forgetting.memorised import memorisation
 from loradiag.analyzers.forgetting.questions import find_tasks, load_questions
 from loradiag.analyzers.forgetting.remember import versions
 from loradiag.analyzers.forgetting.results import scores_of
@@ -21,10 +23,10 @@ from loradiag.analyzers.merge.reference import read_by_peft
 from loradiag.analyzers.merge.routes import plan_routes
 from loradiag.bases.model import Base
 from loradiag.core.errors import UsageError
-from loradiag.core.forgetting import Forgetting
+from loradiag.core.forgetting import Forgetting, Memorisation
 
-SWEEP = "sweep"
-"""The name under which an interrupted sweep is unfinished."""
+SWEEP, MEMORY = "sweep", "memorisation"
+"""Names under which these are unfinished where a run was interrupted."""
 
 
 def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: Progress) -> Iterator[Forgetting]:
@@ -64,9 +66,10 @@ def forgetting(base: Base, adapters: Sequence[Asked], wanted: Wanted, progress: 
         notes = [tokenizer_difference(one.inspection.adapter.path, stage.tokenizer) for one in checked]
         questions = load_questions(wanted, tasks, stage.wrapped)
         session = Session(stage, questions, wanted, base, progress)
-        session.plan(adapters, precisions, sum(len(specs_of(one, wanted)) for one in adapters))
+        asked = _excerpts(wanted, stage)
+        session.plan(adapters, precisions, sum(len(specs_of(one, wanted)) for one in adapters), asked)
         for index, (one, precision) in enumerate(zip(adapters, precisions, strict=True)):
-            found = _one(session, one, precision)
+            found = _one(session, one, precision, asked)
             yield msgspec.structs.replace(found, tokenizer_differs=notes[index] if notes else None)
             if found.unfinished:
                 return
@@ -80,16 +83,27 @@ def _check_chat(wanted: Wanted, stage: Stage | ServedStage) -> None:
         )
 
 
-def _one(session: Session, one: Asked, precision: str) -> Forgetting:
+def _excerpts(wanted: Wanted, stage: Stage | ServedStage) -> Excerpts | None:
+    """What base and adapters will write on from, to see whether training data is remembered."""
+    if wanted.training is None or wanted.control is None:
+        return None
+    if wanted.backend == BY_VLLM:
+        raise UsageError("--training-data: prompts are given token by token, by transformers; leave --backend vllm out")
+    return excerpts(wanted.training, wanted.control, stage.wrapped)
+
+
+def _one(session: Session, one: Asked, precision: str, asked: Excerpts | None) -> Forgetting:
     """Ask the base where it was not asked yet, an adapter, what is served of it, and its weaker forms."""
     wanted, questions = session.wanted, session.questions
     own: dict[str | None, Answers] = {route: {} for route in (None, *wanted.routes)}
-    interrupted, sweep = False, None
+    interrupted, sweep, memory = False, None, None
     try:
         session.ask_base(precision)
         session.ask_adapter(one, precision, own[None])
         for route in wanted.routes:
             session.ask_route(one, precision, route, own[route])
+        if asked is not None:
+            memory = _remembered(session, one, precision, asked)
         if wanted.sweep is not None:
             sweep = sweep_forms(session, one, precision, own[None])
     except KeyboardInterrupt:
@@ -98,21 +112,35 @@ def _one(session: Session, one: Asked, precision: str) -> Forgetting:
     done = [
         question for question in questions.questions if all(question.name in found for found in (base, *own.values()))
     ]
-    if interrupted and not done:
+    if interrupted and not done and questions.questions:
         raise KeyboardInterrupt
     unfinished = [question.name for question in questions.questions if question not in done]
-    if wanted.sweep is not None and sweep is None:
-        unfinished.append(SWEEP)
+    unfinished += [MEMORY] if asked is not None and memory is None else []
+    unfinished += [SWEEP] if wanted.sweep is not None and sweep is None else []
     scores, groups = scores_of(questions, done, base, own, wanted, session.say)
     found = _described(session, precision)
-    return msgspec.structs.replace(found, tasks=scores, groups=groups, unfinished=unfinished, sweep=sweep)
+    return msgspec.structs.replace(
+        found, tasks=scores, groups=groups, unfinished=unfinished, sweep=sweep, memorisation=memory
+    )
+
+
+def _remembered(session: Session, one: Asked, precision: str, asked: Excerpts) -> Memorisation:
+    """See what the adapter knows by heart that its base does not."""
+    wanted = session.wanted
+    assert wanted.training is not None, "asked for without training data"
+    assert wanted.control is not None, "asked for without a control"
+    base, adapter = session.hear_base(asked, precision), session.hear_adapter(asked, one, precision)
+    session.say("statistics: memorisation")
+    names = {"training": str(wanted.training.path), "control": str(wanted.control.path)}
+    return memorisation(asked, base, adapter, **names)
 
 
 def _described(session: Session, precision: str) -> Forgetting:
     """How it was asked."""
     wanted, stage = session.wanted, session.stage
     remembered = session.remembered[precision]
-    by = "remembered" if remembered == len(session.questions.questions) else "shared" if stage.loads == 1 else "apart"
+    asked = len(session.questions.questions)
+    by = "remembered" if asked and remembered == asked else "shared" if stage.loads == 1 else "apart"
     return Forgetting(
         tasks=[],
         harness=f"lm-eval {versions()['lm-eval']}",

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from loradiag.adapters.opening import open_adapter
+from loradiag.analyzers.forgetting.excerpts import Excerpts
 from loradiag.analyzers.forgetting.identity import of_adapter, of_base
+from loradiag.analyzers.forgetting.memorised import Heard, hear
 from loradiag.analyzers.forgetting.meter import Meter
 from loradiag.analyzers.forgetting.questions import Questions
 from loradiag.analyzers.forgetting.remember import ADAPTERS, BASES, Memory
@@ -65,10 +67,18 @@ class Session:
         self._about = {"base": base.name, "compute": stage.compute, "device": wanted.device}
         self._base: dict[str, Answers] = {}
         self._used: list[Memory] = []
+        self._excerpts: list[str] = []
         self._meter = Meter(0, progress)
 
-    def plan(self, adapters: Sequence[Asked], precisions: Sequence[str], forms: int) -> None:
-        """See what is known already, and how much work is left. ``forms``: weaker adapters that will be asked besides."""
+    def plan(self, adapters: Sequence[Asked], precisions: Sequence[str], forms: int, excerpts: Excerpts | None) -> None:
+        """See what is known already, and how much work is left.
+
+        Args:
+            adapters: Whom to ask.
+            precisions: Of the base's weights, for each.
+            forms: How many weaker adapters will be asked besides.
+            excerpts: What base and adapters will write on from, if they will.
+        """
         sizes = {question.name: question.size() for question in self.questions.questions}
         for precision in dict.fromkeys(precisions):
             self._base[precision] = self._known(self._memory_of_base(precision))
@@ -78,7 +88,8 @@ class Session:
             for route in (None, *self.wanted.routes):
                 known = self._known(self._memory_of(one, precision, route))
                 total += sum(size for name, size in sizes.items() if name not in known)
-        self._meter = Meter(total + forms * sum(sizes.values()), self._progress)
+        writing = (len(adapters) + len(self._base)) * excerpts.size() if excerpts is not None else 0
+        self._meter = Meter(total + forms * sum(sizes.values()) + writing, self._progress)
 
     def say(self, what: str) -> None:
         """Tell what is being done, between questions."""
@@ -95,19 +106,42 @@ class Session:
 
     def ask_adapter(self, one: Asked, precision: str, answers: Answers, label: str = "adapter") -> None:
         """Ask an adapter beside the base; ``answers`` grows as they come."""
+        self._ask(answers, self._kept(one, precision, None), label, lambda: self._beside(one, precision))
 
-        @contextmanager
-        def enter() -> Iterator[Any]:
-            with self.stage.adapter(one.inspection, precision) as (wrapped, how):
-                self.adapter_by = how
-                yield wrapped
-
-        self._ask(answers, self._kept(one, precision, None), label, enter)
+    @contextmanager
+    def _beside(self, one: Asked, precision: str) -> Iterator[Any]:
+        with self.stage.adapter(one.inspection, precision) as (wrapped, how):
+            self.adapter_by = how
+            yield wrapped
 
     def ask_route(self, one: Asked, precision: str, route: str, answers: Answers) -> None:
         """Ask what is served along a route; ``answers`` grows as they come."""
         memory = self._kept(one, precision, route)
         self._ask(answers, memory, route, lambda: self.stage.route(one.inspection, ROUTES[route]))
+
+    def hear_base(self, excerpts: Excerpts, precision: str) -> Heard:
+        """Have the base write on from the beginnings of documents."""
+        memory = self._memory_of_base(precision)
+        return self._hear(excerpts, memory, "base", lambda: self.stage.base(precision))
+
+    def hear_adapter(self, excerpts: Excerpts, one: Asked, precision: str) -> Heard:
+        """Have an adapter write on from the beginnings of documents."""
+        memory = self._kept(one, precision, None)
+        self._excerpts.append(excerpts.digest())
+        return self._hear(excerpts, memory, "adapter", lambda: self._beside(one, precision))
+
+    def _hear(self, excerpts: Excerpts, memory: Memory, label: str, enter: Enter) -> Heard:
+        digest, size = excerpts.digest(), excerpts.size()
+        known = memory.read(digest, Heard)
+        if known is not None:
+            self._meter.finished(size)
+            return known
+        with enter() as wrapped:
+            found = hear(excerpts, wrapped, self._meter.part(f"{label}: memorisation", size))
+        self._meter.finished(size)
+        documents = len(excerpts.training.ids) + len(excerpts.control.ids)
+        memory.write(digest, found, {"task": "memorisation", "documents": str(documents)})
+        return found
 
     def opened(self, path: Any) -> Asked:
         """Open a weaker form of an adapter."""
@@ -117,10 +151,10 @@ class Session:
     def complete(self) -> None:
         """Every adapter has its report: what would have helped an interrupted run is not needed any more."""
         for memory in self._used:
-            memory.forget(self._digests.values())
+            memory.forget([*self._digests.values(), *self._excerpts])
 
     def _known(self, memory: Memory) -> Answers:
-        found = {name: memory.read(digest) for name, digest in self._digests.items()}
+        found = {name: memory.read(digest, Scored) for name, digest in self._digests.items()}
         return {name: scored for name, scored in found.items() if scored is not None}
 
     def _ask(self, answers: Answers, memory: Memory, label: str, enter: Enter) -> None:
@@ -133,7 +167,8 @@ class Session:
                 size = question.size()
                 scored = question.ask(wrapped, self._meter.part(f"{label}: {question.name}", size))
                 self._meter.finished(size)
-                memory.write(self._digests[question.name], scored)
+                about = {"task": question.name, "documents": str(len(scored.answers))}
+                memory.write(self._digests[question.name], scored, about)
                 answers[question.name] = scored
 
     def _memory_of_base(self, precision: str) -> Memory:

@@ -46,6 +46,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         include: Folders of task definitions.
         texts: Files whose perplexity is asked, by their names in reports.
         domain: Text of what the adapter was trained for; None if it is not asked.
+        training: What the adapter was trained on, to see whether it remembers it; None if that is not asked.
+        control: Text of the same kind that it was not trained on.
         metrics: By task, the metric that it is judged by; the task's first where it is not named.
         options: How tasks are asked.
         routes: Names of routes that are evaluated besides the adapter beside its base.
@@ -67,6 +69,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     include: Sequence[str] = ()
     texts: Mapping[str, Texts] = {}
     domain: Texts | None = None
+    training: Texts | None = None
+    control: Texts | None = None
     metrics: Mapping[str, str] = {}
     options: Options = Options()
     routes: Sequence[str] = ()

@@ -27,12 +27,14 @@ class Group(msgspec.Struct, frozen=True):
         name: Of the group or tag.
         tasks: Names of its tasks, those of its groups included.
         metric: What it averages; None: the first metric of each task.
+        filter: The reading of the answers that it averages; None: the first of each task.
         by_documents: Whether each task counts by its documents, or all alike.
     """
 
     name: str
     tasks: Sequence[str]
     metric: str | None = None
+    filter: str | None = None
     by_documents: bool = False
 
 
@@ -57,7 +59,7 @@ def load_tasks(
         progress: Told what is being done.
 
     Raises:
-        UsageError: There is no task of that name; the nearest are named.
+        UsageError: There is no task of that name (the nearest are named), or one is asked in two ways.
         InputError: A definition or its data cannot be had.
         MissingExtraError: lm-eval is not installed.
     """
@@ -73,12 +75,14 @@ def load_tasks(
         for name in _expanded(names, manager):
             tell(f"task {name}")
             loaded = _loaded(manager, name)
+            _check_alike(tasks, loaded["tasks"])
             tasks |= loaded["tasks"]
             found = list(_groups(loaded))
             groups |= {group.name: group for group in found}
             asked += _asked(name, loaded, groups)
     if not tasks:
-        raise UsageError("--tasks: name at least one task")
+        empty = listed([printable(name) for name in names], 3)
+        raise UsageError(f"--tasks {empty}: has no tasks" if names else "--tasks: name at least one task")
     return Tasks(tasks, list(groups.values()), frozenset(asked))
 
 
@@ -93,17 +97,69 @@ def _asked(name: str, loaded: Mapping[str, Any], groups: dict[str, Group]) -> li
     return [name]
 
 
+def _check_alike(tasks: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+    """A group may change how its tasks are asked; under one name, answers to both would be mixed up."""
+    for name in tasks.keys() & more.keys():
+        if _config(tasks[name]) != _config(more[name]):
+            raise UsageError(f"--tasks: {printable(name)} is asked in two ways, by a group and without; use two runs")
+
+
+def _config(task: Any) -> bytes:
+    config = {key: value for key, value in task.dump_config().items() if key != "metadata"}
+    return msgspec.json.encode(config, enc_hook=lambda value: getattr(value, "__qualname__", str(type(value))))
+
+
 def _manager(names: Sequence[str], include: Sequence[str], tell: Callable[[str], None]) -> Any:
     make = require("lm_eval.tasks", EXTRA).TaskManager
     local = make(include_path=include or None, include_defaults=False)
-    if all(_known(name, local.all_tasks) for name in names):
+    unknown = [name for name, config in _reached(names, local.task_index) if config is None]
+    if all(fnmatch.filter(local.all_tasks, name) for name in unknown):
         return local
     tell("lm-eval's index of tasks")
     return make(include_path=include or None)
 
 
-def _known(name: str, known: Sequence[str]) -> bool:
-    return name in known or Path(name).suffix in (".yaml", ".yml") or bool(fnmatch.filter(known, name))
+def _reached(names: Sequence[str], index: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """Names, and all that groups and tags among them name in turn; each with its definition, None where there is none."""
+    waiting, seen = list(names), set()
+    while waiting:
+        name = waiting.pop(0)
+        if name not in seen:
+            seen.add(name)
+            config = _definition(name, index)
+            yield name, config
+            waiting += _named(config or {})
+
+
+def _definition(name: str, index: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    entry = index.get(name)
+    if entry is not None:
+        found: Mapping[str, Any] = {"task": sorted(entry.tags)} if entry.cfg is None else entry.cfg  # a tag has none
+        return found
+    return (_written(name) or {}) if Path(name).suffix in (".yaml", ".yml") else None
+
+
+def _written(name: str) -> dict[str, Any] | None:
+    """The definition that a file holds; None where there is none that can be read."""
+    if not Path(name).is_file():
+        return None
+    try:
+        config = require("lm_eval.tasks._yaml_loader", EXTRA).load_yaml(Path(name), resolve_func=False)
+    except Exception:  # lm-eval says what is wrong with it when it is loaded
+        return None
+    return config if isinstance(config, dict) else None
+
+
+def _named(config: Mapping[str, Any]) -> Iterator[str]:
+    """What a group refers to by name. Tasks that are written out in it are not."""
+    children = config.get("task")
+    for child in children if isinstance(children, list) else ():
+        if isinstance(child, str):
+            yield child
+        elif isinstance(child, Mapping) and isinstance(child.get("task"), list):
+            yield from _named(child)
+        elif isinstance(child, Mapping) and not {"dataset_path", "class"} & child.keys():
+            yield from (child[key] for key in ("task", "group") if isinstance(child.get(key), str))
 
 
 def _expanded(names: Sequence[str], manager: Any) -> Iterator[str]:
@@ -125,17 +181,32 @@ def _expanded(names: Sequence[str], manager: Any) -> Iterator[str]:
 
 
 def _loaded(manager: Any, name: str) -> Any:
+    unknown = [child for child, config in _reached([name], manager.task_index) if config is None]
+    if unknown:
+        remedy = "mend its definition, or name the folder of that task: --include-path"
+        raise InputError(name, f"is a group with a task that there is not: {printable(unknown[0])}", remedy)
     try:
-        return manager.load([name])
+        return manager.load([_registered(manager, name)])
     except Exception as error:  # tasks are configurations with code, and datasets have many back ends
         raise _unloadable(manager, name, error) from error
+
+
+def _registered(manager: Any, name: str) -> str:
+    """A name that lm-eval loads. Of a file that holds a group it would take the list of tasks for the group's name."""
+    config = _written(name)
+    if config is None or "group" not in config:
+        return name
+    entry = require("lm_eval.tasks._index", EXTRA).TaskIndex.entry_from_config(config)
+    entry.yaml_path = Path(name)
+    manager.task_index[entry.name] = entry
+    return str(entry.name)
 
 
 def _unloadable(manager: Any, name: str, error: Exception) -> InputError:
     reason = shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 200)
     dataset = _dataset(manager, name)
     if dataset is None:
-        remedy = "check the paths of its data: they are relative to the directory that you run in"
+        remedy = "check its definition, and the paths of its data: they are relative to the directory that you run in"
         return InputError(name, f"the task cannot be loaded ({reason})", remedy)
     arguments = ", ".join(f'"{printable(part)}"' for part in dataset)
     remedy = (
@@ -146,16 +217,12 @@ def _unloadable(manager: Any, name: str, error: Exception) -> InputError:
 
 
 def _dataset(manager: Any, name: str) -> list[str] | None:
-    """The dataset on the hub that a task is of, as arguments of ``load_dataset``; None if it is local or not told."""
-    entry = getattr(manager, "task_index", {}).get(name)
-    config = dict(getattr(entry, "cfg", None) or {})
-    children = config.get("task")
-    if isinstance(children, list) and children and isinstance(children[0], str) and children[0] != name:
-        return _dataset(manager, children[0])
-    path, variant = config.get("dataset_path"), config.get("dataset_name")
-    if not isinstance(path, str) or path in _LOCAL or Path(path).exists():
-        return None
-    return [path, variant] if isinstance(variant, str) else [path]
+    """The first dataset on the hub that a task, a group or a tag is of, as arguments of ``load_dataset``; None without one."""
+    for _, config in _reached([name], manager.task_index):
+        path, variant = ((config or {}).get(key) for key in ("dataset_path", "dataset_name"))
+        if isinstance(path, str) and path not in _LOCAL and not Path(path).exists():
+            return [path, variant] if isinstance(variant, str) else [path]
+    return None
 
 
 def _groups(loaded: Mapping[str, Any]) -> Iterator[Group]:
@@ -165,6 +232,7 @@ def _groups(loaded: Mapping[str, Any]) -> Iterator[Group]:
             name,
             _leaves(name, loaded["group_map"]),
             first.metric if first else None,
+            next(iter(first.filter_list or ()), None) if first else None,
             bool(first.weight_by_size) if first else False,
         )
 

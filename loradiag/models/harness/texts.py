@@ -54,8 +54,9 @@ def documents(name: str, texts: Texts, wrapped: Any) -> Documents:
 def score_documents(asked: Documents, wrapped: Any, progress: Progress) -> Scored:
     """Compute the log-likelihood of every document.
 
-    Longer documents than the model takes are cut into windows that do not overlap, each with one token of context, as
-    lm-eval's perplexity tasks do it. Every token counts, the first with the model's prefix token before it.
+    Longer documents than the model takes are cut as lm-eval's perplexity tasks do it: every token counts once, with one
+    token of context where a window begins, the first with the model's prefix token, and in the last window with as many
+    as fit.
 
     Returns:
         For each document its log-likelihood in nats and its tokens, of which perplexity is exp(−Σ nats/Σ tokens).
