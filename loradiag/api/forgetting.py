@@ -203,8 +203,15 @@ def _reports(
 
     beside = [_beside(one, fit=fit) for one in adapters]
     reports: list[Report] = []
-    for found in run(base, adapters, wanted, stages):  # to its very end: there it clears what an interrupted run needs
-        reports.append(_report(adapters[len(reports)], beside[len(reports)], found, policy))
+    try:
+        for found in run(
+            base, adapters, wanted, stages
+        ):  # to its very end: there it clears what only interrupted runs need
+            reports.append(_report(adapters[len(reports)], beside[len(reports)], found, policy))
+    except KeyboardInterrupt as stopped:
+        if not reports:
+            raise
+        raise InterruptedRunError(reports) from stopped
     if len(reports) < len(adapters) or (reports and _unfinished(reports[-1])):
         raise InterruptedRunError(reports)
     return reports
