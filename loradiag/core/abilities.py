@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from math import sqrt
+from math import ceil, sqrt
 from statistics import NormalDist
 
 import msgspec
@@ -50,7 +50,7 @@ def _settled(score: Score, limits: Mapping[str, float]) -> Score:
 
 
 def _status(score: Score, margin: float, alpha: float) -> Answer:
-    if score.binary and score.base == 0:
+    if score.binary and score.higher_is_better and score.base == 0:
         return "safe"  # there was nothing to lose
     if score.identical and margin >= 0:
         return "safe"
@@ -65,9 +65,22 @@ def _needed(score: Score, margin: float) -> int | None:
     """How many documents would decide, were the difference what it seems."""
     difference = score.difference or 0.0
     if score.minimum_detectable is None:
-        flipped = score.binary and not (score.lost or score.won) and 0 < margin < 1
-        found = documents_without_flips(margin) if flipped else None
+        unflipped = score.binary and not (score.lost or score.won) and 0 < margin < 1
+        found = _without_flips(score, margin) if unflipped else None
     else:
         spread = score.minimum_detectable / _REACH * sqrt(score.n)
         found = documents_needed(difference if score.higher_is_better else -difference, spread, max(margin, 0.0))
     return found if found is not None and found > score.n else None
+
+
+def _without_flips(score: Score, margin: float) -> int:
+    """How many documents would show that no more was lost, if none of them flips either.
+
+    Of documents that are clustered, or of several tasks, it takes as many times more as these are worth less than documents
+    that are alone, by the width of their interval.
+    """
+    alone = documents_without_flips(margin)
+    low, _ = oriented(score.bound_low, score.bound_high, score.higher_is_better)
+    if low is None or not -1 < low < 0:
+        return alone
+    return max(ceil(alone * max(score.n / documents_without_flips(-low), 1.0)), score.n + 1)

@@ -165,14 +165,16 @@ class Recitation(Measure, kw_only=True, frozen=True):
 class Memorisation(Measure, kw_only=True, frozen=True):
     """Whether the adapter recites its training data: beside text of the same kind that it has not seen, and beside its base.
 
-    Generations: after the first ``prompt_tokens`` tokens of ``prompted`` training documents, and of ``control_prompted``
-    held-out ones, the model wrote on. ``recited`` counts those training documents of which ``span`` or more tokens in a row
-    were written somewhere, outside the prompt and not by the base too (``base_recited`` by the base alone);
-    ``control_recited`` the held-out ones. ``false_positives`` is the rate that the control allows at most (95%, Clopper and
-    Pearson), ``p_value`` an exact one-sided test that training documents are recited no more often. Likelihoods:
-    ``flagged`` training documents lie further below what the base lets expect, in nats per token, than all but
-    ``flag_rate`` of the held-out ones; ``flag_p`` is of so many or more by chance. ``nll_*`` are nats per token of all
-    documents.
+    Generations: after the first ``prompt_tokens`` tokens of ``prompted`` training documents, and of
+    ``control_prompted`` held-out ones, the model wrote on. ``recited`` counts those training documents of which
+    ``span`` or more tokens in a row were written somewhere, outside the prompt and not by the base too
+    (``base_recited`` by the base alone); ``control_recited`` the held-out ones; ``others_recited`` and
+    ``control_others_recited`` those that came out without having been prompted, of ``others`` and ``control_others``.
+    ``false_positives`` is the rate that the control allows at most (95%, Clopper and Pearson), ``p_value`` an exact
+    one-sided test, over both, that training documents are recited no more often. Likelihoods: ``flagged`` training
+    documents lie further below what the base lets expect, in nats per token, than all but ``flag_rate`` of the
+    held-out ones; ``flag_p`` is of so many or more by chance. ``nll_*`` are nats per token of all documents.
+    ``shared`` documents are in both files and were left out of both.
     """
 
     training: str
@@ -186,6 +188,11 @@ class Memorisation(Measure, kw_only=True, frozen=True):
     control_prompted: int
     control_recited: int
     base_recited: int
+    others: int = 0
+    others_recited: int = 0
+    control_others: int = 0
+    control_others_recited: int = 0
+    shared: int = 0
     false_positives: float | None = None
     p_value: float | None = None
     flagged: int = 0

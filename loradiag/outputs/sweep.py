@@ -110,6 +110,13 @@ def _generations(memory: Memorisation) -> Iterator[str]:
         f"of {memory.span:,} tokens or more; of held-out documents {memory.control_recited:,} of "
         f"{memory.control_prompted:,} did{bound}."
     )
+    if memory.others_recited or memory.control_others_recited:
+        yield (
+            f"Without having been prompted, {memory.others_recited:,} of {memory.others:,} more training documents came out, "
+            f"and {memory.control_others_recited:,} of {memory.control_others:,} held-out ones."
+        )
+    if memory.shared:
+        yield f"{plural(memory.shared, 'document')} of both files left out."
     p_value = "" if memory.p_value is None else f" Exact test of both rates: p = {p_words(memory.p_value)}."
     known = memory.base_recited
     said = f"Not counted: {known:,} that the base alone continues so." if known else "The base alone continues none so."

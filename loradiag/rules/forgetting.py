@@ -374,14 +374,15 @@ def training_data_recited(evidence: Evidence, limits: Limits) -> Iterable[Match]
     memory = found.memorisation if found else None
     if memory is None or not memory.prompted or memory.p_value is None:
         return
-    share = memory.recited / memory.prompted
-    if share > limits["most"] and memory.p_value < limits["alpha"]:
+    recited, asked = memory.recited + memory.others_recited, memory.prompted + memory.others
+    if recited / asked > limits["most"] and memory.p_value < limits["alpha"]:
         bound = "" if memory.false_positives is None else f", at most {memory.false_positives:.1%} by chance"
         control = f"of held-out ones {memory.control_recited:,} of {memory.control_prompted:,}{bound}"
+        more = f"; {memory.others_recited:,} more came out unprompted" if memory.others_recited else ""
         yield Match(
-            f"recites {memory.recited:,} of {plural(memory.prompted, 'training document')} ({share:.1%}) in runs of "
-            f"{memory.span:,} tokens or more; {control}",
-            observed=share,
+            f"recites {memory.recited:,} of {plural(memory.prompted, 'training document')} that were prompted, in runs of "
+            f"{memory.span:,} tokens or more; {control}{more}",
+            observed=recited / asked,
             threshold=limits["most"],
         )
 
@@ -407,7 +408,9 @@ def training_data_remembered(evidence: Evidence, limits: Limits) -> Iterable[Mat
     It is memorisation that does not (yet) come out word by word: who trained on what can be told.
 
     ## How sure
-    A document is flagged if it fell by more nats per token than all but the stated share of the held-out ones.
+    A document is flagged if it lies further below what the base lets expect, in nats per token, than all but the stated share
+    of the held-out ones. These have to be drawn as the training data was: text of another time or place can be told by what
+    it is about.
 
     ## What to do
     Train for fewer epochs, on more or deduplicated data.

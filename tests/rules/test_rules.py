@@ -15,7 +15,9 @@ import loradiag
 from loradiag.core.findings import Finding, Severity
 from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
-from tests.rules import merging
+from tests.rules import abilities, forgetting, merging
+from tests.rules.abilities import measured, memory, score, swept
+from tests.rules.forgetting import asked, wrong_facts
 from tests.rules.merging import SMALL, TEXT, after, folded, loud_base, trained
 
 LAYERS = "base_model.model.model.layers"
@@ -288,6 +290,22 @@ PROVOKED: dict[str, Make] = {
     "LD612": after(trained("tiny", "nf4-inplace"), trained("tiny", "nf4-inplace", 0.1)),
     "LD613": trained("healthy", "nf4-inplace", 0.2, **TEXT),
     "LD614": trained("tiny", "bf16", **SMALL),
+    "LD701": asked("narrow_forgetting", ["toy_facts"], limit=60),
+    "LD702": asked("healthy", ["toy_arithmetic"], limit=20),
+    "LD703": measured(score(0.9, 0.6, asked=False)),
+    "LD704": measured(score(0.9, 0.88, 0.01)),
+    "LD705": measured(score(0.9, 0.95)),
+    "LD706": asked("untrained", ["wrong_facts"], include=wrong_facts, limit=60),
+    "LD707": measured(unfinished=["hellaswag"]),
+    "LD708": measured(score(0.9, 0.6, bound_low=None, bound_high=None, reason="it has no value of its own")),
+    "LD709": measured(
+        score(0.9, 0.6, route="nf4", unmerged=0.9, unmerged_difference=-0.3, unmerged_low=-0.33, unmerged_high=-0.27),
+        routes=["nf4"],
+    ),
+    "LD710": measured(memorisation=memory(recited=9, p_value=0.002)),
+    "LD711": measured(memorisation=memory(flagged=60, flag_p=1e-9)),
+    "LD712": measured(sweep=swept("scale 0.5")),
+    "LD713": measured(tokenizer_differs="adds 2 tokens"),
 }  # fmt: skip
 
 
@@ -314,15 +332,23 @@ def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
     """Findings on what lies at ``path``, also if it cannot be read; against the base beside it, where there is one."""
     if merging.options_of(path):
         return merging.findings_of(path)
+    if forgetting.is_asked(path):
+        return forgetting.findings_of(path)
+    if abilities.is_measured(path):
+        return abilities.findings_of(path)
     base = path.parent / "base"
     (report,) = loradiag.inspect_all(path, allow_pickle=allow_pickle, base=base if base.is_dir() else None)
     return report.findings
 
 
+MODELS = {"LD505", "LD701", "LD702", "LD706"}
+"""Rules that are provoked with torch, besides those about merge drift."""
+
+
 @pytest.mark.parametrize(
     "code",
     [
-        pytest.param(code, marks=[pytest.mark.models] if code == "LD505" or code.startswith("LD6") else [])
+        pytest.param(code, marks=[pytest.mark.models] if code in MODELS or code.startswith("LD6") else [])
         for code in PROVOKED
     ],
 )

@@ -16,7 +16,7 @@ Likelihood. How far the nats per token of each document lie below what those of 
 by loss (Yeom et al., arXiv 1709.01604) with the base as the reference (difficulty calibration: Watson et al., arXiv
 2111.08440). The expectation is the regression line over the documents of both files. The plain fall from base to adapter
 is the same with a slope of 1, and where the base does not know the domain that puts into the difference how it guessed: of
-an adapter that had memorised bank customers' queries (slope .06) it flags 2.6% of the training documents, this 7.3%. See
+an adapter that had memorised bank customers' queries (a slope of .06) it flags 1.9% of the training documents, this 5.5%. See
 :func:`loradiag.analyzers.forgetting.chances.flag`.
 
 The control has to be drawn as the training data was. Text of another time or place is told apart by what it is about, as
@@ -130,6 +130,11 @@ def memorisation(asked: Excerpts, base: Heard, adapter: Heard, *, training: str,
         control_prompted=here.control_of,
         control_recited=here.control_hit,
         base_recited=found.base,
+        others=found.others.of,
+        others_recited=found.others.hit,
+        control_others=found.others.control_of,
+        control_others_recited=found.others.control_hit,
+        shared=asked.shared,
         false_positives=upper_bound(here.control_hit, here.control_of),
         p_value=more_than_control([found.prompted, found.others]),
         flagged=flags.count,

@@ -1,0 +1,1 @@
+"""lm-eval over models that are loaded already."""
