@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from loradiag.analyzers.forgetting.questions import Aggregate
 from loradiag.models.harness.answers import Metric
+from loradiag.statistics.bootstrap import Bootstrap
 from loradiag.statistics.checks import is_binary
 from loradiag.statistics.corpus import bootstrap_difference
 from loradiag.statistics.mcnemar import mcnemar
-from loradiag.statistics.paired import paired
+from loradiag.statistics.paired import Paired, paired
 from loradiag.statistics.power import minimum_detectable
 from loradiag.statistics.ratios import bootstrap_ratio
 from loradiag.statistics.signflips import sign_flip_p
@@ -76,6 +77,19 @@ def _mean(column: Column) -> dict[str, Any]:
     lost, won = int(np.sum(first > second)), int(np.sum(first < second))
     flips = mcnemar(lost, won).p if labels is None else sign_flip_p(second - first, labels)
     return {
+        **_ends(wide, narrow),
+        "interval": _METHODS[wide.method],
+        "binary": True,
+        "p_value": flips,
+        "test": "mcnemar" if labels is None else "sign flips",
+        "minimum_detectable": _detectable(wide.standard_error, first.size),
+        "reason": None if wide.certain else "there are too few documents for an interval",
+    }
+
+
+def _ends(wide: Paired | Bootstrap, narrow: Paired | Bootstrap) -> dict[str, float | None]:
+    """Scores, their difference, and both intervals."""
+    return {
         "base": wide.base,
         "adapter": wide.adapter,
         "difference": wide.difference,
@@ -84,12 +98,6 @@ def _mean(column: Column) -> dict[str, Any]:
         "ci_high": wide.high,
         "bound_low": narrow.low,
         "bound_high": narrow.high,
-        "interval": _METHODS[wide.method],
-        "binary": True,
-        "p_value": flips,
-        "test": "mcnemar" if labels is None else "sign flips",
-        "minimum_detectable": _detectable(wide.standard_error, first.size),
-        "reason": None if wide.certain else "there are too few documents for an interval",
     }
 
 
@@ -108,14 +116,7 @@ def _ratio_of(
     if wide.base is None or wide.adapter is None:
         raise NoValueError("the score is not finite")
     return {
-        "base": wide.base,
-        "adapter": wide.adapter,
-        "difference": wide.difference,
-        "standard_error": wide.standard_error,
-        "ci_low": wide.low,
-        "ci_high": wide.high,
-        "bound_low": narrow.low,
-        "bound_high": narrow.high,
+        **_ends(wide, narrow),
         "interval": ("identical" if wide.identical else "bootstrap-t") if wide.certain else None,
         "p_value": sign_flip_p(second - first, labels),
         "test": "sign flips",
@@ -171,14 +172,7 @@ def _corpus(column: Column) -> dict[str, Any]:
     )
     error = wide.standard_error
     return {
-        "base": wide.base,
-        "adapter": wide.adapter,
-        "difference": wide.difference,
-        "standard_error": error,
-        "ci_low": wide.low,
-        "ci_high": wide.high,
-        "bound_low": narrow.low,
-        "bound_high": narrow.high,
+        **_ends(wide, narrow),
         "interval": "bootstrap" if wide.certain else None,
         "p_value": _normal_p(wide.difference, error),
         "test": "normal",
