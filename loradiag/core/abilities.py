@@ -50,8 +50,8 @@ def _settled(score: Score, limits: Mapping[str, float]) -> Score:
 
 
 def _status(score: Score, margin: float, alpha: float) -> Answer:
-    if score.binary and score.higher_is_better and score.base == 0:
-        return "safe"  # there was nothing to lose
+    if score.binary and score.higher_is_better and (score.base or 0.0) <= margin:
+        return "safe"  # no more than everything can be lost, and that is borne; or there was nothing to lose
     if score.identical and margin >= 0:
         return "safe"
     low, high = oriented(score.bound_low, score.bound_high, score.higher_is_better)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from loradiag.core.findings import Confidence, Severity
+from loradiag.core.forgetting import Forgetting
 from loradiag.core.measure import Measure
 from loradiag.core.measurements import Measurements
 from loradiag.core.merge import Merge
@@ -68,13 +69,15 @@ class Evidence(msgspec.Struct, frozen=True):
         def thinned(part: Measure | None) -> Measure | None:
             if part is None:
                 return None
-            lists = {
+            lists: dict[str, Any] = {
                 field: [row for row in getattr(part, field) if kept(row)]
                 for field in ("modules", "problems", "refused", "tasks", "groups")
                 if isinstance(getattr(part, field, None), list)
             }
             if isinstance(part, Merge):
                 lists["routes"] = [thinned(route) for route in part.routes]
+            if isinstance(part, Forgetting):
+                lists["unfinished"] = [name for name in part.unfinished if not matches_any(name, globs)]
             return msgspec.structs.replace(part, **lists)
 
         parts: dict[str, Any] = {

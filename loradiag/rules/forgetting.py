@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from loradiag.core.abilities import share_of
 from loradiag.core.findings import Confidence, Severity
 from loradiag.core.forgetting import Forgetting, Score
+from loradiag.core.margins import against_margin, oriented
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import listed, plural, printable, shorten
 
@@ -125,7 +126,7 @@ def forgetting_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ``--limit``, raise it.
     """
     for score in _judged(evidence):
-        if score.status == "inconclusive" and _gates(score, evidence):
+        if score.status == "inconclusive" and score.bound_low is not None and _gates(score, evidence):
             more = _more(score, evidence)
             yield Match(
                 f"{_name(score)}: {_change(score)}; whether more than {score.margin or 0.0:.4g} was lost is open: {more}",
@@ -139,6 +140,9 @@ def forgetting_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 def _more(score: Score, evidence: Evidence) -> str:
     """What it would take to decide."""
     found = _found(evidence)
+    low, high = oriented(score.bound_low, score.bound_high, score.higher_is_better)
+    if against_margin(low, high, score.margin or 0.0) == "forgot":
+        return f"among so many tasks such a loss comes by chance (p = {score.p_adjusted or 0.0:.2g} after Holm)"
     if score.needed is None:
         return "it is so near to the margin that no number of documents would decide soon"
     whole = found is not None and found.limit is None and score.role in ("task", "group")

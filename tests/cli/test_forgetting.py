@@ -35,7 +35,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def ask(cache: str, *arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in the repository's root."""
-    return run("forgetting", *arguments, cwd=ROOT, LORADIAG_CACHE=cache, **environment)
+    return run("forgetting", *arguments, cwd=ROOT, LORADIAG_CACHE=cache, OMP_NUM_THREADS="1", **environment)
 
 
 def reports_of(path: Path) -> list[Any]:
@@ -176,7 +176,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     cache, out = tmp_path / "cache", tmp_path / "r.json"
     arguments = [BASE, NARROW, "--tasks", "toy_*", *TASKS, "-o", out]
     command = [sys.executable, "-m", "loradiag", "forgetting", *map(str, arguments)]
-    environment = {**os.environ, "LORADIAG_CACHE": str(cache), "COLUMNS": "100"}
+    environment = {**os.environ, "LORADIAG_CACHE": str(cache), "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -55,6 +55,10 @@ class ServedStage:
         self.wrapped.lora_request = None
         yield self.wrapped
 
+    def way(self, inspection: Inspection) -> str:  # noqa: ARG002
+        """How an adapter is put beside the base."""
+        return BY_VLLM
+
     @contextlib.contextmanager
     def adapter(self, inspection: Inspection, precision: str) -> Iterator[tuple[Any, str]]:  # noqa: ARG002
         """Give the base with an adapter in the request, and how that was done."""

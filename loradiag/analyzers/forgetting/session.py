@@ -106,12 +106,12 @@ class Session:
 
     def ask_adapter(self, one: Asked, precision: str, answers: Answers, label: str = "adapter") -> None:
         """Ask an adapter beside the base; ``answers`` grows as they come."""
+        self.adapter_by = self.stage.way(one.inspection)  # also where all answers are known, and nothing runs
         self._ask(answers, self._kept(one, precision, None), label, lambda: self._beside(one, precision))
 
     @contextmanager
     def _beside(self, one: Asked, precision: str) -> Iterator[Any]:
-        with self.stage.adapter(one.inspection, precision) as (wrapped, how):
-            self.adapter_by = how
+        with self.stage.adapter(one.inspection, precision) as (wrapped, _):
             yield wrapped
 
     def ask_route(self, one: Asked, precision: str, route: str, answers: Answers) -> None:

@@ -85,6 +85,10 @@ class Stage:
         self._clean(precision)
         yield self.wrapped
 
+    def way(self, inspection: Inspection) -> str:
+        """How an adapter is put beside the base: by PEFT, or folded where PEFT does not read it."""
+        return BY_PEFT if read_by_peft(inspection.adapter) else BY_FOLD
+
     @contextlib.contextmanager
     def adapter(self, inspection: Inspection, precision: str) -> Iterator[tuple[Any, str]]:
         """Give the base with an adapter beside it, as it was trained, and how that was done.

@@ -13,7 +13,7 @@ import loradiag
 from loradiag.core.forgetting import Forgetting, Score
 from tests.conftest import FIXTURES
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("one_thread")]
 
 BASE, NARROW = FIXTURES / "base", FIXTURES / "adapters" / "narrow_forgetting"
 LIMIT = 40

@@ -18,7 +18,7 @@ from loradiag.core.forgetting import Forgetting, Score
 from loradiag.core.report import Report
 from tests.conftest import FIXTURES
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("one_thread")]
 
 BASE, ADAPTERS = FIXTURES / "base", FIXTURES / "adapters"
 TASKS = {"include_path": [FIXTURES / "tasks"], "limit": 24, "fit": False}

@@ -18,7 +18,7 @@ from loradiag.core.report import Report
 from tests.conftest import FIXTURES, ROOT
 from tests.linalg.quantizers import NF4
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("one_thread")]
 
 BASE, ADAPTERS = FIXTURES / "base", FIXTURES / "adapters"
 LIMIT = 16
