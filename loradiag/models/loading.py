@@ -96,7 +96,8 @@ def load_model(
             )
     except Exception as error:  # see load_tokenizer
         problem = f"cannot be loaded as a causal language model ({_reason(error)})"
-        raise InputError(folder, problem, "see whether its config.json and its weights are complete") from error
+        remedy = "see whether config.json and weights are complete; merge-drift without --prompts needs no model"
+        raise InputError(folder, problem, remedy) from error
     return model.eval().requires_grad_(False)
 
 

@@ -93,7 +93,7 @@ def test_no_causal_model(change: dict[str, Any], copied: Path) -> None:
     with pytest.raises(InputError, match="cannot be loaded as a causal language model") as caught:
         load_model(copied, dtype="float32")
     assert "\n" not in str(caught.value)
-    assert "leave --prompts out" in str(caught.value)
+    assert "without --prompts" in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["llama", "hostile"])
