@@ -11,7 +11,7 @@ import numpy as np
 
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.numbers import median
-from loradiag.models.harness.texts import Documents
+from loradiag.models.harness.texts import Documents, token_ids
 from loradiag.models.tokens import rendered
 from loradiag.texts.reading import Texts
 
@@ -147,8 +147,8 @@ def excerpts(
     found = [_distinct(texts, wrapped) for texts in (training, control)]
     shared, recurring = _apart(*found)
     before = [] if wrapped.tokenizer.bos_token_id is None else [int(wrapped.tokenizer.bos_token_id)]
-    ours = _bare("training", found[0], training, wrapped, before)
-    theirs = _bare("control", found[1], control, wrapped, before)
+    ours = _bare("training", found[0], training, wrapped)
+    theirs = _bare("control", found[1], control, wrapped)
     openings = shared_openings([*ours.ids, *theirs.ids])
     room = [len(ids) - opening for ids, opening in zip([*ours.ids, *theirs.ids], openings, strict=True)]
     lengths = _lengths(room, int(wrapped.max_length) - len(before), prompt_tokens, continuation, span)
@@ -219,7 +219,7 @@ def _distinct(texts: Texts, wrapped: Any) -> _Found:
         known = found.get(words)
         if known is not None:
             found[words] = msgspec.structs.replace(known, times=known.times + 1)
-        elif tokens := len(wrapped.tok_encode(text)):
+        elif tokens := len(token_ids(text, wrapped)):
             found[words] = _Document(text, sample.number, tokens, 1)
     return found
 
@@ -244,7 +244,7 @@ def _apart(training: _Found, control: _Found) -> tuple[int, int]:
     return len(both), len(recurring - both)
 
 
-def _bare(name: str, found: _Found, texts: Texts, wrapped: Any, before: Sequence[int]) -> Side:
+def _bare(name: str, found: _Found, texts: Texts, wrapped: Any) -> Side:
     """Documents and their tokens; none of them is chosen yet."""
     rows = list(found.values())
     if not rows:
@@ -255,8 +255,7 @@ def _bare(name: str, found: _Found, texts: Texts, wrapped: Any, before: Sequence
             kind="empty",
         )
     documents = Documents(name, [row.text for row in rows], [row.number for row in rows], [row.tokens for row in rows])
-    whole = [list(wrapped.tok_encode(row.text)) for row in rows]
-    return Side(documents, [ids[1:] if ids[:1] == before else ids for ids in whole], [], [], [])
+    return Side(documents, [token_ids(row.text, wrapped) for row in rows], [], [], [])
 
 
 def _lengths(

@@ -11,6 +11,7 @@ from loradiag.core.lazy import require
 from loradiag.models.harness.asking import Progress
 from loradiag.models.harness.quiet import quietly
 from loradiag.models.harness.texts import PERPLEXITY, Documents, score_documents
+from loradiag.models.harness.wrapping import is_served
 
 _SERVED = 256
 """Prompts that vLLM is given at once: it makes its own batches, and tells nothing before all are answered."""
@@ -36,7 +37,7 @@ def continue_greedily(prompts: Sequence[Sequence[int]], wrapped: Any, most: int,
     Raises:
         UsageError: Memory does not suffice.
     """
-    served = hasattr(wrapped, "lora_request")  # of lm-eval's classes only vLLM's has it
+    served = is_served(wrapped)
     size = _SERVED if served else int(wrapped.batch_size)
     ends = _ends(wrapped)
     found: list[list[int]] = []
@@ -57,8 +58,7 @@ def continue_greedily(prompts: Sequence[Sequence[int]], wrapped: Any, most: int,
 def document_nats(asked: Documents, wrapped: Any, progress: Progress) -> list[float]:
     """Return −ln p of every document, all its tokens together, the first with the model's prefix token before it.
 
-    As :func:`loradiag.models.harness.texts.score_documents` has it. Documents of like length are asked together, since
-    lm-eval batches them in the order that they come in, and padding costs as much as text.
+    As :func:`loradiag.models.harness.texts.score_documents` has it.
 
     Args:
         asked: Documents.
@@ -68,18 +68,7 @@ def document_nats(asked: Documents, wrapped: Any, progress: Progress) -> list[fl
     Returns:
         Nats [n], in the order of the documents.
     """
-    order = sorted(range(len(asked.texts)), key=lambda row: (-asked.tokens[row], row))
-    alike = Documents(
-        name=asked.name,
-        texts=[asked.texts[row] for row in order],
-        numbers=[asked.numbers[row] for row in order],
-        tokens=[asked.tokens[row] for row in order],
-    )
-    scored = score_documents(alike, wrapped, progress)
-    found = [0.0] * len(order)
-    for row, answer in zip(order, scored.answers, strict=True):
-        found[row] = -answer.values[PERPLEXITY.key][0]
-    return found
+    return [-answer.values[PERPLEXITY.key][0] for answer in score_documents(asked, wrapped, progress).answers]
 
 
 def _ends(wrapped: Any) -> list[int]:

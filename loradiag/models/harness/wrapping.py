@@ -38,6 +38,11 @@ def exchange(wrapped: Any, model: Any) -> None:
     wrapped._model = model
 
 
+def is_served(wrapped: Any) -> bool:
+    """Whether it is lm-eval's class for vLLM: of its classes only that one has LoRA requests."""
+    return hasattr(wrapped, "lora_request")
+
+
 @cache
 def _silent() -> Any:
     """lm-eval's class for loaded models, less its progress bars."""

@@ -12,7 +12,7 @@ class Numbers:
     """Stands for a wrapped model, and for its tokenizer: texts are numbers, each a token."""
 
     def __init__(self, max_length: int = 4096, bos: int | None = None) -> None:
-        self.max_length, self.bos_token_id = max_length, bos
+        self.max_length, self.bos_token_id, self.prefix_token_id = max_length, bos, bos
 
     @property
     def tokenizer(self) -> Any:
