@@ -16,7 +16,6 @@ _PAIRED = (
     "paired differences of the same documents (Miller, arXiv 2411.00640); at 1,000 documents, 7% lost and 4% won, they find "
     "the loss 84% of the time where two separate standard errors find it 16%"
 )
-_FLIPS = "flips matter beside averages (Dutta et al., arXiv 2407.09141)"
 _ALPHA = Threshold("alpha", 0.05, "chance of one false alarm among all tasks (Holm)", "convention")
 
 
