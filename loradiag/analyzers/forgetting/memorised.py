@@ -17,7 +17,7 @@ by loss (Yeom et al., arXiv 1709.01604) with the base as the reference (difficul
 2111.08440). The expectation is the regression line over the documents of both files. The plain fall from base to adapter
 is the same with a slope of 1, and where the base does not know the domain that puts into the difference how it guessed: of
 an adapter that had memorised bank customers' queries (a slope of .06) it flags 1.9% of the training documents, this 5.5%. See
-:func:`loradiag.analyzers.forgetting.chances.flag`.
+:func:`loradiag.statistics.exchange.flag`.
 
 The control has to be drawn as the training data was. Text of another time or place is told apart by what it is about, as
 published tests of membership were misled (Duan et al., arXiv 2402.07841; Meeus et al., arXiv 2406.17975).
@@ -31,7 +31,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from loradiag.analyzers.forgetting.chances import Stratum, flag, more_than_control, upper_bound
 from loradiag.analyzers.forgetting.excerpts import Excerpts, Side, excerpts
 from loradiag.analyzers.forgetting.meter import Meter
 from loradiag.analyzers.forgetting.spans import Homes, Run, find_homes, find_runs
@@ -41,6 +40,7 @@ from loradiag.models.harness.answers import SHOWN
 from loradiag.models.harness.asking import Progress
 from loradiag.models.harness.continuing import continue_greedily, document_nats
 from loradiag.statistics.checks import Floats
+from loradiag.statistics.exchange import Stratum, flag, more_than_control, upper_bound
 
 __all__ = ["Excerpts", "Heard", "Recited", "Said", "excerpts", "hear", "memorisation", "recited"]
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, binom, fisher_exact
 
-from loradiag.analyzers.forgetting.chances import Stratum, flag, more_than_control, upper_bound
+from loradiag.statistics.exchange import Stratum, flag, more_than_control, upper_bound
 
 COUNTS = st.integers(0, 30).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
 
