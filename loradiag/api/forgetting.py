@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loradiag.api.beside import Stages, inspected, silent, soundness
 from loradiag.api.inspecting import accounting_of
 from loradiag.api.judging import default_policy, judged
 from loradiag.api.weakening import sweeping
 from loradiag.core.abilities import RULE
 from loradiag.core.errors import UsageError
 from loradiag.core.forgetting import Forgetting
-from loradiag.core.lazy import load
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Report
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from loradiag.analyzers.forgetting.wanted import Wanted
     from loradiag.bases.model import Base
     from loradiag.texts.reading import Texts
-
-Stages = Callable[[str, int, int], None]
-
-_BESIDE = ("integrity", "identity", "provenance", "base", "fit")
-"""What a report on forgetting has besides: whether adapter and base are sound, and belong together."""
-
-_FIT_MODULES = 16
-"""Modules whose directions are compared with the base's, a few seconds for each of an 8B model."""
 
 
 class InterruptedRunError(KeyboardInterrupt):
@@ -184,7 +176,7 @@ def forgetting_all(
         sweep=weaker,
         remember=cache,
     )
-    stages = progress or _silent
+    stages = progress or silent
     asked = [
         _asked(path, opened, allow_pickle=allow_pickle, fit=fit, device=wanted.device, stages=stages)
         for path in adapters
@@ -192,16 +184,12 @@ def forgetting_all(
     return _reports(opened, asked, wanted, policy, stages, fit=fit)
 
 
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
 def _reports(
     base: Base, adapters: Sequence[Asked], wanted: Wanted, policy: Policy, stages: Stages, *, fit: bool
 ) -> list[Report]:
     from loradiag.analyzers.forgetting.run import forgetting as run
 
-    beside = [_beside(one, fit=fit) for one in adapters]
+    beside = [soundness(one.inspection, fit=fit) for one in adapters]
     reports: list[Report] = []
     try:
         for found in run(
@@ -222,12 +210,6 @@ def _unfinished(report: Report) -> bool:
     return found is not None and bool(found.unfinished)
 
 
-def _beside(one: Asked, *, fit: bool) -> dict[str, Any]:
-    from loradiag.analyzers import ANALYZERS
-
-    return {name: load(ANALYZERS[name])(one.inspection) for name in _BESIDE if fit or name != "fit"}
-
-
 def _report(one: Asked, measured: Mapping[str, Any], found: Forgetting, policy: Policy) -> Report:
     from loradiag.analyzers.subject import subject_of
 
@@ -236,16 +218,11 @@ def _report(one: Asked, measured: Mapping[str, Any], found: Forgetting, policy: 
 
 
 def _asked(path: str | Path, base: Base, *, allow_pickle: bool, fit: bool, device: str, stages: Stages) -> Asked:
-    from loradiag.adapters.opening import open_adapter
     from loradiag.analyzers.forgetting.session import Asked
-    from loradiag.analyzers.inspection import Inspection
-    from loradiag.analyzers.weights import Wanted
     from loradiag.storage.hashing import content_sha256
 
-    adapter = open_adapter(path, allow_pickle=allow_pickle)
-    wanted = Wanted(spectral=fit, few=_FIT_MODULES, device=device)
-    inspection = Inspection(adapter, lambda done, total: stages("soundness", done, total), base, wanted)
-    return Asked(inspection, content_sha256(adapter.weights))
+    inspection = inspected(path, base, stages, allow_pickle=allow_pickle, device=device, fit=fit)
+    return Asked(inspection, content_sha256(inspection.adapter.weights))
 
 
 def _texts(paths: Sequence[str | Path], field: str | None, limit: int | None) -> dict[str, Any]:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from loradiag.api.beside import Stages, inspected, silent, soundness
 from loradiag.api.inspecting import accounting_of
 from loradiag.api.judging import default_policy, judged, read_reports
 from loradiag.core.errors import InputError, UsageError
-from loradiag.core.lazy import load
 from loradiag.core.measurements import Measurements
 from loradiag.core.merge import Merge, Outputs, Prior, PriorRoute
 from loradiag.core.policy import Policy
 from loradiag.core.report import Report
 from loradiag.core.text import printable
-
-if TYPE_CHECKING:
-    from loradiag.analyzers.inspection import Inspection
-    from loradiag.bases.model import Base
-
-Stages = Callable[[str, int, int], None]
-
-_BESIDE = ("integrity", "identity", "provenance", "base", "fit")
-"""What a report on merge drift has besides: whether adapter and base are sound, and belong together."""
-
-_FIT_MODULES = 16
-"""Modules whose directions are compared with the base's, a few seconds for each of an 8B model."""
 
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 _LEAST_LENGTH = 2
@@ -90,7 +77,6 @@ def merge_drift(
         MissingExtraError: torch, a quantizer or transformers is not installed.
         UsageError: There is no such route or device, an option makes no sense, or there is too little memory.
     """
-    from loradiag.analyzers import ANALYZERS
     from loradiag.analyzers.merge.drift import Wanted
     from loradiag.analyzers.merge.drift import merge_drift as measure
     from loradiag.analyzers.merge.keep import Kept, identity
@@ -115,10 +101,9 @@ def merge_drift(
         batch_tokens=batch_tokens,
         trust_remote_code=trust_remote_code,
     )
-    stages = progress or _silent
-    inspection = _inspection(adapter, opened, stages, allow_pickle=allow_pickle, device=wanted.device, fit=fit)
-    names = [name for name in _BESIDE if fit or name != "fit"]
-    measured: dict[str, Any] = {name: load(ANALYZERS[name])(inspection) for name in names}
+    stages = progress or silent
+    inspection = inspected(adapter, opened, stages, allow_pickle=allow_pickle, device=wanted.device, fit=fit)
+    measured = soundness(inspection, fit=fit)
     digest = content_sha256(inspection.adapter.weights)
     subject = subject_of(inspection.adapter, digest, inspection.fingerprint)
     kept = Kept(identity(inspection, digest, wanted))
@@ -133,22 +118,6 @@ def merge_drift(
     )
     kept.forget()
     return report
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
-def _inspection(
-    path: str | Path, base: Base, stages: Stages, *, allow_pickle: bool, device: str, fit: bool
-) -> Inspection:
-    from loradiag.adapters.opening import open_adapter
-    from loradiag.analyzers.inspection import Inspection
-    from loradiag.analyzers.weights import Wanted
-
-    adapter = open_adapter(path, allow_pickle=allow_pickle)
-    wanted = Wanted(spectral=fit, few=_FIT_MODULES, device=device)
-    return Inspection(adapter, lambda done, total: stages("soundness", done, total), base, wanted)
 
 
 def _check_options(
