@@ -105,3 +105,11 @@ def make_adapter(tmp_path: Path) -> MakeAdapter:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Any:
+    """The encoder of the fixtures: real, small, and of words that mean nothing elsewhere. For tests marked ``models``."""
+    from loradiag.embeddings.encoder import load_encoder
+
+    return load_encoder(str(FIXTURES / "encoder"))

@@ -1,5 +1,6 @@
 """The functions behind the commands: measure, judge, report."""
 
+from loradiag.api.drifting import baseline, calibrate_check, drift_check
 from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_all
 from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
@@ -8,7 +9,10 @@ from loradiag.api.merging import merge_drift
 __all__ = [
     "Against",
     "InterruptedRunError",
+    "baseline",
+    "calibrate_check",
     "default_policy",
+    "drift_check",
     "forgetting",
     "forgetting_all",
     "inspect",

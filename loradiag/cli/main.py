@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, Entry] = {
         "loradiag.cli.merge_drift:merge_drift", summary="What survives a fold into the base? The CI gate."
     ),
     "forgetting": Entry("loradiag.cli.forgetting:forgetting", summary="What did the base forget?"),
+    "drift": Entry("loradiag.cli.drift:drift", summary="Has the traffic drifted from what the adapter was made for?"),
     "resize": Entry("loradiag.cli.resize:resize", summary="Write a smaller PEFT adapter, and measure what it cost."),
     "fingerprint": Entry("loradiag.cli.fingerprint:fingerprint", summary="Which weights does a base have?"),
     "stamp": Entry("loradiag.cli.stamp:stamp", summary="Write beside an adapter what it was made from."),

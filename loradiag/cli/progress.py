@@ -49,12 +49,12 @@ class Bar:
         self.advance(done, total)
 
     def advance(self, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` are done."""
+        """Show that ``done`` of ``total`` are done; 0 is a total that nobody knows."""
         if not self._enabled or time.monotonic() - self._start < self.DELAY:
             return
         if self._progress is None:
             self._open()
-        self._progress.update(self._task, description=self._name, completed=done, total=total)
+        self._progress.update(self._task, description=self._name, completed=done, total=total or None)
 
     def _open(self) -> None:
         from rich.console import Console

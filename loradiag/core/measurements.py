@@ -6,6 +6,7 @@ infinity never appear. A list called ``modules`` has one row a module, in the or
 
 from __future__ import annotations
 
+from loradiag.core.drift import Drift
 from loradiag.core.forgetting import Forgetting
 from loradiag.core.measure import Measure
 from loradiag.core.merge import Merge
@@ -433,3 +434,4 @@ class Measurements(Measure, kw_only=True, frozen=True):
     fit: Fit | None = None
     merge: Merge | None = None
     forgetting: Forgetting | None = None
+    drift: Drift | None = None

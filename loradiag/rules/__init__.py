@@ -154,6 +154,30 @@ RULES: Mapping[str, Entry] = {
         },
     ),
     **_family(
+        "traffic",
+        {
+            "LD801": "novel-requests",
+            "LD802": "mix-shift",
+            "LD803": "wrong-adapter",
+            "LD809": "similarity-below-convention",
+        },
+    ),
+    **_family(
+        "answers",
+        {"LD806": "perplexity-raised", "LD807": "answers-changed"},
+    ),
+    **_family(
+        "baselines",
+        {
+            "LD804": "too-few-requests",
+            "LD805": "baseline-expired",
+            "LD808": "traffic-unattributed",
+            "LD810": "thin-baseline",
+            "LD811": "nothing-embedded",
+            "LD812": "lake-file-left-out",
+        },
+    ),
+    **_family(
         "provenance",
         {
             "LD509": "base-differs-from-stamp",

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from loradiag.statistics.checks import Floats, inside, whole
+from loradiag.statistics.tails import beyond_p
 
 ONE_IN = 100
 """Held-out documents of which one may be flagged."""
@@ -82,12 +83,9 @@ def more_than_control(strata: Sequence[Stratum]) -> float:
 def flag(values: Floats, control: Floats) -> Flags:
     """Count the training documents whose value exceeds nearly all of the control, and test whether they are too many.
 
-    Of n held-out documents the r-th largest value is the threshold, with r = ⌈(n + 1)/100⌉. A further document of their
-    kind exceeds it with a chance of r/(n + 1), exactly (conformal prediction: Vovk, Gammerman and Shafer, Algorithmic
-    Learning in a Random World, 2005; p-values of outliers: Bates et al., Annals of Statistics 51, 2023, 149–178). But
-    documents that are held against the same threshold exceed it together: where it came out low, for all of them. So
-    the number of m that exceed it is no binomial one: it is beta-binomial with r and n − r + 1, in other words negative
-    hypergeometric. At least k exceed it where fewer than r of the k + r − 1 largest of all values are of the control.
+    Of n held-out documents the r-th largest value is the threshold, with r = ⌈(n + 1)/100⌉: a further document of their
+    kind exceeds it with a chance of r/(n + 1) (p-values of outliers: Bates et al., Annals of Statistics 51, 2023,
+    149–178). How many of m do is told by :mod:`loradiag.statistics.tails`.
 
     Args:
         values: Of training documents [m]. They may be infinite; NaN is no value.
@@ -99,7 +97,4 @@ def flag(values: Floats, control: Floats) -> Flags:
     n = whole(control.size, 1, "control")
     rank = -(-(n + 1) // ONE_IN)
     count = int(np.sum(values > np.sort(control)[n - rank]))
-    from scipy.stats import hypergeom
-
-    p = float(hypergeom.cdf(rank - 1, values.size + n, n, count + rank - 1)) if count else 1.0
-    return Flags(count, rank / (n + 1), min(1.0, p))
+    return Flags(count, rank / (n + 1), beyond_p(count, values.size, rank, n))

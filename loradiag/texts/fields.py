@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -15,7 +16,9 @@ MAX_SAMPLE = 10_000_000
 """Bytes of a sample in UTF-8. Models take a thousandth of it."""
 
 _CHATS = ("messages", "conversations", "conversation")
-_RULES = (
+Rules = Sequence[tuple[str, ...]]
+
+WHOLE: Rules = (
     *((name,) for name in _CHATS),
     ("text",),
     ("prompt", "completion"),
@@ -27,7 +30,19 @@ _RULES = (
     ("content",),
     ("prompt",),
 )
-"""The first of which a record has every key is taken."""
+"""Where the whole of a text is: the first of which a record has every key is taken."""
+
+ASKED: Rules = (
+    *((name,) for name in _CHATS),
+    ("instruction", "input"),
+    ("prompt",),
+    ("question",),
+    ("query",),
+    ("input",),
+    ("text",),
+    ("content",),
+)
+"""Where what a user asked is, without the answer to it."""
 
 _OPTIONAL = "input"
 
@@ -48,7 +63,7 @@ class Choice(msgspec.Struct, frozen=True):
     chat: bool = False
 
 
-def choose(record: Any, field: str | None) -> Choice:
+def choose(record: Any, field: str | None, rules: Rules = WHOLE) -> Choice:
     """Choose by the keys of the first record, or check that it has ``field``, a key or a path as ``a.b``.
 
     Raises:
@@ -61,8 +76,8 @@ def choose(record: Any, field: str | None) -> Choice:
         return Choice("strings") if isinstance(record, str) else Choice("messages", chat=True)
     if not isinstance(record, dict):
         raise TextsError(f"is {a_kind(record)}, neither an object nor text", "give objects or texts")
-    for rule in _RULES:
-        if all(key in record or key == _OPTIONAL for key in rule):
+    for rule in rules:
+        if all(key in record or (key == _OPTIONAL and len(rule) > 1) for key in rule):
             keys = tuple(key for key in rule if key in record)
             return Choice(" + ".join(keys), rule, chat=keys[0] in _CHATS)
     raise TextsError(f"has no field of a known name; {those_there(record)}", TO_NAME)

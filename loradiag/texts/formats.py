@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from loradiag.texts.documents import has_a_value_a_line, read_document, read_lines
-from loradiag.texts.fields import choose
+from loradiag.texts.fields import WHOLE, Rules, choose
 from loradiag.texts.flaws import TextsError
 from loradiag.texts.plain import read_plain
 from loradiag.texts.source import Source
@@ -43,12 +43,13 @@ class Records(msgspec.Struct, frozen=True):
     called: str = ""
 
 
-def records(source: Source, field: str | None) -> Records:
+def records(source: Source, field: str | None, rules: Rules = WHOLE) -> Records:
     """Begin to read a file.
 
     Args:
         source: The file.
         field: What the user wants to have read of each record.
+        rules: Where it is to be looked for without a field.
 
     Raises:
         TextsError: It cannot be read in its format.
@@ -62,7 +63,7 @@ def records(source: Source, field: str | None) -> Records:
     if name == "json":
         return Records("entry", read_document(source))
     if name == "parquet":
-        return Records("row", read_parquet(source, lambda names: _columns(names, field)))
+        return Records("row", read_parquet(source, lambda names: _columns(names, field, rules)))
     return Records("line", read_csv(source, "\t" if name == "tsv" else ","))
 
 
@@ -83,6 +84,6 @@ def _told(head: bytes) -> str:
     return "json" if _JSON.match(head) else "plain"
 
 
-def _columns(names: dict[str, None], field: str | None) -> tuple[str, ...]:
+def _columns(names: dict[str, None], field: str | None, rules: Rules) -> tuple[str, ...]:
     """The columns that a choice needs: of a path its first part, unless a column has the path for its name."""
-    return tuple(key if key in names else key.partition(".")[0] for key in choose(names, field).keys)
+    return tuple(key if key in names else key.partition(".")[0] for key in choose(names, field, rules).keys)

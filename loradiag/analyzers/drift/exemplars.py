@@ -1,0 +1,48 @@
+"""Novel requests to look at: some of each kind, those of the largest kinds first."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from loradiag.core.lazy import require
+from loradiag.embeddings.encoder import Halves
+
+Indexes = npt.NDArray[np.int64]
+
+MOST = 400
+"""Novel requests that are put into groups: every pair of them is compared."""
+
+
+def groups_of(vectors: Halves, apart: float) -> Indexes:
+    """Return the group of each novel request [n], numbered from 0 by falling size.
+
+    Groups are those of agglomerative clustering by the mean cosine between their members, cut where groups are as far from
+    each other as novel requests are from the baseline.
+
+    Args:
+        vectors: Unit vectors [n, d].
+        apart: The cosine below which groups are kept apart.
+    """
+    if len(vectors) < 2:
+        return np.zeros(len(vectors), dtype=np.int64)
+    cluster = require("sklearn.cluster", "drift")
+    wide = np.asarray(vectors, dtype=np.float64)
+    distances = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
+    np.fill_diagonal(distances, 0.0)
+    made = cluster.AgglomerativeClustering(
+        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=max(1.0 - apart, 1e-6)
+    ).fit_predict((distances + distances.T) / 2)
+    sizes = np.bincount(made)
+    rank = np.empty(sizes.size, dtype=np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(sizes.size)
+    return rank[made]
+
+
+def pick(groups: Indexes, cosines: npt.NDArray[np.float32], most: int) -> Indexes:
+    """Return rows to show: of each group its farthest request first, then the next of each, until there are enough."""
+    order = np.lexsort((cosines, groups))
+    turn = np.empty(groups.size, dtype=np.int64)
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    turn[order] = np.arange(groups.size) - np.repeat(starts, np.diff(np.append(starts, groups.size)))
+    return np.lexsort((cosines, groups, turn))[:most]

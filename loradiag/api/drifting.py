@@ -1,0 +1,280 @@
+"""Traffic beside baselines: making one, checking with it, and measuring how often it cries wolf."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loradiag.api.beside import Stages, silent
+from loradiag.api.judging import default_policy, judged
+from loradiag.core.errors import InputError, UsageError
+from loradiag.core.measurements import Measurements
+from loradiag.core.policy import Policy
+from loradiag.core.report import Accounting, Report, Subject
+from loradiag.core.text import listed, printable
+
+if TYPE_CHECKING:
+    from loradiag.analyzers.drift.replay import Replay
+    from loradiag.baselines.manifest import Manifest
+    from loradiag.baselines.reading import Baseline
+    from loradiag.core.drift import Drift
+    from loradiag.traffic.reading import Lake
+
+Names = dict[str, "Baseline"]
+
+
+def baseline(
+    adapter: str | Path,
+    data: str | Path,
+    output: str | Path,
+    *,
+    encoder: str | None = None,
+    name: str | None = None,
+    field: str | None = None,
+    novel_rate: float = 0.05,
+    topics: int | None = None,
+    seed: int = 0,
+    keep_text: bool = False,
+    device: str | None = None,
+    allow_pickle: bool = False,
+    force: bool = False,
+    progress: Stages | None = None,
+) -> Manifest:
+    """Make a baseline: what the traffic of an adapter should look like.
+
+    Args:
+        adapter: The adapter; the baseline is bound to the hash of its weights.
+        data: What it was trained on: JSONL, JSON, CSV, TSV, Parquet or plain text, of which prompts are taken.
+        output: The directory to write.
+        encoder: A sentence-transformers model, by directory or by name on the hub; a common small one if None.
+        name: The adapter's name in the traffic; the last part of its path if None.
+        field: Where in a record of the data the prompt is.
+        novel_rate: The share of held-out requests that count as novel.
+        topics: Clusters at most; 20 if None.
+        seed: Of the split, the clusters and the samples.
+        keep_text: Whether texts of references are kept in the baseline.
+        device: Where the encoder runs; a GPU if there is one, where None.
+        allow_pickle: Whether an adapter in ``.bin`` or ``.pt`` files may be opened.
+        force: Whether a baseline that lies at ``output`` is replaced.
+        progress: Told the stage, the parts of it that are done, and their number (0 if unknown).
+
+    Raises:
+        InputError: The adapter, the data or the encoder cannot be read, or there are too few distinct requests.
+        MissingExtraError: A package of the drift extra is not installed.
+        UsageError: The directory may not be written, or a number makes no sense.
+    """
+    from loradiag.adapters.opening import open_adapter
+    from loradiag.baselines.building import Recipe, build_baseline
+    from loradiag.baselines.topics import MOST
+    from loradiag.embeddings.encoder import DEFAULT, load_encoder
+    from loradiag.storage.hashing import content_sha256
+
+    if not 0 < novel_rate <= 0.5:
+        raise UsageError("novel-rate: a share above 0 and up to 0.5, such as 0.05")
+    if topics is not None and topics < 1:
+        raise UsageError("topics: at least 1")
+    opened = open_adapter(adapter, allow_pickle=allow_pickle)
+    recipe = Recipe(
+        name=name or Path(adapter).resolve().name,
+        adapter=str(adapter),
+        adapter_sha256=content_sha256(opened.weights),
+        novel_rate=novel_rate,
+        topics=topics or MOST,
+        seed=seed,
+        keep_text=keep_text,
+    )
+    loaded = load_encoder(encoder or DEFAULT, device=device)
+    return build_baseline(data, output, loaded, recipe, field=field, force=force, progress=progress or silent)
+
+
+def drift_check(
+    lake: str | Path,
+    baselines: Sequence[str | Path],
+    *,
+    adapters: Sequence[str] = (),
+    window: str = "1d",
+    last: int | None = 1,
+    since: str | None = None,
+    until: str | None = None,
+    floor: int | None = None,
+    pool: int = 28,
+    tolerance: float | None = None,
+    recent_days: int = 7,
+    reference_days: int = 28,
+    exemplars: int = 8,
+    show_text: bool = False,
+    seed: int = 0,
+    policy: Policy | None = None,
+    progress: Stages | None = None,
+) -> list[Report]:
+    """Check the traffic of adapters: is it what they were made for?
+
+    Args:
+        lake: What ``traffic ingest`` wrote.
+        baselines: Directories of baselines, or directories that hold some. All of them are asked where novel requests belong.
+        adapters: The adapters to check, by their names in the traffic; all that have a baseline if empty.
+        window: ``1d``, ``6h``, ``30m``, ``2w``; a number of requests; or ``all``.
+        last: The newest so many windows; all of them if None.
+        since: No request before this, as ``2026-11-02`` or ``2026-11-02T10:00:00Z``.
+        until: None from this on.
+        floor: Requests that a window needs; 50 if None.
+        pool: Windows that may be put together to reach the floor.
+        tolerance: Cohen's w of a change in the mix of topics that is no drift; 0.1 if None.
+        recent_days: Days whose answers are compared.
+        reference_days: Days before them that they are compared with.
+        exemplars: Novel requests to show of a window.
+        show_text: Whether texts that lake and baseline keep go into the report.
+        seed: Of samples and permutations.
+        policy: What to judge by; the default policy if None.
+        progress: Told the adapter, the requests that were scored, and their number.
+
+    Returns:
+        A report an adapter. Their p-values are adjusted for all windows of all adapters together.
+
+    Raises:
+        InputError: The lake or a baseline cannot be read, or a named adapter is in neither.
+        MissingExtraError: A package of the drift extra is not installed.
+        UsageError: An option makes no sense.
+    """
+    from loradiag.analyzers.drift.check import adjusted, check, reach
+    from loradiag.analyzers.drift.wanted import FLOOR, TOLERANCE, Wanted, window_of
+    from loradiag.baselines.reading import expired
+    from loradiag.traffic.reading import Lake
+
+    if min(pool, recent_days, reference_days) < 1 or exemplars < 0 or (floor is not None and floor < 2):
+        raise UsageError("pool, recent-days and reference-days are at least 1, floor at least 2")
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise UsageError("tolerance: Cohen's w from 0 to 1, such as 0.1")
+    wanted = Wanted(
+        window=window_of(window),
+        last=last,
+        since=moment(since, "since"),
+        until=moment(until, "until"),
+        floor=FLOOR if floor is None else floor,
+        pool=pool,
+        tolerance=TOLERANCE if tolerance is None else tolerance,
+        recent_days=recent_days,
+        reference_days=reference_days,
+        exemplars=exemplars,
+        show_text=show_text,
+        seed=seed,
+    )
+    stages = progress or silent
+    opened = Lake(lake)
+    known = _named(baselines)
+    chosen = _chosen(opened, known, adapters)
+    others = list(known.values())
+    found: list[Drift] = []
+    for name, its in chosen.items():
+        asked = reach(wanted, opened.newest(name))
+        found.append(check(opened, name, its, others, asked, partial(stages, name), expired(its)))
+    return [_report(drift, policy or default_policy()) for drift in adjusted(found)]
+
+
+def calibrate_check(
+    path: str | Path,
+    *,
+    window: int = 200,
+    trials: int = 200,
+    tolerance: float | None = None,
+    seed: int = 0,
+    policy: Policy | None = None,
+    progress: Stages | None = None,
+) -> Replay:
+    """Replay a baseline's own held-out requests as traffic, and count how often that is called drift.
+
+    Args:
+        path: The baseline.
+        window: Requests of a window.
+        trials: Windows.
+        tolerance: As for :func:`drift_check`.
+        seed: Of the draws.
+        policy: What to judge by; the default policy if None.
+        progress: Told the trials that are done, and their number.
+
+    Raises:
+        InputError: The baseline cannot be read, or has too few held-out requests for such a window.
+        MissingExtraError: A package of the drift extra is not installed.
+        UsageError: A number makes no sense.
+    """
+    from loradiag.analyzers.drift.replay import replay
+    from loradiag.analyzers.drift.wanted import TOLERANCE, Wanted, Window
+    from loradiag.baselines.reading import open_baseline
+
+    if trials < 1 or window < 2:
+        raise UsageError("trials: at least 1; window: at least 2 requests")
+    wanted = Wanted(
+        window=Window("count", window, str(window)),
+        floor=min(50, window),
+        tolerance=TOLERANCE if tolerance is None else tolerance,
+        exemplars=0,
+        seed=seed,
+    )
+    stages = progress or silent
+    thresholds = (policy or default_policy()).thresholds
+    return replay(open_baseline(path), wanted, trials, thresholds, lambda done: stages("replay", done, trials))
+
+
+def moment(word: str | None, option: str) -> int | None:
+    """Microseconds of a date or a time, in UTC unless it says otherwise.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if word is None:
+        return None
+    try:
+        time = datetime.fromisoformat(word)
+    except ValueError as error:
+        raise UsageError(f"--{option} {printable(word)}: write 2026-11-02 or 2026-11-02T10:00:00Z") from error
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1e6)
+
+
+def _named(paths: Sequence[str | Path]) -> Names:
+    from loradiag.baselines.reading import open_baselines
+
+    if not paths:
+        raise UsageError("name a baseline: --baseline DIR, made by 'loradiag drift baseline'")
+    found: Names = {}
+    for path in paths:
+        for one in open_baselines(path):
+            if one.name in found:
+                raise UsageError(
+                    f"{printable(str(one.path))} and {printable(str(found[one.name].path))}: both are baselines of "
+                    f"{printable(one.name)}; name one of them"
+                )
+            found[one.name] = one
+    return found
+
+
+def _chosen(lake: Lake, known: Names, adapters: Sequence[str]) -> Names:
+    """The baseline of each adapter that is to be checked."""
+    if len(adapters) == 1 and len(known) == 1:
+        return {adapters[0]: next(iter(known.values()))}  # it may be served under another name
+    missing = [name for name in adapters if name not in known]
+    if missing:
+        told = listed([printable(name) for name in known], 5)
+        raise InputError(
+            printable(missing[0]), f"has no baseline; there are baselines of {told}", "make one, or name it", "missing"
+        )
+    if adapters:
+        return {name: known[name] for name in adapters}
+    seen = lake.adapters()
+    chosen = {name: its for name, its in known.items() if name in seen}
+    if not chosen:
+        there = listed([printable(name) for name in seen], 5) or "none"
+        remedy = "name the adapter as the traffic does: --adapter NAME, or drift baseline --name NAME"
+        raise InputError(
+            lake.path,
+            f"has no request of {listed([printable(name) for name in known], 5)}; adapters there: {there}",
+            remedy,
+        )
+    return chosen
+
+
+def _report(drift: Drift, policy: Policy) -> Report:
+    subject = Subject(path=drift.adapter, sha256=drift.baseline.adapter_sha256)
+    return judged(subject, Measurements(drift=drift), Accounting(), policy)

@@ -1,0 +1,112 @@
+"""What a baseline is of: the hashes that it is bound to, and the numbers that were calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from loradiag.core.errors import InputError
+from loradiag.embeddings.encoder import Identity
+
+NAME = "baseline.json"
+VERSION = 1
+
+INDEX, INDEX_RECORDS = "index.npy", "index_records.npy"
+CALIBRATION, SCORES, TOPICS = "calibration.npy", "calibration_scores.npy", "calibration_topics.npy"
+CENTRES, EXAMPLES = "centres.npy", "centre_examples.npy"
+TEXTS = "texts.parquet"
+
+
+class File(msgspec.Struct, frozen=True):
+    """One file of the baseline as it was written."""
+
+    bytes: int
+    sha256: str
+
+
+class AdapterPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The adapter: under which name it is served, where it lay, and the hash of its weights."""
+
+    name: str
+    path: str
+    sha256: str
+
+
+class DataPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The reference requests.
+
+    ``repeated``: requests left out since another says the same; ``unencodable``: of which the encoder makes nothing.
+    """
+
+    path: str
+    sha256: str
+    field: str
+    records: int
+    requests: int
+    repeated: int
+    unencodable: int
+
+
+class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured on the held-out part.
+
+    ``threshold``: the ``rank``-th smallest cosine of ``calibration`` held-out requests to their nearest reference; a further
+    request lies below it with a chance of ``novel_rate``. ``gamma`` is of the kernel of MMD, ``closeness`` says how much nearer
+    requests of a topic are (:func:`loradiag.statistics.mmd.closeness`).
+    """
+
+    references: int
+    calibration: int
+    conversations: int
+    topics: int
+    rank: int
+    novel_rate: float
+    threshold: float
+    mean_nn_cosine: float
+    gamma: float
+    closeness: float
+    seed: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """``baseline.json``."""
+
+    version: int
+    tool: str
+    created: str
+    adapter: AdapterPart
+    encoder: Identity
+    data: DataPart
+    calibrated: Calibrated
+    files: dict[str, File]
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Write a manifest as JSON."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a baseline.
+
+    Raises:
+        InputError: It is missing, damaged, or of a version that this one cannot read.
+    """
+    path = folder / NAME
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        remedy = "give a directory that 'loradiag drift baseline' wrote"
+        raise InputError(folder, f"holds no baseline ({NAME}: {error.strerror})", remedy, "missing") from error
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).version
+        if version != VERSION:
+            raise InputError(path, f"is of version {version}; this loradiag reads {VERSION}", "make the baseline again")
+        return msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is one
+        raise InputError(path, f"is damaged ({error})", "make the baseline again") from error
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    version: int

@@ -1,0 +1,171 @@
+"""A baseline that lies on disk, opened: arrays are memory maps, and what was calibrated is checked against its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from loradiag.baselines import manifest as parts
+from loradiag.baselines.manifest import File, Manifest, read_manifest
+from loradiag.core.errors import InputError, LoradiagError
+from loradiag.core.lazy import require
+from loradiag.core.text import printable
+from loradiag.embeddings.encoder import Halves
+from loradiag.linalg.nearest import Search, search_over
+from loradiag.storage.hashing import content_sha256
+
+Singles = npt.NDArray[np.float32]
+Indexes = npt.NDArray[np.int64]
+
+_HASHED = 64 << 20
+"""Bytes of a file up to which its hash is compared when a baseline is opened; of larger ones only the size."""
+
+
+class Baseline(msgspec.Struct, frozen=True, dict=True):
+    """What the traffic of an adapter should look like.
+
+    Attributes:
+        path: The directory.
+        manifest: What it is of.
+        index: Unit vectors of references [n, d], float16.
+        index_records: The record of the data that each came from [n].
+        calibration: Unit vectors of held-out requests [m, d], float16.
+        scores: Their cosines to the nearest reference [m].
+        topics: Their topics [m].
+        centres: Unit vectors of topics [k, d].
+        examples: The reference nearest to each centre [k], a row of the index.
+    """
+
+    path: Path
+    manifest: Manifest
+    index: Halves
+    index_records: Indexes
+    calibration: Halves
+    scores: Singles
+    topics: npt.NDArray[np.int16]
+    centres: Singles
+    examples: Indexes
+
+    @property
+    def name(self) -> str:
+        """The adapter's name in the traffic."""
+        return self.manifest.adapter.name
+
+    @property
+    def age_days(self) -> float:
+        """Days since it was made."""
+        made = datetime.strptime(self.manifest.created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return max(0.0, (datetime.now(UTC) - made).total_seconds() / 86_400)
+
+    @cached_property
+    def search(self) -> Search:
+        """Finds nearest references."""
+        return search_over(self.index)
+
+    def texts(self, rows: Indexes) -> list[str | None]:
+        """Return the texts of references, None where the baseline keeps none."""
+        file = self.path / parts.TEXTS
+        if not file.is_file() or not len(rows):
+            return [None] * len(rows)
+        parquet = require("pyarrow.parquet", "drift")
+        column = parquet.read_table(file, columns=["text"], memory_map=True)["text"]
+        return [column[int(row)].as_py() for row in rows]
+
+
+def open_baseline(path: str | Path) -> Baseline:
+    """Open a baseline.
+
+    Raises:
+        InputError: There is none, or a file of it is missing, damaged or of another baseline.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    count, dimension = manifest.calibrated.references, manifest.encoder.dimension
+    held, topics = manifest.calibrated.calibration, manifest.calibrated.topics
+
+    def array(name: str, shape: tuple[int, ...], kind: Any) -> Any:
+        return _array(folder / name, manifest.files.get(name), shape, kind)
+
+    return Baseline(
+        path=folder,
+        manifest=manifest,
+        index=array(parts.INDEX, (count, dimension), np.float16),
+        index_records=array(parts.INDEX_RECORDS, (count,), np.int64),
+        calibration=array(parts.CALIBRATION, (held, dimension), np.float16),
+        scores=array(parts.SCORES, (held,), np.float32),
+        topics=array(parts.TOPICS, (held,), np.int16),
+        centres=array(parts.CENTRES, (topics, dimension), np.float32),
+        examples=array(parts.EXAMPLES, (topics,), np.int64),
+    )
+
+
+def open_baselines(path: str | Path) -> list[Baseline]:
+    """Open the baseline at ``path``, or every one that lies directly in it, by the names of directories.
+
+    Raises:
+        InputError: There is none.
+    """
+    folder = Path(path)
+    if (folder / parts.NAME).is_file() or not folder.is_dir():
+        return [open_baseline(folder)]
+    found = sorted(entry.parent for entry in folder.glob(f"*/{parts.NAME}") if not entry.parent.name.startswith("."))
+    if not found:
+        remedy = "make one with 'loradiag drift baseline'"
+        raise InputError(folder, "holds no baseline", remedy, "missing")
+    return [open_baseline(entry) for entry in found]
+
+
+def expired(baseline: Baseline) -> list[str]:
+    """Say what has changed since a baseline was made: the adapter or the data, where they still lie where they lay."""
+    told = baseline.manifest
+    reasons = []
+    for what, path, sha256, digest in (
+        ("adapter", told.adapter.path, told.adapter.sha256, _of_adapter),
+        ("data", told.data.path, told.data.sha256, _of_file),
+    ):
+        if sha256 and path and Path(path).exists():
+            try:
+                changed = digest(path) != sha256
+            except (LoradiagError, OSError):
+                continue  # what cannot be read is no evidence of a change
+            if changed:
+                reasons.append(f"the {what} at {printable(path)} is not what it was")
+    return reasons
+
+
+def _of_adapter(path: str) -> str:
+    from loradiag.adapters.opening import open_adapter
+
+    return content_sha256(open_adapter(path, allow_pickle=True).weights)
+
+
+def _of_file(path: str) -> str:
+    return content_sha256([Path(path)])
+
+
+def _array(path: Path, told: File | None, shape: tuple[int, ...], kind: Any) -> Any:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        sound = array.shape == shape and array.dtype == kind and _is_as_written(path, told)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(path, f"cannot be read ({printable(str(error))})", "make the baseline again") from error
+    if not sound:
+        raise InputError(path, "is not what the baseline's manifest describes", "make the baseline again")
+    return array
+
+
+def _is_as_written(path: Path, told: File | None) -> bool:
+    size = path.stat().st_size
+    if told is None or told.bytes != size:
+        return False
+    if size > _HASHED:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == told.sha256

@@ -1,0 +1,1 @@
+"""Texts as unit vectors: the encoder, and what identifies it."""

@@ -1,0 +1,195 @@
+"""The nearest of many unit vectors, exactly: blocks of plain products, or fast ones whose error is bounded and made good.
+
+An approximate index finds a third to two thirds of the neighbours of vectors that are far from everything, which are the ones
+that matter here. So every reference is looked at. Where the processor multiplies bfloat16 faster than float32, blocks are
+looked at in bfloat16 first, and only those blocks are multiplied again that could hold the nearest one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from loradiag.core.errors import MissingExtraError
+from loradiag.core.lazy import require
+from loradiag.linalg.threads import all_threads
+
+Singles = npt.NDArray[np.float32]
+Indexes = npt.NDArray[np.int64]
+Vectors = npt.NDArray[Any]
+
+_QUERIES = 2048
+"""Vectors that are looked up at a time: with a block of references their products take some megabytes."""
+
+_REFERENCES = 8192
+_BLOCK = 512
+"""References that are multiplied again together."""
+
+_HALF = 2.0**-8
+"""Unit roundoff of bfloat16, which has eight significant bits."""
+
+_PIVOTS = 256
+
+_IN_MEMORY = 1 << 30
+"""Bytes of references in bfloat16 that are kept at hand; larger ones are read block by block."""
+
+
+class Search(Protocol):
+    """Finds the nearest reference of each query."""
+
+    def nearest(self, queries: Vectors) -> tuple[Singles, Indexes]:
+        """Return cosines [q] and numbers of references [q] for unit vectors [q, d]."""
+
+
+class BlockedSearch:
+    """Products in float32, block by block: references may be a memory map that is larger than memory.
+
+    Args:
+        references: Unit vectors [n, d], n ≥ 1, in float16 or float32.
+    """
+
+    def __init__(self, references: Vectors) -> None:
+        self._references = references
+
+    def nearest(self, queries: Vectors) -> tuple[Singles, Indexes]:
+        """Return the cosine to the nearest reference [q] and its number [q], for unit vectors [q, d]."""
+        best = np.full(len(queries), -np.inf, dtype=np.float32)
+        found = np.zeros(len(queries), dtype=np.int64)
+        wide = np.asarray(queries, dtype=np.float32)
+        with all_threads():
+            for start in range(0, len(self._references), _REFERENCES):
+                block = np.asarray(self._references[start : start + _REFERENCES], dtype=np.float32)
+                for first in range(0, len(wide), _QUERIES):
+                    part = slice(first, first + _QUERIES)
+                    _better(wide[part] @ block.T, start, best[part], found[part])
+        return exact(queries, self._references, found), found
+
+
+def _better(products: Singles, start: int, best: Singles, found: Indexes) -> None:
+    """Keep what is nearer than what was found before; of equals the first."""
+    places = products.argmax(axis=1)
+    values = products[np.arange(len(products)), places]
+    nearer = values > best
+    best[nearer] = values[nearer]
+    found[nearer] = places[nearer] + start
+
+
+def exact(queries: Vectors, references: Vectors, found: Indexes) -> Singles:
+    """Return the cosines of pairs in float64, rounded once: equal whichever way the pairs were found."""
+    result = np.empty(len(queries), dtype=np.float32)
+    for first in range(0, len(queries), _QUERIES):
+        part = slice(first, first + _QUERIES)
+        pairs = np.asarray(queries[part], dtype=np.float64), np.asarray(references[found[part]], dtype=np.float64)
+        result[part] = np.einsum("ij,ij->i", *pairs)
+    return result
+
+
+class BoundedSearch:
+    """Products in bfloat16 first, and in float32 where these leave it open; the answers are those of :class:`BlockedSearch`.
+
+    With u = 2⁻⁸ and unit vectors, rounding both factors and the product moves a cosine by at most 3u + 3u² + u³, by the
+    Cauchy–Schwarz inequality, besides the rounding of float32 sums. A block whose largest bfloat16 cosine is farther than
+    twice that below the largest of all cannot hold the nearest reference.
+
+    References that are near each other are put into one block, so that few blocks stay open. Of references that are equally
+    near, any may be named.
+
+    Args:
+        references: Unit vectors [n, d] in float16 or float32, n ≥ 1; a copy of them and one in bfloat16 are kept.
+    """
+
+    def __init__(self, references: Vectors) -> None:
+        torch = require("torch", "drift")
+        self._order = _neighbours_together(references)
+        self._references = np.asarray(references)[self._order]
+        count, self._dimension = references.shape
+        padded = -(-count // _BLOCK) * _BLOCK
+        self._halves = torch.zeros((padded, self._dimension), dtype=torch.bfloat16)
+        for start in range(0, count, _REFERENCES):
+            block = np.asarray(self._references[start : start + _REFERENCES], dtype=np.float32)
+            self._halves[start : start + len(block)] = torch.from_numpy(block)
+        self._halves[count:] = self._halves[count - 1]  # padding must never be nearer than what its block holds
+
+    def nearest(self, queries: Vectors) -> tuple[Singles, Indexes]:
+        """Return the cosine to the nearest reference [q] and its number [q], for unit vectors [q, d]."""
+        found = np.zeros(len(queries), dtype=np.int64)
+        for first in range(0, len(queries), _QUERIES):
+            part = slice(first, first + _QUERIES)
+            found[part] = self._found(np.asarray(queries[part], dtype=np.float32))
+        return exact(queries, self._references, found), self._order[found]
+
+    def _found(self, queries: Singles) -> Indexes:
+        largest = self._largest(queries)
+        open_ = largest >= largest.max(axis=1, keepdims=True) - self._margin()
+        best = np.full(len(queries), -np.inf, dtype=np.float32)
+        found = np.zeros(len(queries), dtype=np.int64)
+        with all_threads():
+            for block in np.flatnonzero(open_.any(axis=0)):
+                rows = np.flatnonzero(open_[:, block])
+                start = int(block) * _BLOCK
+                references = np.asarray(self._references[start : start + _BLOCK], dtype=np.float32)
+                kept, places = best[rows], found[rows]
+                _better(queries[rows] @ references.T, start, kept, places)
+                best[rows], found[rows] = kept, places
+        return found
+
+    def _largest(self, queries: Singles) -> Singles:
+        """The largest bfloat16 cosine of each query within each block [q, blocks]."""
+        torch = require("torch", "drift")
+        halves = torch.from_numpy(queries).to(torch.bfloat16)
+        blocks = len(self._halves) // _BLOCK
+        result = torch.empty((len(queries), blocks), dtype=torch.bfloat16)
+        many = _REFERENCES // _BLOCK
+        for first in range(0, blocks, many):
+            last = min(first + many, blocks)
+            products = halves @ self._halves[first * _BLOCK : last * _BLOCK].T
+            result[:, first:last] = products.view(len(queries), last - first, _BLOCK).amax(dim=2)
+        largest: Singles = result.float().numpy()
+        return largest
+
+    def _margin(self) -> float:
+        single = self._dimension * 2.0**-23  # sums in float32, of terms whose absolute values add up to at most 1
+        length = 1.0 + 2.0**-10  # vectors were of length 1 before they were rounded to float16
+        return float(2 * length**2 * (3 * _HALF + 3 * _HALF**2 + _HALF**3 + single))
+
+
+def _neighbours_together(references: Vectors) -> Indexes:
+    """An order [n] in which references with a common nearest pivot, of some that were picked evenly, stand together."""
+    step = max(len(references) // _PIVOTS, 1)
+    pivots = np.asarray(references[::step][:_PIVOTS], dtype=np.float32)
+    nearest = np.empty(len(references), dtype=np.int64)
+    with all_threads():
+        for start in range(0, len(references), _REFERENCES):
+            block = np.asarray(references[start : start + _REFERENCES], dtype=np.float32)
+            nearest[start : start + len(block)] = (block @ pivots.T).argmax(axis=1)
+    return np.argsort(nearest, kind="stable")
+
+
+def search_over(references: Vectors) -> Search:
+    """Return the faster search on this machine over unit vectors [n, d], found out by a trial of some milliseconds."""
+    if references.size * 2 > _IN_MEMORY or len(references) < 4 * _REFERENCES:
+        return BlockedSearch(references)
+    try:
+        quick = _halves_are_quicker(references.shape[1])
+    except MissingExtraError:
+        quick = False
+    return BoundedSearch(references) if quick else BlockedSearch(references)
+
+
+def _halves_are_quicker(dimension: int) -> bool:
+    torch = require("torch", "drift")
+    singles = torch.ones((512, dimension)), torch.ones((_REFERENCES, dimension)).T
+    halves = tuple(part.to(torch.bfloat16) for part in singles)
+
+    def seconds(pair: Any) -> float:
+        taken = []
+        for _ in range(3):
+            start = time.perf_counter()
+            _ = pair[0] @ pair[1]
+            taken.append(time.perf_counter() - start)
+        return min(taken)
+
+    return seconds(halves) < 0.6 * seconds(singles)

@@ -1,0 +1,105 @@
+"""What users ask, out of a file of training data: the prompts without the answers, one after the other."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import msgspec
+
+from loradiag.core.errors import InputError
+from loradiag.storage.files import unreadable
+from loradiag.texts.fields import ASKED, Choice, choose, take
+from loradiag.texts.flaws import TextsError
+from loradiag.texts.formats import Records, records
+from loradiag.texts.source import Source, opened, shown
+
+_USER = "user"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One request: ``record`` is the number of its line, row or entry, from 1; those of one conversation share it."""
+
+    record: int
+    text: str
+
+
+class RequestFile(msgspec.Struct):
+    """A file that is being read.
+
+    Attributes:
+        path: Fit to be shown.
+        sha256: Of its bytes as they are stored.
+        field: What requests are taken from; "" before the first was.
+        records: How many were read so far, those without any text among them.
+    """
+
+    path: str
+    sha256: str
+    field: str = ""
+    records: int = 0
+
+
+@contextmanager
+def open_requests(
+    path: str | os.PathLike[str], field: str | None = None
+) -> Iterator[tuple[RequestFile, Iterator[Asked]]]:
+    """Open training data, in any format of :func:`loradiag.texts.reading.read_texts`, to read what was asked.
+
+    Without ``field`` the keys of the first record decide: of ``messages`` (or ``conversations``) every turn of the user,
+    else ``instruction`` with ``input``, ``prompt``, ``question``, ``query``, ``input``, and last ``text`` or ``content``,
+    of which nobody can tell what part was asked. What is blank is left out.
+
+    Args:
+        path: A file; ``-`` is standard input.
+        field: A key, or a path as ``a.b``.
+
+    Raises:
+        InputError: The file cannot be read; also raised later, while it is being read.
+        MissingExtraError: It is Parquet, and pyarrow is not installed.
+    """
+    name = os.fspath(path)
+    try:
+        with opened(name) as source:
+            told = RequestFile(source.name, source.sha256)
+            yield told, _asked(source, field, told)
+    except TextsError as flaw:
+        raise InputError(shown(name), flaw.problem, flaw.remedy, kind=flaw.kind) from flaw
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            shown(name), "is damaged or cut, or no gzip file", "fetch or compress it again", "truncated"
+        ) from error
+    except OSError as error:
+        raise unreadable(shown(name), error) from error
+
+
+def _asked(source: Source, field: str | None, told: RequestFile) -> Iterator[Asked]:
+    found = records(source, field, ASKED)
+    choice: Choice | None = None
+    with closing(found.rows) as rows:
+        for number, record in rows:
+            try:
+                choice = choice or choose(record, None if found.called else field, ASKED)
+                texts = _texts(record, choice)
+            except TextsError as flaw:
+                raise flaw.at(f"{found.unit} {number:,}") from flaw
+            told.records += 1
+            told.field = _called(found, choice)
+            for text in texts:
+                if text.strip():
+                    yield Asked(number, text)
+
+
+def _called(found: Records, choice: Choice) -> str:
+    return found.called or choice.name
+
+
+def _texts(record: Any, choice: Choice) -> list[str]:
+    value = take(record, choice)
+    if isinstance(value, str):
+        return [value]
+    return [message["content"] for message in value if message["role"] == _USER]
