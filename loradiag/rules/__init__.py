@@ -147,6 +147,11 @@ RULES: Mapping[str, Entry] = {
             "LD707": "tasks-unfinished",
             "LD708": "score-missing",
             "LD709": "deployment-loses",
+        },
+    ),
+    **_family(
+        "learning",
+        {
             "LD710": "training-data-recited",
             "LD711": "training-data-remembered",
             "LD712": "weaker-form-keeps-more",

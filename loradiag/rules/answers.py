@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from loradiag.core.drift import PredictionShift
 from loradiag.core.findings import Confidence, Severity
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
-from loradiag.core.windows import RAISED
+from loradiag.core.windows import RAISED, SHARES
 
 _BY_DAY = (
     "Welch's t over means of days: +5% alone fires in 38% to 100% of 90-day runs without any change, at 1,000 to 20 requests "
@@ -107,10 +107,13 @@ def answers_changed(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     refusals to requests that changed.
     """
     for row in _rows(evidence, raised=False):
+        if (row.p_adjusted or 0.0) > limits["alpha"]:
+            continue
         ratio = row.metric.endswith(("length", "characters"))
+        least = limits["least_difference"] if row.metric in SHARES else limits["least_effect"]
         yield Match(
             f"{_NAMES[row.metric]}: {_change(row, ratio=ratio)}, Cliff's δ {row.effect or 0:+.2f}",
             modules=[row.metric],
             observed=row.effect,
-            threshold=limits["least_difference" if row.metric in ("refusal_like", "truncated") else "least_effect"],
+            threshold=least,
         )

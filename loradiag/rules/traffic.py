@@ -74,7 +74,9 @@ def novel_requests(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     training, send them to the base, or make a new baseline if they are what the adapter is now for.
     """
     for window in _windows(evidence):
-        if window.status in ("novel", "novel+shifted") and window.novelty_share is not None:
+        if window.status not in ("novel", "novel+shifted") or window.novelty_share is None:
+            continue
+        if (window.novelty_adjusted or 0.0) <= limits["alpha"]:
             expected = _found(evidence).baseline.novel_rate  # type: ignore[union-attr]
             between = f" (95% interval {window.novelty_low or 0:.1%} to {window.novelty_high or 0:.1%})"
             yield Match(
@@ -111,6 +113,8 @@ def mix_shift(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     for window in _windows(evidence):
         if window.status in ("shifted", "novel+shifted"):
             p = min(value for value in (window.mix_adjusted, window.mmd_adjusted) if value is not None)
+            if p > limits["alpha"]:
+                continue
             effect = "" if window.mix_effect is None else f" Cohen's w {window.mix_effect:.2f},"
             grown = [row for row in window.topics if row.residual > 0][:2]
             more = "; ".join(

@@ -15,7 +15,7 @@ import loradiag
 from loradiag.core.findings import Finding, Severity
 from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
-from tests.rules import abilities, forgetting, merging
+from tests.rules import abilities, forgetting, merging, traffic
 from tests.rules.abilities import measured, memory, score, swept
 from tests.rules.forgetting import asked, wrong_facts
 from tests.rules.merging import SMALL, TEXT, after, folded, loud_base, trained
@@ -306,6 +306,7 @@ PROVOKED: dict[str, Make] = {
     "LD711": measured(memorisation=memory(flagged=60, flag_p=1e-9)),
     "LD712": measured(sweep=swept("scale 0.5")),
     "LD713": measured(tokenizer_differs="adds 2 tokens"),
+    **traffic.PROVOKED,
 }  # fmt: skip
 
 
@@ -334,6 +335,8 @@ def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
         return merging.findings_of(path)
     if forgetting.is_asked(path):
         return forgetting.findings_of(path)
+    if traffic.is_watched(path):
+        return traffic.findings_of(path)
     if abilities.is_measured(path):
         return abilities.findings_of(path)
     base = path.parent / "base"
