@@ -31,7 +31,14 @@ _BLOCK = 512
 _HALF = 2.0**-8
 """Unit roundoff of bfloat16, which has eight significant bits."""
 
+_TOGETHER = 8
+"""Blocks of one product in bfloat16, so that it stays in the cache."""
+
 _PIVOTS = 256
+
+_SAMPLE = 20_000
+_LEFT_OUT = 0.1
+"""The share of squared lengths that leading components may leave out."""
 
 _IN_MEMORY = 1 << 30
 """Bytes of references in bfloat16 that are kept at hand; larger ones are read block by block."""
@@ -88,11 +95,13 @@ def exact(queries: Vectors, references: Vectors, found: Indexes) -> Singles:
 
 
 class BoundedSearch:
-    """Products in bfloat16 first, and in float32 where these leave it open; the answers are those of :class:`BlockedSearch`.
+    """Products of the leading components in bfloat16 first, and whole ones in float32 where these leave it open.
 
-    With u = 2⁻⁸ and unit vectors, rounding both factors and the product moves a cosine by at most 3u + 3u² + u³, by the
-    Cauchy–Schwarz inequality, besides the rounding of float32 sums. A block whose largest bfloat16 cosine is farther than
-    twice that below the largest of all cannot hold the nearest reference.
+    References are turned so that as much of them as can be lies in few components. What is left out moves a cosine by at most
+    the product of the lengths that are left out, by the Cauchy–Schwarz inequality. With u = 2⁻⁸ and vectors of length 1 at
+    most, rounding both factors and the product to bfloat16 moves it by at most 3u + 3u² + u³, besides the rounding of float32
+    sums. A block of references whose upper bound lies below the largest lower bound of all blocks cannot hold the nearest one;
+    the others are multiplied again, so that the answers are those of :class:`BlockedSearch`.
 
     References that are near each other are put into one block, so that few blocks stay open. Of references that are equally
     near, any may be named.
@@ -105,13 +114,17 @@ class BoundedSearch:
         torch = require("torch", "drift")
         self._order = _neighbours_together(references)
         self._references = np.asarray(references)[self._order]
-        count, self._dimension = references.shape
-        padded = -(-count // _BLOCK) * _BLOCK
-        self._halves = torch.zeros((padded, self._dimension), dtype=torch.bfloat16)
+        self._basis = torch.from_numpy(_leading(self._references))
+        count, kept = len(references), self._basis.shape[1]
+        self._halves = torch.zeros((-(-count // _BLOCK) * _BLOCK, kept), dtype=torch.bfloat16)
+        left_out = torch.zeros(len(self._halves))
         for start in range(0, count, _REFERENCES):
             block = np.asarray(self._references[start : start + _REFERENCES], dtype=np.float32)
-            self._halves[start : start + len(block)] = torch.from_numpy(block)
+            leading, rest = self._turned(torch.from_numpy(block))
+            self._halves[start : start + len(block)] = leading
+            left_out[start : start + len(block)] = rest
         self._halves[count:] = self._halves[count - 1]  # padding must never be nearer than what its block holds
+        self._left_out = left_out.view(-1, _BLOCK).amax(dim=1)
 
     def nearest(self, queries: Vectors) -> tuple[Singles, Indexes]:
         """Return the cosine to the nearest reference [q] and its number [q], for unit vectors [q, d]."""
@@ -122,38 +135,66 @@ class BoundedSearch:
         return exact(queries, self._references, found), self._order[found]
 
     def _found(self, queries: Singles) -> Indexes:
-        largest = self._largest(queries)
-        open_ = largest >= largest.max(axis=1, keepdims=True) - self._margin()
-        best = np.full(len(queries), -np.inf, dtype=np.float32)
-        found = np.zeros(len(queries), dtype=np.int64)
-        with all_threads():
-            for block in np.flatnonzero(open_.any(axis=0)):
-                rows = np.flatnonzero(open_[:, block])
-                start = int(block) * _BLOCK
-                references = np.asarray(self._references[start : start + _BLOCK], dtype=np.float32)
-                kept, places = best[rows], found[rows]
-                _better(queries[rows] @ references.T, start, kept, places)
-                best[rows], found[rows] = kept, places
-        return found
+        """The nearest reference of each query, by its place in the order of blocks [q]."""
+        torch = require("torch", "drift")  # all products are torch's: two pools of threads would wait for each other
+        asked = torch.from_numpy(queries)
+        open_ = self._open(asked)
+        best = torch.full((len(asked),), -torch.inf)
+        found = torch.zeros(len(asked), dtype=torch.int64)
+        for block in torch.nonzero(open_.any(dim=0)).flatten().tolist():
+            rows = torch.nonzero(open_[:, block]).flatten()
+            start = block * _BLOCK
+            references = np.asarray(self._references[start : start + _BLOCK], dtype=np.float32)
+            values, places = (asked[rows] @ torch.from_numpy(references).T).max(dim=1)
+            nearer = values > best[rows]
+            best[rows[nearer]], found[rows[nearer]] = values[nearer], places[nearer] + start
+        answers: Indexes = found.numpy()
+        return answers
 
-    def _largest(self, queries: Singles) -> Singles:
-        """The largest bfloat16 cosine of each query within each block [q, blocks]."""
+    def _open(self, queries: Any) -> Any:
+        """Which blocks could hold the nearest reference of each query [q, blocks]."""
+        leading, rest = self._turned(queries)
+        largest = self._largest(leading)
+        slack = rest[:, None] * self._left_out[None, :] + self._rounding()
+        reached = (largest - slack).amax(dim=1, keepdim=True)
+        return largest + slack >= reached
+
+    def _turned(self, vectors: Any) -> tuple[Any, Any]:
+        """The leading components [n, k], and the length of what they leave out [n], never too small."""
+        leading = vectors @ self._basis
+        return leading, (vectors - leading @ self._basis.T).norm(dim=1) + 1e-5
+
+    def _largest(self, leading: Any) -> Any:
+        """The largest bfloat16 product of each query within each block [q, blocks]."""
         torch = require("torch", "drift")
-        halves = torch.from_numpy(queries).to(torch.bfloat16)
+        halves = leading.to(torch.bfloat16)
         blocks = len(self._halves) // _BLOCK
-        result = torch.empty((len(queries), blocks), dtype=torch.bfloat16)
-        many = _REFERENCES // _BLOCK
-        for first in range(0, blocks, many):
-            last = min(first + many, blocks)
+        result = torch.empty((len(leading), blocks))
+        for first in range(0, blocks, _TOGETHER):
+            last = min(first + _TOGETHER, blocks)
             products = halves @ self._halves[first * _BLOCK : last * _BLOCK].T
-            result[:, first:last] = products.view(len(queries), last - first, _BLOCK).amax(dim=2)
-        largest: Singles = result.float().numpy()
-        return largest
+            result[:, first:last] = products.view(len(leading), last - first, _BLOCK).amax(dim=2)
+        return result
 
-    def _margin(self) -> float:
-        single = self._dimension * 2.0**-23  # sums in float32, of terms whose absolute values add up to at most 1
+    def _rounding(self) -> float:
+        single = len(self._basis) * 2.0**-23  # sums in float32, of terms whose absolute values add up to at most 1
         length = 1.0 + 2.0**-10  # vectors were of length 1 before they were rounded to float16
-        return float(2 * length**2 * (3 * _HALF + 3 * _HALF**2 + _HALF**3 + single))
+        return float(length**2 * (3 * _HALF + 3 * _HALF**2 + _HALF**3 + single))
+
+
+def _leading(references: Vectors) -> Singles:
+    """An orthonormal basis [d, k] of the leading directions of references, so many that little is left out; or all."""
+    dimension = references.shape[1]
+    sample = np.asarray(references[:: max(len(references) // _SAMPLE, 1)], dtype=np.float32)
+    with all_threads():
+        energies, directions = np.linalg.eigh((sample.T @ sample).astype(np.float64) / len(sample))
+    left = 1.0 - np.cumsum(energies[::-1]) / max(float(energies.sum()), 1e-12)
+    kept = int(np.searchsorted(-left, -_LEFT_OUT)) + 1
+    kept = -(-kept // 32) * 32
+    if kept > 0.75 * dimension:
+        return np.eye(dimension, dtype=np.float32)
+    basis: Singles = np.ascontiguousarray(directions[:, ::-1][:, :kept], dtype=np.float32)
+    return basis
 
 
 def _neighbours_together(references: Vectors) -> Indexes:
