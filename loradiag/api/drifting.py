@@ -122,7 +122,7 @@ def drift_check(
         until: None from this on.
         floor: Requests that a window needs; 50 if None.
         pool: Windows that may be put together to reach the floor.
-        tolerance: Cohen's w of a change in the mix of topics that is no drift; 0.1 if None.
+        tolerance: Cohen's w of a change in the mix of topics that is no drift; 0.2 if None.
         recent_days: Days whose answers are compared.
         reference_days: Days before them that they are compared with.
         exemplars: Novel requests to show of a window.

@@ -142,7 +142,7 @@ Examples:
     help="Windows that may be put together to reach the floor. [default: 28]",
 )
 @click.option(
-    "--tolerance", type=float, metavar="W", help="Change of the mix that is no drift, Cohen's w. [default: 0.1]"
+    "--tolerance", type=float, metavar="W", help="Change of the mix that is no drift, Cohen's w. [default: 0.2]"
 )
 @click.option(
     "--recent",
@@ -219,7 +219,7 @@ Examples:
 @click.argument("baseline", metavar="BASELINE", type=click.Path(path_type=str))
 @click.option("--window", type=click.IntRange(2), default=200, metavar="N", help="Requests of a window. [default: 200]")
 @click.option("--trials", type=click.IntRange(1), default=200, metavar="N", help="Windows to replay. [default: 200]")
-@click.option("--tolerance", type=float, metavar="W", help="As for drift check. [default: 0.1]")
+@click.option("--tolerance", type=float, metavar="W", help="As for drift check. [default: 0.2]")
 @click.option("--seed", type=int, default=0, metavar="N", help="Of the draws. [default: 0]")
 @click.option("--policy", "policy_path", type=click.Path(path_type=str), help="Policy file, as for drift check.")
 @result_options()

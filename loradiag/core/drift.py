@@ -102,8 +102,8 @@ class DriftWindow(Measure, kw_only=True, frozen=True):
     all windows, and of all adapters, that were checked together.
 
     ``mean_nn_cosine`` is shown beside the conventional 0.7 and decides nothing. ``e_value``: of the watching process, where
-    there is one. ``routes``: where novel requests belong; ``recommended_route``: where to send them, None if there is
-    nothing to recommend.
+    there is one. ``routes``: where novel requests belong; ``recommended_route``: of a window that is novel, the one of more
+    than half of them.
     """
 
     adapter: str

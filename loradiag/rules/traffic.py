@@ -18,7 +18,7 @@ _NOVELTY = (
 )
 _MIX = (
     "noncentral χ² on topics (Cohen 1988) and MMD by permutation (Gretton et al. 2012), both beyond a tolerated change of "
-    "Cohen's w = 0.1"
+    "Cohen's w = 0.2"
 )
 _CONVENTION = "convention of practitioners: mean cosine to the nearest training example of at least 0.7"
 
@@ -104,7 +104,7 @@ def mix_shift(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## How sure
     Only requests that are not novel are compared, so that this says something else than LD801. Two tests, each against a
-    change that is too small to matter (Cohen's w = 0.1; ``--tolerance``): χ² over topics, and MMD, which also sees changes
+    change that is too small to matter (Cohen's w = 0.2; ``--tolerance``): χ² over topics, and MMD, which also sees changes
     within them.
 
     ## What to do

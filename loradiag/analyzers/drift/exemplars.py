@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from loradiag.baselines.reading import Baseline
 from loradiag.core.lazy import require
 from loradiag.embeddings.encoder import Halves
 
 Indexes = npt.NDArray[np.int64]
+
+_SAMPLE = 1000
 
 MOST = 400
 """Novel requests that are put into groups: every pair of them is compared."""
@@ -17,12 +20,11 @@ MOST = 400
 def groups_of(vectors: Halves, apart: float) -> Indexes:
     """Return the group of each novel request [n], numbered from 0 by falling size.
 
-    Groups are those of agglomerative clustering by the mean cosine between their members, cut where groups are as far from
-    each other as novel requests are from the baseline.
+    Groups are those of agglomerative clustering by the mean cosine between their members.
 
     Args:
         vectors: Unit vectors [n, d].
-        apart: The cosine below which groups are kept apart.
+        apart: The mean cosine below which groups are kept apart, see :func:`kinship`.
     """
     if len(vectors) < 2:
         return np.zeros(len(vectors), dtype=np.int64)
@@ -30,13 +32,23 @@ def groups_of(vectors: Halves, apart: float) -> Indexes:
     wide = np.asarray(vectors, dtype=np.float64)
     distances = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
     np.fill_diagonal(distances, 0.0)
-    made = cluster.AgglomerativeClustering(
+    made: Indexes = cluster.AgglomerativeClustering(
         n_clusters=None, metric="precomputed", linkage="average", distance_threshold=max(1.0 - apart, 1e-6)
     ).fit_predict((distances + distances.T) / 2)
     sizes = np.bincount(made)
     rank = np.empty(sizes.size, dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(sizes.size)
-    return rank[made]
+    ranked: Indexes = rank[made]
+    return ranked
+
+
+def kinship(baseline: Baseline) -> float:
+    """Return how alike held-out requests of one topic are: the mean cosine of pairs of them."""
+    vectors = np.asarray(baseline.calibration[:_SAMPLE], dtype=np.float32)
+    topics = np.asarray(baseline.topics[:_SAMPLE])
+    alike = topics[:, None] == topics[None, :]
+    np.fill_diagonal(alike, False)
+    return float((vectors @ vectors.T)[alike].mean(dtype=np.float64)) if alike.any() else 0.5
 
 
 def pick(groups: Indexes, cosines: npt.NDArray[np.float32], most: int) -> Indexes:

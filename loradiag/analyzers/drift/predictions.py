@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import exp, expm1
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -131,7 +132,7 @@ def _compared(metric: Metric, rows: Rows, before: Indexes, recent: Indexes) -> P
     )
 
 
-def _as_change(change: Change, *, ratio: bool) -> dict[str, float | None]:
+def _as_change(change: Change, *, ratio: bool) -> dict[str, Any]:
     told = {"change": change.difference, "ci_low": change.low, "ci_high": change.high}
     return {name: value if value is None or not ratio else expm1(value) for name, value in told.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -134,7 +134,7 @@ def _dealt(baseline: Baseline, held: Indexes) -> Baseline:
     )
 
 
-def _rate(statuses: list[str], which: tuple[str, ...]) -> Rate:
+def _rate(statuses: Sequence[str], which: tuple[str, ...]) -> Rate:
     count = sum(status in which for status in statuses)
     low, high = share_interval(count, len(statuses))
     return Rate(count=count, trials=len(statuses), rate=count / len(statuses), low=low, high=high)

@@ -35,11 +35,6 @@ def shares(routes: Sequence[str]) -> list[RouteShare]:
     return [RouteShare(route=route, count=count, share=count / len(routes)) for route, count in counts]
 
 
-def recommended(found: Sequence[RouteShare]) -> str | None:
-    """The route of more than half of the novel requests; None where they are scattered."""
-    return found[0].route if found and found[0].share > 0.5 else None
-
-
 def _p(vectors: Halves, baseline: Baseline) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     cosines, _ = baseline.search.nearest(vectors)
     return conformal_p(cosines.astype(np.float64), baseline.scores.astype(np.float64))

@@ -17,8 +17,9 @@ _TIMED = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 FLOOR = 50
 """Requests below which a window says nothing: with 5% expected, eight novel ones would be needed to call it drift."""
 
-TOLERANCE = 0.1
-"""Cohen's "small" effect: production is never exactly what an adapter was trained on."""
+TOLERANCE = 0.2
+"""Production is never exactly what an adapter was trained on: train and test part of one public set of requests, banking77,
+differ by so much. Cohen calls 0.1 a small effect and 0.3 a medium one."""
 
 
 class Window(msgspec.Struct, frozen=True):

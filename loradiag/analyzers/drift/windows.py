@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from loradiag.analyzers.drift.cutting import Cut
-from loradiag.analyzers.drift.exemplars import MOST, groups_of, pick
-from loradiag.analyzers.drift.routing import recommended, routes_of, shares
+from loradiag.analyzers.drift.exemplars import MOST, groups_of, kinship, pick
+from loradiag.analyzers.drift.routing import routes_of, shares
 from loradiag.analyzers.drift.scoring import Scores, vectors_of
 from loradiag.analyzers.drift.wanted import Wanted
 from loradiag.baselines.reading import Baseline
@@ -147,13 +147,11 @@ def _novel(around: Surroundings, novel: Indexes) -> dict[str, Any]:
     sample = np.sort(generator.permutation(novel)[:_ROUTED])
     vectors = vectors_of(around.lake, around.rows, sample)
     routes = routes_of(vectors, around.others)
-    found = _in_proportion(shares(routes), novel.size)
-    few = np.sort(generator.permutation(sample.size)[:MOST])
-    groups = groups_of(vectors[few], around.baseline.manifest.calibrated.threshold)
+        few = np.sort(generator.permutation(sample.size)[:MOST])
+    groups = groups_of(vectors[few], kinship(around.baseline))
     chosen = pick(groups, around.scores.cosine[sample[few]], around.wanted.exemplars)
     return {
-        "routes": found,
-        "recommended_route": recommended(found),
+        "routes": _in_proportion(shares(routes), novel.size),
         "exemplars": _exemplars(around, sample[few], groups, chosen, [routes[index] for index in few]),
     }
 

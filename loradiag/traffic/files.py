@@ -1,0 +1,73 @@
+"""Which files a lake has, and which of them can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from loradiag.core.drift import FlawedFile
+from loradiag.core.errors import InputError
+from loradiag.core.lazy import require
+from loradiag.core.text import printable, shorten
+from loradiag.traffic.schema import MARK, UNDATED, VERSION, schema
+
+
+class LakeFile(msgspec.Struct, frozen=True):
+    """One file of requests: its partition's ``date`` (or ``undated``) and ``bucket``, and how many ``rows`` it has."""
+
+    path: Path
+    date: str
+    bucket: str
+    rows: int
+
+
+def find_files(lake: Path) -> tuple[list[LakeFile], list[FlawedFile]]:
+    """Return the files of a lake by date and name, and those that are left out, with the reason.
+
+    Files that are being written have names with a dot before them, and are not looked at.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    if not lake.is_dir():
+        raise InputError(lake, "is no lake: there is no such folder", "make one: loradiag traffic ingest", "missing")
+    expected = set(schema().names)
+    found, flawed = [], []
+    for path in sorted(lake.glob("date=*/bucket=*/[!._]*")):
+        try:
+            found.append(_looked_at(path, expected))
+        except InputError as error:
+            flawed.append(FlawedFile(file=printable(str(path)), problem=error.problem))
+    return found, flawed
+
+
+def _looked_at(path: Path, expected: set[str]) -> LakeFile:
+    parquet = require("pyarrow.parquet", "drift")
+    if path.suffix != ".parquet":
+        raise InputError(path, "is no Parquet file")
+    try:
+        footer = parquet.read_metadata(path)
+        columns = footer.schema.to_arrow_schema()
+    except Exception as error:  # pyarrow raises its own errors and those of the system
+        reason = shorten(printable(str(error).partition("\n")[0]), 120)
+        raise InputError(path, f"is torn or no Parquet ({reason})") from error
+    told = (footer.metadata or {}).get(MARK)
+    if told != VERSION:
+        problem = "was not written by loradiag" if told is None else "was written by another version of loradiag"
+        raise InputError(path, problem)
+    if missing := expected - set(columns.names):
+        raise InputError(path, f"lacks the column {sorted(missing)[0]}")
+    date, bucket = (part.name.partition("=")[2] for part in (path.parent.parent, path.parent))
+    return LakeFile(path, date, bucket, footer.num_rows)
+
+
+def dated(files: Iterable[LakeFile], since: int | None, until: int | None) -> list[LakeFile]:
+    """Files that may hold requests from ``since`` to before ``until``, in microseconds; undated ones only without bounds."""
+    from loradiag.traffic.schema import date_of
+
+    first = "" if since is None else date_of(since)
+    last = "9999" if until is None else date_of(until)
+    bounded = since is not None or until is not None
+    return [file for file in files if (first <= file.date <= last if file.date != UNDATED else not bounded)]

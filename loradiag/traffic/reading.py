@@ -1,0 +1,288 @@
+"""The lake, read: requests of an adapter as arrays, their embeddings as they are needed, and what can be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from loradiag.core.drift import Attribution, FlawedFile
+from loradiag.core.errors import InputError
+from loradiag.core.lazy import require
+from loradiag.traffic.engine import Engine
+from loradiag.traffic.files import LakeFile, dated, find_files
+from loradiag.traffic.schema import bucket_of
+
+Indexes = npt.NDArray[np.int64]
+Halves = npt.NDArray[np.float16]
+Singles = npt.NDArray[np.float32]
+
+MEASURES = (
+    "nll",
+    "nll_tokens",
+    "entropy",
+    "entropy_top",
+    "prompt_nll",
+    "prompt_nll_tokens",
+    "prompt_chars",
+    "response_chars",
+    "prompt_tokens",
+    "response_tokens",
+    "repetition",
+    "refusal_like",
+    "truncated",
+    "latency_ms",
+)
+
+_COLUMNS = (
+    "key",
+    "coalesce(epoch_us(time), -1) AS time",
+    "coalesce(conversation, 0::UBIGINT) AS conversation",
+    "coalesce(text_hash, 0::UBIGINT) AS text_hash",
+    "(encoder IS NOT DISTINCT FROM ?) AS embedded",
+    "filename",
+    "file_row_number::INTEGER AS row",
+    *(f"coalesce({name}::FLOAT, 'nan'::FLOAT) AS {name}" for name in MEASURES),
+)
+_ROWS = (
+    f"SELECT {', '.join(_COLUMNS)} FROM requests WHERE adapter = ? AND NOT failed "  # noqa: S608 - of constants
+    "AND coalesce(epoch_us(time) >= ?, ? IS NULL) AND coalesce(epoch_us(time) < ?, ? IS NULL)"
+)
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests of one adapter in the order of time, those without a time last; all arrays [n].
+
+    Attributes:
+        key: Identifies the record.
+        time: Microseconds since 1970; -1 where there is none.
+        conversation: 0 where there is none.
+        text_hash: 0 where there was no text.
+        embedded: Whether there is a vector by the encoder that was asked for.
+        file: The number of the file among the lake's.
+        row: The number of the row in it.
+        nll: These and the following are NaN where they are unknown; shares are 0 or 1.
+    """
+
+    key: npt.NDArray[np.uint64]
+    time: Indexes
+    conversation: npt.NDArray[np.uint64]
+    text_hash: npt.NDArray[np.uint64]
+    embedded: npt.NDArray[np.bool_]
+    file: npt.NDArray[np.int32]
+    row: npt.NDArray[np.int32]
+    nll: Singles
+    nll_tokens: Singles
+    entropy: Singles
+    entropy_top: Singles
+    prompt_nll: Singles
+    prompt_nll_tokens: Singles
+    prompt_chars: Singles
+    response_chars: Singles
+    prompt_tokens: Singles
+    response_tokens: Singles
+    repetition: Singles
+    refusal_like: Singles
+    truncated: Singles
+    latency_ms: Singles
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """What is shown of a request: the source's id, and its texts where the lake keeps them."""
+
+    request_id: str
+    prompt: str | None
+    response: str | None
+
+
+class Lake:
+    """A folder of requests. Files that cannot be read are named in ``flawed`` and left out.
+
+    Args:
+        path: What ``traffic ingest`` wrote.
+
+    Raises:
+        InputError: There is no such folder.
+        MissingExtraError: duckdb or pyarrow is not installed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.files: list[LakeFile]
+        self.flawed: list[FlawedFile]
+        self.files, self.flawed = find_files(self.path)
+
+    def adapters(self, since: int | None = None, until: int | None = None) -> dict[str, int]:
+        """Return how many requests each adapter has, most first."""
+        query = (
+            "SELECT adapter, sum(n)::BIGINT AS n FROM (SELECT adapter, date, count(DISTINCT key) AS n FROM requests "
+            "WHERE adapter IS NOT NULL AND coalesce(epoch_us(time) >= ?, true) AND coalesce(epoch_us(time) < ?, true) "
+            "GROUP BY adapter, date) GROUP BY adapter ORDER BY n DESC, adapter"
+        )
+        return dict(self.ask(query, dated(self.files, since, until), [since, until]))
+
+    def newest(self, adapter: str) -> int | None:
+        """Return the time of an adapter's last request, in microseconds."""
+        found = self.ask(
+            "SELECT epoch_us(max(time)) FROM requests WHERE adapter = ?", self._of(adapter, self.files), [adapter]
+        )
+        return int(found[0][0]) if found and found[0][0] is not None else None
+
+    def attribution(self, adapter: str, encoder: str) -> Attribution:
+        """Count what is known of an adapter's requests, and of how many nobody knows whose they are."""
+        own = self.ask(
+            "SELECT count(*), sum(embedded), sum(other), sum(undated), sum(logprobs), sum(prompt_logprobs), sum(responses) "
+            "FROM (SELECT max((encoder IS NOT DISTINCT FROM ?)::INT) AS embedded, "
+            "max((encoder IS NOT NULL)::INT) - max((encoder IS NOT DISTINCT FROM ?)::INT) AS other, "
+            "max((time IS NULL)::INT) AS undated, max((nll IS NOT NULL)::INT) AS logprobs, "
+            "max((prompt_nll IS NOT NULL)::INT) AS prompt_logprobs, max((response_hash IS NOT NULL)::INT) AS responses "
+            "FROM requests WHERE adapter = ? AND NOT failed GROUP BY key, date)",
+            self._of(adapter, self.files),
+            [encoder, encoder, adapter],
+        )
+        numbers = [int(value or 0) for value in own[0]] if own else [0] * 7
+        total = self.ask(
+            "SELECT sum(n)::BIGINT, sum(n) FILTER (nobody)::BIGINT FROM (SELECT count(DISTINCT key) AS n, "
+            "adapter IS NULL AND base IS NULL AS nobody FROM requests WHERE NOT failed GROUP BY date, bucket, nobody)",
+            self.files,
+        )
+        every, nobody = (int(value or 0) for value in total[0]) if total else (0, 0)
+        return Attribution(
+            requests=numbers[0],
+            embedded=numbers[1],
+            other_encoder=numbers[2],
+            undated=numbers[3],
+            logprobs=numbers[4],
+            prompt_logprobs=numbers[5],
+            responses=numbers[6],
+            unattributed=nobody,
+            lake_requests=every,
+        )
+
+    def rows(self, adapter: str, encoder: str, since: int | None = None, until: int | None = None) -> Rows:
+        """Return an adapter's requests from ``since`` to before ``until``, a record once; failed ones are left out.
+
+        Args:
+            adapter: Its name in the traffic.
+            encoder: The SHA-256 of the encoder whose vectors are wanted.
+            since: Microseconds; undated requests are given only where there are no bounds.
+            until: Microseconds.
+        """
+        files = self._of(adapter, dated(self.files, since, until))
+        days = [
+            self._day(list(group), adapter, encoder, since, until)
+            for _, group in groupby(files, key=lambda file: file.date)
+        ]
+        columns: dict[str, Any] = {}
+        for name in Rows.__struct_fields__:  # column by column, so that no two copies of all are in memory
+            parts = [day.pop(name) for day in days]
+            columns[name] = np.concatenate(parts) if parts else _EMPTY[name]
+        return Rows(**columns)
+
+    def embeddings(self, rows: Rows, wanted: Indexes) -> Iterator[tuple[Indexes, Halves]]:
+        """Yield vectors of the requests at ``wanted``: their positions [k] and unit vectors [k, d], some thousand at a time.
+
+        Raises:
+            InputError: A file changed while it was read, or holds vectors of another length.
+        """
+        order = wanted[np.lexsort((rows.row[wanted], rows.file[wanted]))]
+        for number, group in _runs(rows.file[order]):
+            file = self.files[number]
+            places = order[group]
+            yield from _vectors(file.path, rows.row[places].astype(np.int64), places)
+
+    def details(self, rows: Rows, positions: Indexes) -> list[Detail]:
+        """Return what can be shown of some requests, in the order of ``positions``."""
+        parquet = require("pyarrow.parquet", "drift")
+        found: dict[int, Detail] = {}
+        order = positions[np.lexsort((rows.row[positions], rows.file[positions]))]
+        for number, group in _runs(rows.file[order]):
+            table = parquet.ParquetFile(self.files[number].path)
+            columns = table.read(columns=["request_id", "key", "prompt", "response"])
+            for place in order[group]:
+                row = columns.slice(int(rows.row[place]), 1).to_pylist()[0]
+                found[int(place)] = Detail(row["request_id"] or f"{row['key']:016x}", row["prompt"], row["response"])
+        return [found[int(place)] for place in positions]
+
+    def ask(self, query: str, files: Sequence[LakeFile], values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a query over ``requests``, all rows of some files with their ``date`` and ``bucket``.
+
+        Raises:
+            InputError: A file cannot be read after all.
+        """
+        return self._engine.fetch(query, files, values) if files else []
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(self.path)
+
+    def _of(self, adapter: str, files: Sequence[LakeFile]) -> list[LakeFile]:
+        bucket = bucket_of(adapter)
+        return [file for file in files if file.bucket == bucket]
+
+    def _day(
+        self, files: Sequence[LakeFile], adapter: str, encoder: str, since: int | None, until: int | None
+    ) -> dict[str, Any]:
+        """The requests of one day as columns, a record once: the one that has a vector, if one has."""
+        found = self._engine.table(_ROWS, files, [encoder, adapter, since, since, until, until])
+        columns = {name: found[name].to_numpy() for name in found.column_names if name != "filename"}
+        columns["file"] = self._numbers(found["filename"])
+        keep = np.lexsort((~columns["embedded"], columns["key"]))
+        keep = keep[np.unique(columns["key"][keep], return_index=True)[1]]
+        keep = keep[np.lexsort((columns["key"][keep], columns["time"][keep]))]
+        return {name: column[keep] for name, column in columns.items()}
+
+    def _numbers(self, names: Any) -> npt.NDArray[np.int32]:
+        """File names as numbers of the lake's files."""
+        places = {str(file.path): number for number, file in enumerate(self.files)}
+        coded = names.combine_chunks().dictionary_encode()
+        table = np.array([places[name] for name in coded.dictionary.to_pylist()], dtype=np.int32)
+        numbers: npt.NDArray[np.int32] = table[coded.indices.to_numpy()] if len(table) else np.zeros(0, dtype=np.int32)
+        return numbers
+
+
+_EMPTY: dict[str, Any] = {
+    "key": np.zeros(0, dtype=np.uint64),
+    "time": np.zeros(0, dtype=np.int64),
+    "conversation": np.zeros(0, dtype=np.uint64),
+    "text_hash": np.zeros(0, dtype=np.uint64),
+    "embedded": np.zeros(0, dtype=np.bool_),
+    "file": np.zeros(0, dtype=np.int32),
+    "row": np.zeros(0, dtype=np.int32),
+    **{name: np.zeros(0, dtype=np.float32) for name in MEASURES},
+}
+
+
+def _runs(numbers: npt.NDArray[np.int32]) -> Iterator[tuple[int, slice]]:
+    """Stretches of equal numbers."""
+    edges = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1))
+    for start, end in pairwise(edges):
+        yield int(numbers[start]), slice(int(start), int(end))
+
+
+def _vectors(path: Path, rows: Indexes, places: Indexes) -> Iterator[tuple[Indexes, Halves]]:
+    """Vectors of rising rows of one file, row group by row group."""
+    parquet = require("pyarrow.parquet", "drift")
+    with parquet.ParquetFile(path) as file:
+        start = 0
+        for group in range(file.num_row_groups):
+            end = start + file.metadata.row_group(group).num_rows
+            inside = slice(int(np.searchsorted(rows, start)), int(np.searchsorted(rows, end)))
+            if inside.start < inside.stop:
+                column = file.read_row_group(group, columns=["embedding"])["embedding"].combine_chunks()
+                yield places[inside], _matrix(path, column.take(rows[inside] - start))
+            start = end
+
+
+def _matrix(path: Path, column: Any) -> Halves:
+    data = column.to_pylist()
+    sizes = {len(value) if value is not None else 0 for value in data}
+    if len(sizes) != 1 or 0 in sizes or next(iter(sizes)) % 2:
+        raise InputError(path, "has vectors of different lengths", "remove the file and ingest its source again")
+    return np.frombuffer(b"".join(data), dtype="<f2").reshape(len(data), -1)
