@@ -147,7 +147,7 @@ def _novel(around: Surroundings, novel: Indexes) -> dict[str, Any]:
     sample = np.sort(generator.permutation(novel)[:_ROUTED])
     vectors = vectors_of(around.lake, around.rows, sample)
     routes = routes_of(vectors, around.others)
-        few = np.sort(generator.permutation(sample.size)[:MOST])
+    few = np.sort(generator.permutation(sample.size)[:MOST])
     groups = groups_of(vectors[few], kinship(around.baseline))
     chosen = pick(groups, around.scores.cosine[sample[few]], around.wanted.exemplars)
     return {
