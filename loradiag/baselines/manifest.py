@@ -8,6 +8,7 @@ import msgspec
 
 from loradiag.core.errors import InputError
 from loradiag.embeddings.encoder import Identity
+from loradiag.statistics.mmd import Closeness
 
 NAME = "baseline.json"
 VERSION = 1
@@ -52,8 +53,8 @@ class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured on the held-out part.
 
     ``threshold``: the ``rank``-th smallest cosine of ``calibration`` held-out requests to their nearest reference; a further
-    request lies below it with a chance of ``novel_rate``. ``gamma`` is of the kernel of MMD, ``closeness`` says how much nearer
-    requests of a topic are (:func:`loradiag.statistics.mmd.closeness`).
+    request lies below it with a chance of ``novel_rate``. ``gamma`` is of the kernel of MMD, ``closeness`` says how it sees
+    topics.
     """
 
     references: int
@@ -65,7 +66,7 @@ class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float
     mean_nn_cosine: float
     gamma: float
-    closeness: float
+    closeness: Closeness
     seed: int
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import msgspec
@@ -23,6 +24,24 @@ class Discrepancy(msgspec.Struct, frozen=True):
 
     effect: float
     p: float
+
+
+class Closeness(msgspec.Struct, frozen=True):
+    """How the kernel sees topics, with D = diag(p) − ppᵀ of their shares p and the mean kernel G between them.
+
+    ``first`` is tr(DG) = Σ p_i G_ii − pᵀGp, how much nearer requests of one topic are than requests of any; ``second`` is
+    tr(DGDG).
+    """
+
+    first: float
+    second: float
+
+
+class Tolerated(msgspec.Struct, frozen=True):
+    """A change that is no drift: the MMD² that it gives, and the standard deviation of its witness function."""
+
+    discrepancy: float
+    deviation: float
 
 
 def scale_of(vectors: Singles) -> float:
@@ -47,11 +66,11 @@ def compare_samples(
     reference: Singles,
     gamma: float,
     *,
-    tolerated: float = 0.0,
+    tolerated: Tolerated | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = SEED,
 ) -> Discrepancy:
-    """Test whether two samples of unit vectors differ by more than a squared discrepancy of ``tolerated``.
+    """Test whether two samples of unit vectors differ, or differ by more than is ``tolerated``.
 
     MMD² = Σ_{i≠j} k(x_i, x_j)/(n(n−1)) + Σ_{i≠j} k(y_i, y_j)/(m(m−1)) − 2 Σ k(x_i, y_j)/(nm), the unbiased estimate of
     Gretton et al. (2012, eq. 3). Labels are permuted; with the kernel matrix K of both samples and the labels L
@@ -59,11 +78,15 @@ def compare_samples(
     the observed one, the p-value is that of a Pearson III distribution with their first three moments (Kazi-Aoual et al.,
     Computational Statistics & Data Analysis 20, 1995, 643–656), so that it may be smaller than 1/(permutations + 1).
 
+    Where the samples do differ by a tolerated change, the estimate is larger by its discrepancy, and varies more: by
+    4·Var(f)·(1/n + 1/m), with f its witness function (Gretton et al. 2012, corollary 16). The p-value is then that of the
+    permuted values with both added, as a Pearson III distribution of the resulting moments.
+
     Args:
         sample: [n, d], n ≥ 2.
         reference: [m, d], m ≥ 2.
         gamma: Of the kernel, see :func:`scale_of`.
-        tolerated: A squared discrepancy that is no drift: the observed value less this is held against the permuted ones.
+        tolerated: A change that is no drift.
         permutations: How many.
         seed: Of the permutations.
 
@@ -76,25 +99,32 @@ def compare_samples(
     np.fill_diagonal(matrix, 0.0)
     values = _values(matrix, _labels(n, m, permutations, seed), n, m)
     observed, permuted = float(values[0]), values[1:]
-    return Discrepancy(observed, _p(observed - max(tolerated, 0.0), permuted))
+    if tolerated is None or tolerated.discrepancy <= 0:
+        return Discrepancy(observed, _p(observed, permuted))
+    more = 4 * tolerated.deviation**2 * (1 / n + 1 / m)
+    return Discrepancy(observed, _shifted_p(observed, permuted, tolerated.discrepancy, more))
 
 
-def tolerated_discrepancy(within: float, tolerance: float, topics: int) -> float:
-    """Return the MMD² that a change in the shares of topics by Cohen's w of ``tolerance`` gives, in no particular direction.
+def tolerated_change(closeness: Closeness, tolerance: float, topics: int) -> Tolerated:
+    """Return what a change in the shares of topics by Cohen's w of ``tolerance`` gives, in no particular direction.
 
-    A change Δ of shares p moves MMD² to ΔᵀGΔ, with G the mean kernel between topics. Over directions that are uniform for a
-    given w, E[ΔΔᵀ] = w²/(k−1)·(diag(p) − ppᵀ), so that the mean is w²/(k−1)·(Σ p_i G_ii − pᵀGp).
+    A change Δ of shares p moves MMD² to ΔᵀGΔ, and its witness function is (GΔ)_i on topic i, of variance ΔᵀGDGΔ. Over
+    directions that are uniform for a given w, E[ΔΔᵀ] = w²/(k−1)·D, so that the means of the two are w²/(k−1)·tr(DG) and
+    w²/(k−1)·tr(DGDG).
 
     Args:
-        within: Σ p_i G_ii − pᵀGp, how much nearer requests of one topic are than requests of any (:func:`closeness`).
+        closeness: Of the topics.
         tolerance: Cohen's w.
         topics: k.
     """
-    return tolerance**2 * max(within, 0.0) / (topics - 1) if topics > 1 else 0.0
+    if topics < 2:
+        return Tolerated(0.0, 0.0)
+    share = tolerance**2 / (topics - 1)
+    return Tolerated(share * max(closeness.first, 0.0), sqrt(share * max(closeness.second, 0.0)))
 
 
-def closeness(vectors: Singles, topics: npt.NDArray[Any], count: int, gamma: float) -> float:
-    """Return Σ p_i G_ii − pᵀGp, with p the shares of topics and G the mean kernel between them, over pairs i ≠ j.
+def closeness(vectors: Singles, topics: npt.NDArray[Any], count: int, gamma: float) -> Closeness:
+    """Measure how the kernel sees topics, over pairs i ≠ j of a sample.
 
     Args:
         vectors: Unit vectors [n, d].
@@ -109,7 +139,8 @@ def closeness(vectors: Singles, topics: npt.NDArray[Any], count: int, gamma: flo
     pairs = np.outer(sizes, sizes) - np.diag(sizes)
     mean = np.divide(members.T @ matrix @ members, pairs, out=np.zeros((count, count)), where=pairs > 0)
     shares = sizes / max(sizes.sum(), 1.0)
-    return float(shares @ np.diag(mean) - shares @ mean @ shares)
+    product = (np.diag(shares) - np.outer(shares, shares)) @ mean
+    return Closeness(float(np.trace(product)), float(np.trace(product @ product)))
 
 
 def _labels(n: int, m: int, permutations: int, seed: int) -> Singles:
@@ -143,3 +174,15 @@ def _p(observed: float, permuted: npt.NDArray[np.float64]) -> float:
 
     z = (observed - float(permuted.mean())) / spread
     return float(min(max(pearson3.sf(z, max(float(skew(permuted)), 1e-3)), 1e-300), plain * 3))
+
+
+def _shifted_p(observed: float, permuted: npt.NDArray[np.float64], shift: float, more: float) -> float:
+    """The upper tail of permuted values that are larger by ``shift`` and vary by ``more``, by their first three moments."""
+    from scipy.stats import pearson3, skew
+
+    own = float(permuted.var())
+    if own + more == 0:
+        return 1.0 if observed <= shift else 0.0
+    z = (observed - float(permuted.mean()) - shift) / sqrt(own + more)
+    bent = float(skew(permuted)) * (own / (own + more)) ** 1.5 if own else 0.0
+    return float(max(pearson3.sf(z, max(bent, 1e-3)), 1e-300))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loradiag.statistics.mmd import closeness, compare_samples, scale_of, tolerated_discrepancy
+from loradiag.statistics.mmd import Tolerated, closeness, compare_samples, scale_of, tolerated_change
 
 Singles = npt.NDArray[np.float32]
 
@@ -70,7 +70,9 @@ def test_a_tolerated_discrepancy_is_taken_off() -> None:
     x, y = directions(100, 1, 1.0), directions(100, 2)
     found = compare_samples(x, y, 1.0)
     assert found.p < 0.01
-    assert compare_samples(x, y, 1.0, tolerated=found.effect).p > 0.3
+    assert 0.3 < compare_samples(x, y, 1.0, tolerated=Tolerated(found.effect, 0.0)).p < 0.6
+    wide = compare_samples(x, y, 1.0, tolerated=Tolerated(found.effect / 2, 0.05)).p
+    assert compare_samples(x, y, 1.0, tolerated=Tolerated(found.effect / 2, 0.0)).p < wide
 
 
 def test_tolerance_is_the_mean_over_changes_of_that_size() -> None:
@@ -87,15 +89,41 @@ def test_tolerance_is_the_mean_over_changes_of_that_size() -> None:
         for j in range(4):
             block = kernel[np.ix_(topics == i, topics == j)]
             mean[i, j] = (block.sum() - (80 if i == j else 0)) / (80 * 80 - (80 if i == j else 0))
-    values = []
+    values, variances = [], []
     for _ in range(20_000):
         z = rng.normal(size=4)
         z -= np.sqrt(shares) * (z @ np.sqrt(shares))
         delta = 0.2 * z / np.linalg.norm(z) * np.sqrt(shares)
         values.append(delta @ mean @ delta)
-    within = closeness(vectors, topics, 4, gamma)
-    assert tolerated_discrepancy(within, 0.2, 4) == pytest.approx(float(np.mean(values)), rel=0.02)
-    assert tolerated_discrepancy(within, 0.2, 1) == 0.0
+        witness = mean @ delta
+        variances.append(shares @ witness**2 - (shares @ witness) ** 2)
+    close = closeness(vectors, topics, 4, gamma)
+    found = tolerated_change(close, 0.2, 4)
+    assert found.discrepancy == pytest.approx(float(np.mean(values)), rel=0.02)
+    assert found.deviation**2 == pytest.approx(float(np.mean(variances)), rel=0.03)
+    assert tolerated_change(close, 0.2, 1) == Tolerated(0.0, 0.0)
+
+
+def test_false_alarms_at_the_edge_of_the_tolerance() -> None:
+    """Where shares differ by just the tolerated w, in any direction, p ≤ .05 comes in hardly more than 5% of windows."""
+    rng = np.random.default_rng(3)
+    pool = np.concatenate([directions(400, 50 + i, 2.5 * i) for i in range(6)])
+    topics = np.repeat(np.arange(6), 400)
+    gamma, shares, w = 1.0, np.full(6, 1 / 6), 0.3
+    tolerated = tolerated_change(closeness(pool[::4], topics[::4], 6, gamma), w, 6)
+    alarms = 0
+    for trial in range(200):
+        z = rng.normal(size=6)
+        z -= np.sqrt(shares) * (z @ np.sqrt(shares))
+        moved = shares + w * z / np.linalg.norm(z) * np.sqrt(shares)
+        sides = [pool[_rows(rng, counts)] for counts in (rng.multinomial(150, moved), rng.multinomial(400, shares))]
+        alarms += compare_samples(*sides, gamma, tolerated=tolerated, permutations=200, seed=trial).p <= 0.05
+    assert alarms / 200 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200) + 0.02
+
+
+def _rows(rng: np.random.Generator, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """So many rows of each topic."""
+    return np.concatenate([400 * topic + rng.permutation(400)[:count] for topic, count in enumerate(counts)])
 
 
 def test_scale_is_the_median_heuristic() -> None:

@@ -18,7 +18,7 @@ from loradiag.analyzers.drift.wanted import Wanted
 from loradiag.baselines.reading import Baseline
 from loradiag.core.drift import DriftWindow, Exemplar, RouteShare, TopicShare
 from loradiag.statistics.mix import Mix, compare_mix
-from loradiag.statistics.mmd import Discrepancy, compare_samples, tolerated_discrepancy
+from loradiag.statistics.mmd import Discrepancy, compare_samples, tolerated_change
 from loradiag.statistics.tails import beyond_p, conformal_p, share_interval
 from loradiag.traffic.reading import Lake, Rows
 
@@ -115,7 +115,7 @@ def _discrepancy(around: Surroundings, known: Indexes, held: Indexes) -> Discrep
         vectors_of(around.lake, around.rows, sample).astype(np.float32),
         np.asarray(around.baseline.calibration[reference], dtype=np.float32),
         calibrated.gamma,
-        tolerated=tolerated_discrepancy(calibrated.closeness, wanted.tolerance, calibrated.topics),
+        tolerated=tolerated_change(calibrated.closeness, wanted.tolerance, calibrated.topics),
         permutations=wanted.permutations,
         seed=wanted.seed,
     )
