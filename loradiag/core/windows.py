@@ -30,9 +30,16 @@ def settle(found: Drift, thresholds: Thresholds) -> Drift:
     """Give every window and every measure of answers its status."""
     return msgspec.structs.replace(
         found,
-        windows=[msgspec.structs.replace(row, status=status_of(row, found.floor, thresholds)) for row in found.windows],
+        windows=[_settled(row, found.floor, thresholds) for row in found.windows],
         predictions=[msgspec.structs.replace(row, status=moved(row, thresholds)) for row in found.predictions],
     )
+
+
+def _settled(window: DriftWindow, floor: int, thresholds: Thresholds) -> DriftWindow:
+    status = status_of(window, floor, thresholds)
+    first = window.routes[0] if window.routes else None
+    route = first.route if first and first.share > 0.5 and status in ("novel", "novel+shifted") else None
+    return msgspec.structs.replace(window, status=status, recommended_route=route)
 
 
 def status_of(window: DriftWindow, floor: int, thresholds: Thresholds) -> WindowStatus:

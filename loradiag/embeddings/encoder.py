@@ -122,7 +122,8 @@ def load_encoder(name: str = DEFAULT, *, device: str | None = None) -> Encoder:
         MissingExtraError: sentence-transformers is not installed.
         UsageError: There is no such device.
     """
-    library = require("sentence_transformers", "drift")
+    with _quiet():
+        library = require("sentence_transformers", "drift")
     local = Path(name).expanduser()
     if not local.exists() and (name.startswith((".", "/", "~")) or name.count("/") != 1):
         raise InputError(name, "does not exist", "give the directory of an encoder, or its name on the hub", "missing")
@@ -153,7 +154,9 @@ def _loaded(library: Any, name: str, device: str | None, *, here: bool) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The hub's client tells of every retry, and transformers of every kernel that it did not find."""
-    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "transformers", "sentence_transformers")]
+    loggers = [
+        logging.getLogger(name) for name in ("huggingface_hub", "transformers", "sentence_transformers", "bitsandbytes")
+    ]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

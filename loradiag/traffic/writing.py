@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import require
@@ -46,7 +48,7 @@ def write_rows(lake: Path, rows: Iterable[Row]) -> int:
 
 
 def _write(folder: Path, rows: Sequence[Row]) -> int:
-    known = known_keys(folder)
+    known = _known(folder, [row["key"] for row in rows])
     new = [row for row in rows if not _is_known(row, known)]
     if new:
         new.sort(key=lambda row: (row["adapter"] or "", row["time"] if row["time"] is not None else -1, row["key"]))
@@ -54,22 +56,26 @@ def _write(folder: Path, rows: Sequence[Row]) -> int:
     return len(new)
 
 
-def _is_known(row: Row, known: dict[int, set[str | None]]) -> bool:
+def _is_known(row: Row, known: Mapping[int, set[str | None]]) -> bool:
     """Whether the record lies there with a vector of this encoder, or at all where it brings none."""
     encoders = known.get(row["key"])
     return encoders is not None and (row["embedding"] is None or row["encoder"] in encoders)
 
 
-def known_keys(folder: Path) -> dict[int, set[str | None]]:
-    """The keys that lie in a partition, and the encoders of their vectors."""
+def _known(folder: Path, keys: Sequence[int]) -> dict[int, set[str | None]]:
+    """Which of some keys lie in a partition, and the encoders of their vectors."""
     parquet = require("pyarrow.parquet", "drift")
+    wanted = np.array(keys, dtype=np.uint64)
     known: dict[int, set[str | None]] = {}
     for path in sorted(folder.glob("[!._]*.parquet")):
         try:
-            table = parquet.read_table(path, columns=["key", "encoder"], partitioning=None)
+            with parquet.ParquetFile(path) as file:
+                table = file.read(columns=["key", "encoder"])
         except Exception:  # noqa: S112 - torn or foreign: readers name it; what is in it is not in the lake
             continue
-        for key, encoder in zip(table["key"].to_pylist(), table["encoder"].to_pylist(), strict=True):
+        there = table["key"].to_numpy()
+        places = np.flatnonzero(np.isin(there, wanted))
+        for key, encoder in zip(there[places].tolist(), table["encoder"].take(places).to_pylist(), strict=True):
             known.setdefault(key, set()).add(encoder)
     return known
 

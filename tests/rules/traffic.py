@@ -164,7 +164,7 @@ PROVOKED: dict[str, Make] = {
         )
     ),
     "LD803": watched(
-        novel(recommended_route="billing", routes=[RouteShare(route="billing", count=36, share=0.9)]),
+        novel(routes=[RouteShare(route="billing", count=36, share=0.9)]),
     ),
     "LD804": watched(window(n=12, novelty_share=None)),
     "LD805": watched(window(), baseline={"expired": ["the adapter at a/b is not what it was"]}),
