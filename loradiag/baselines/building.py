@@ -18,10 +18,10 @@ from loradiag.baselines.gathering import Gathered, gather
 from loradiag.baselines.manifest import AdapterPart, Calibrated, DataPart, File, Manifest, encode
 from loradiag.baselines.splitting import LEAST, Split, split
 from loradiag.baselines.topics import MOST, assign, find_centres, nearest_to
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, UsageError
 from loradiag.core.lazy import require
 from loradiag.core.report import now
-from loradiag.core.text import plural
+from loradiag.core.text import plural, printable
 from loradiag.embeddings.encoder import Encoder
 from loradiag.linalg.nearest import search_over
 from loradiag.statistics.mmd import closeness, scale_of
@@ -85,6 +85,7 @@ def build_baseline(
         MissingExtraError: A package of the drift extra is not installed.
         UsageError: The directory may not be written.
     """
+    _make_parent(Path(output))
     place = check_output(Path(output), {"data": Path(data), "adapter": Path(recipe.adapter)}, KIND, force=force)
     with installed(place) as folder, open_requests(data, field) as (told, asked):
         scratch = folder / ".gathered"
@@ -107,6 +108,14 @@ def build_baseline(
         )
         (folder / parts.NAME).write_bytes(encode(manifest))
     return manifest
+
+
+def _make_parent(output: Path) -> None:
+    """Baselines lie together in a folder, which the first of them makes."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{printable(str(output))}: cannot be written ({error.strerror})") from error
 
 
 def _data(data: str | Path, told: RequestFile, gathered: Gathered) -> DataPart:

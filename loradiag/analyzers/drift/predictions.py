@@ -38,22 +38,22 @@ class Metric(msgspec.Struct, frozen=True):
 
     name: str
     unit: str
-    values: Callable[[Rows], npt.NDArray[np.float32]]
+    values: Callable[[Rows], Floats]
     ratio: bool = False
     share: bool = False
 
 
-def _logged(name: str) -> Callable[[Rows], npt.NDArray[np.float32]]:
-    def values(rows: Rows) -> npt.NDArray[np.float32]:
-        lengths = np.array(getattr(rows, name), dtype=np.float32)
+def _logged(name: str) -> Callable[[Rows], Floats]:
+    def values(rows: Rows) -> Floats:
+        lengths = np.array(getattr(rows, name), dtype=np.float64)
         lengths[~(lengths > 0)] = np.nan
         return np.log(lengths)
 
     return values
 
 
-def _plain(name: str) -> Callable[[Rows], npt.NDArray[np.float32]]:
-    return lambda rows: np.asarray(getattr(rows, name), dtype=np.float32)
+def _plain(name: str) -> Callable[[Rows], Floats]:
+    return lambda rows: np.asarray(getattr(rows, name), dtype=np.float64)
 
 
 METRICS = (
@@ -109,7 +109,7 @@ def _compared(metric: Metric, rows: Rows, before: Indexes, recent: Indexes) -> P
     known = [side[np.isfinite(values[side])] for side in (before, recent)]
     if not all(side.size for side in known):
         return None
-    numbers = [values[side].astype(np.float64) for side in known]
+    numbers = [values[side] for side in known]
     means = [day_means(part, rows.time[side] // DAY) for part, side in zip(numbers, known, strict=True)]
     change = compare_days(means[0], means[1])
     few = [_thinned(part) for part in numbers]
