@@ -83,7 +83,7 @@ def ingest(
     paths = [str(path) for path in sources]
     if follow and "-" in paths:
         raise UsageError("--follow watches files and directories, not standard input")
-    named = paths if follow else sources_of(paths)
+    named = paths if follow else sources_of(paths, Path(lake))
     options = Options(
         names=names_of(adapter, tuple(base_models), models, tuple(aliases)),
         source=source,

@@ -33,17 +33,21 @@ def find_files(lake: Path) -> tuple[list[LakeFile], list[FlawedFile]]:
     """
     if not lake.is_dir():
         raise InputError(lake, "is no lake: there is no such folder", "make one: loradiag traffic ingest", "missing")
-    expected = set(schema().names)
     found, flawed = [], []
     for path in sorted(lake.glob("date=*/bucket=*/[!._]*")):
         try:
-            found.append(_looked_at(path, expected))
+            found.append(look_at(path))
         except InputError as error:
             flawed.append(FlawedFile(file=printable(str(path)), problem=error.problem))
     return found, flawed
 
 
-def _looked_at(path: Path, expected: set[str]) -> LakeFile:
+def look_at(path: Path) -> LakeFile:
+    """Return what a file's footer says.
+
+    Raises:
+        InputError: It is none of the lake's, or torn.
+    """
     parquet = require("pyarrow.parquet", "drift")
     if path.suffix != ".parquet":
         raise InputError(path, "is no Parquet file")
@@ -57,7 +61,7 @@ def _looked_at(path: Path, expected: set[str]) -> LakeFile:
     if told != VERSION:
         problem = "was not written by loradiag" if told is None else "was written by another version of loradiag"
         raise InputError(path, problem)
-    if missing := expected - set(columns.names):
+    if missing := set(schema().names) - set(columns.names):
         raise InputError(path, f"lacks the column {sorted(missing)[0]}")
     date, bucket = (part.name.partition("=")[2] for part in (path.parent.parent, path.parent))
     return LakeFile(path, date, bucket, footer.num_rows)

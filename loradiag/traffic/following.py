@@ -13,7 +13,7 @@ import msgspec
 
 from loradiag.storage.writing import write_whole
 from loradiag.traffic.ingesting import Ingestion
-from loradiag.traffic.records import is_log, lines, records, suffix_of
+from loradiag.traffic.records import lines, logs_in, records, suffix_of
 
 FOLDER = "_state"
 POLL = 1.0
@@ -42,6 +42,7 @@ class Follower:
 
     def __init__(self, ingestion: Ingestion, lake: Path, paths: list[str], every: float) -> None:
         self._ingestion = ingestion
+        self._lake = lake
         self._paths = paths
         self._every = every
         named = "\0".join(sorted(os.path.abspath(path) for path in paths))
@@ -112,9 +113,7 @@ class Follower:
     def _named(self) -> Iterator[str]:
         for path in self._paths:
             if os.path.isdir(path):
-                yield from sorted(
-                    str(entry) for entry in Path(path).rglob("*") if entry.is_file() and is_log(entry.name)
-                )
+                yield from logs_in(path, self._lake)
             elif os.path.isfile(path):
                 yield path
             else:

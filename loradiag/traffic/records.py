@@ -195,8 +195,15 @@ def _parquet(raw: IO[bytes]) -> Iterator[Item]:
         yield Item(number + 1, reason="the file is no Parquet, or damaged from here on")
 
 
-def sources_of(paths: list[str]) -> list[str]:
-    """Files that sources name: themselves, patterns, and all logs in directories, in order and once each.
+def logs_in(path: str, lake: Path) -> list[str]:
+    """The logs in a directory and below it, by their names; those in the lake itself are none."""
+    home = lake.resolve()
+    found = (entry for entry in Path(path).rglob("*") if is_log(entry.name) and entry.is_file())
+    return sorted(str(entry) for entry in found if home not in entry.resolve().parents)
+
+
+def sources_of(paths: list[str], lake: Path) -> list[str]:
+    """Files that sources name: themselves, patterns, and all logs in directories but the lake's, in order and once each.
 
     Raises:
         InputError: One names nothing.
@@ -208,7 +215,7 @@ def sources_of(paths: list[str]) -> list[str]:
         if path == "-" or os.path.isfile(path):
             names = [path]
         elif os.path.isdir(path):
-            names = sorted(str(entry) for entry in Path(path).rglob("*") if entry.is_file() and is_log(entry.name))
+            names = logs_in(path, lake)
         else:
             names = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
         if not names:

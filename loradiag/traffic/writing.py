@@ -13,6 +13,7 @@ import numpy as np
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable
+from loradiag.traffic.files import look_at
 from loradiag.traffic.rows import Row
 from loradiag.traffic.schema import MARK, VERSION, partition, schema
 
@@ -69,6 +70,7 @@ def _known(folder: Path, keys: Sequence[int]) -> dict[int, set[str | None]]:
     known: dict[int, set[str | None]] = {}
     for path in sorted(folder.glob("[!._]*.parquet")):
         try:
+            look_at(path)
             with parquet.ParquetFile(path) as file:
                 table = file.read(columns=["key", "encoder"])
         except Exception:  # noqa: S112 - torn or foreign: readers name it; what is in it is not in the lake
