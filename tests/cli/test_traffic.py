@@ -36,7 +36,7 @@ def test_ingest_stats_and_compact(tmp_path: Path) -> None:
     assert "support" in shown.stdout
     assert "(nobody)" in shown.stdout
     assert "kept aside is not JSON 2" in shown.stdout
-    rows = list(csv.DictReader((tmp_path / "c.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "c.csv").read_text().splitlines()))
     assert [(row["adapter"], row["requests"]) for row in rows] == [("support", "3"), ("", "1")]
     merged = run("compact", "--lake", lake)
     assert merged.exit_code == 0
