@@ -23,23 +23,6 @@ Indexes = npt.NDArray[np.int64]
 Halves = npt.NDArray[np.float16]
 Singles = npt.NDArray[np.float32]
 
-MEASURES = (
-    "nll",
-    "nll_tokens",
-    "entropy",
-    "entropy_top",
-    "prompt_nll",
-    "prompt_nll_tokens",
-    "prompt_chars",
-    "response_chars",
-    "prompt_tokens",
-    "response_tokens",
-    "repetition",
-    "refusal_like",
-    "truncated",
-    "latency_ms",
-)
-
 _COLUMNS = (
     "key",
     "coalesce(epoch_us(time), -1) AS time",
@@ -48,7 +31,6 @@ _COLUMNS = (
     "(encoder IS NOT DISTINCT FROM ?) AS embedded",
     "filename",
     "file_row_number::INTEGER AS row",
-    *(f"coalesce({name}::FLOAT, 'nan'::FLOAT) AS {name}" for name in MEASURES),
 )
 _ROWS = (
     f"SELECT {', '.join(_COLUMNS)} FROM requests WHERE adapter = ? AND NOT failed "  # noqa: S608 - of constants
@@ -67,7 +49,6 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         embedded: Whether there is a vector by the encoder that was asked for.
         file: The number of the file among the lake's.
         row: The number of the row in it.
-        nll: These and the following are NaN where they are unknown; shares are 0 or 1.
     """
 
     key: npt.NDArray[np.uint64]
@@ -77,20 +58,6 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     embedded: npt.NDArray[np.bool_]
     file: npt.NDArray[np.int32]
     row: npt.NDArray[np.int32]
-    nll: Singles
-    nll_tokens: Singles
-    entropy: Singles
-    entropy_top: Singles
-    prompt_nll: Singles
-    prompt_nll_tokens: Singles
-    prompt_chars: Singles
-    response_chars: Singles
-    prompt_tokens: Singles
-    response_tokens: Singles
-    repetition: Singles
-    refusal_like: Singles
-    truncated: Singles
-    latency_ms: Singles
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -197,6 +164,21 @@ class Lake:
             places = order[group]
             yield from _vectors(file.path, rows.row[places].astype(np.int64), places)
 
+    def measure(self, rows: Rows, name: str, positions: Indexes) -> Singles:
+        """Return one column of some requests [k], in the order of ``positions``; NaN where it is unknown, and 0 or 1 of shares.
+
+        Args:
+            rows: All requests.
+            name: A numeric column of :func:`loradiag.traffic.schema.schema`.
+            positions: Which of them.
+        """
+        order = np.lexsort((rows.row[positions], rows.file[positions]))
+        found = np.empty(positions.size, dtype=np.float32)
+        for number, group in _runs(rows.file[positions[order]]):
+            places = order[group]
+            found[places] = _column(self.files[number].path, name, rows.row[positions[places]].astype(np.int64))
+        return found
+
     def details(self, rows: Rows, positions: Indexes) -> list[Detail]:
         """Return what can be shown of some requests, in the order of ``positions``."""
         parquet = require("pyarrow.parquet", "drift")
@@ -255,7 +237,6 @@ _EMPTY: dict[str, Any] = {
     "embedded": np.zeros(0, dtype=np.bool_),
     "file": np.zeros(0, dtype=np.int32),
     "row": np.zeros(0, dtype=np.int32),
-    **{name: np.zeros(0, dtype=np.float32) for name in MEASURES},
 }
 
 
@@ -286,3 +267,11 @@ def _matrix(path: Path, column: Any) -> Halves:
     if len(sizes) != 1 or 0 in sizes or next(iter(sizes)) % 2:
         raise InputError(path, "has vectors of different lengths", "remove the file and ingest its source again")
     return np.frombuffer(b"".join(data), dtype="<f2").reshape(len(data), -1)
+
+
+def _column(path: Path, name: str, rows: Indexes) -> Singles:
+    arrow, parquet = require("pyarrow", "drift"), require("pyarrow.parquet", "drift")
+    with parquet.ParquetFile(path) as file:
+        column = file.read(columns=[name])[name].combine_chunks()
+    values: Singles = column.cast(arrow.float32()).to_numpy(zero_copy_only=False)[rows]
+    return values

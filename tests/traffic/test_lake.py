@@ -20,6 +20,19 @@ from tests.traffic.filling import DAY, ingest, plain, vectors, write_log
 from tests.traffic.logs import NOON, NOON_US, vllm
 
 GIVEN = "given:unnamed:8"
+NUMBERS = (
+    *(
+        "nll",
+        "nll_tokens",
+        "entropy",
+        "entropy_top",
+        "prompt_nll",
+        "prompt_nll_tokens",
+        "response_chars",
+        "prompt_chars",
+    ),
+    *("truncated", "refusal_like", "repetition", "latency_ms"),
+)
 
 
 def files(lake: Path) -> list[Path]:
@@ -51,15 +64,14 @@ def test_measures_of_a_line(tmp_path: Path) -> None:
     ingest(tmp_path / "lake", write_log(tmp_path / "a.jsonl", [vllm(1)]))
     lake = Lake(tmp_path / "lake")
     rows = lake.rows("support", "none")
-    assert (float(rows.nll[0]), float(rows.nll_tokens[0])) == (0.375, 2.0)
-    assert (float(rows.prompt_nll[0]), float(rows.prompt_nll_tokens[0])) == (2.0, 1.0)
+    told = {field: float(lake.measure(rows, field, np.array([0]))[0]) for field in schema().names if field in NUMBERS}
+    assert (told["nll"], told["nll_tokens"], told["prompt_nll"], told["prompt_nll_tokens"]) == (0.375, 2.0, 2.0, 1.0)
     p, q = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(-1.75))
     expected = np.mean([-(x * np.log(x) + (1 - x) * np.log(1 - x)) for x in (p, q)])
-    assert float(rows.entropy[0]) == pytest.approx(expected, rel=1e-6)
-    assert float(rows.entropy_top[0]) == 2.0
-    assert (float(rows.response_chars[0]), float(rows.prompt_chars[0])) == (17.0, 26.0)
-    assert (float(rows.truncated[0]), float(rows.refusal_like[0])) == (0.0, 0.0)
-    assert np.isnan(rows.repetition[0])
+    assert told["entropy"] == pytest.approx(expected, rel=1e-6)
+    assert (told["entropy_top"], told["response_chars"], told["prompt_chars"]) == (2.0, 17.0, 26.0)
+    assert (told["truncated"], told["refusal_like"], told["latency_ms"]) == (0.0, 0.0, 120.5)
+    assert np.isnan(told["repetition"])
     assert rows.conversation[0] != 0
     assert not rows.embedded[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -57,7 +58,7 @@ def check(
         tolerance=wanted.tolerance,
         baseline=facts(baseline, expired),
         windows=_windows(lake, rows, baseline, comparable, wanted, progress),
-        predictions=compare_answers(rows, wanted),
+        predictions=compare_answers(rows, partial(lake.measure, rows), wanted),
         attribution=lake.attribution(adapter, encoder),
         flawed_files=list(lake.flawed),
         others=[other.name for other in comparable],

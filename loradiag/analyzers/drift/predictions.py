@@ -25,58 +25,56 @@ _MOST = 100_000
 """Values of a side that Kolmogorov–Smirnov and Cliff's δ are computed from."""
 
 
+Measure = Callable[[str, Indexes], npt.NDArray[np.float32]]
+"""Gives a column of the lake at some positions, NaN where it is unknown."""
+
+
 class Metric(msgspec.Struct, frozen=True):
     """One measure of a request.
 
     Attributes:
         name: As in reports.
         unit: Of its mean.
-        values: What it is of each request [n]; NaN where it is unknown.
-        ratio: Whether values are logarithms, so that a change is a ratio.
+        column: Of the lake.
+        logged: Whether its logarithm is compared.
+        ratio: Whether a change is a ratio, since what is compared are logarithms.
         share: Whether values are 0 or 1.
     """
 
     name: str
     unit: str
-    values: Callable[[Rows], Floats]
+    column: str
+    logged: bool = False
     ratio: bool = False
     share: bool = False
 
 
-def _logged(name: str) -> Callable[[Rows], Floats]:
-    def values(rows: Rows) -> Floats:
-        lengths = np.array(getattr(rows, name), dtype=np.float64)
-        lengths[~(lengths > 0)] = np.nan
-        return np.log(lengths)
-
-    return values
-
-
-def _plain(name: str) -> Callable[[Rows], Floats]:
-    return lambda rows: np.asarray(getattr(rows, name), dtype=np.float64)
-
-
 METRICS = (
-    Metric("perplexity", "of generated tokens", _plain("nll"), ratio=True),
-    Metric("prompt_perplexity", "of prompt tokens", _plain("prompt_nll"), ratio=True),
-    Metric("entropy", "nats", _plain("entropy")),
-    Metric("response_length", "tokens", _logged("response_tokens"), ratio=True),
-    Metric("response_characters", "characters", _logged("response_chars"), ratio=True),
-    Metric("prompt_length", "tokens", _logged("prompt_tokens"), ratio=True),
-    Metric("prompt_characters", "characters", _logged("prompt_chars"), ratio=True),
-    Metric("repetition", "share of 4-grams", _plain("repetition")),
-    Metric("refusal_like", "share of answers", _plain("refusal_like"), share=True),
-    Metric("truncated", "share of answers", _plain("truncated"), share=True),
+    Metric("perplexity", "of generated tokens", "nll", ratio=True),
+    Metric("prompt_perplexity", "of prompt tokens", "prompt_nll", ratio=True),
+    Metric("entropy", "nats", "entropy"),
+    Metric("response_length", "tokens", "response_tokens", logged=True, ratio=True),
+    Metric("response_characters", "characters", "response_chars", logged=True, ratio=True),
+    Metric("prompt_length", "tokens", "prompt_tokens", logged=True, ratio=True),
+    Metric("prompt_characters", "characters", "prompt_chars", logged=True, ratio=True),
+    Metric("repetition", "share of 4-grams", "repetition"),
+    Metric("refusal_like", "share of answers", "refusal_like", share=True),
+    Metric("truncated", "share of answers", "truncated", share=True),
 )
 """Lengths in characters stand in where tokens were not counted."""
 
 _INSTEAD = {"response_characters": "response_length", "prompt_characters": "prompt_length"}
 
 
-def compare_answers(rows: Rows, wanted: Wanted) -> list[PredictionShift]:
+def compare_answers(rows: Rows, measure: Measure, wanted: Wanted) -> list[PredictionShift]:
     """Compare the answers of the most recent days with those of the days before them, measure by measure.
 
     Requests count once a conversation and once a text within each day. What no request of both periods has is left out.
+
+    Args:
+        rows: All requests.
+        measure: Gives what is known of them.
+        wanted: How many days.
     """
     dated = np.flatnonzero(rows.time >= 0)
     if not dated.size:
@@ -90,7 +88,7 @@ def compare_answers(rows: Rows, wanted: Wanted) -> list[PredictionShift]:
     for metric in METRICS:
         if _INSTEAD.get(metric.name) in {row.metric for row in found}:
             continue
-        row = _compared(metric, rows, *sides)
+        row = _compared(metric, rows, measure, *sides)
         if row is not None:
             found.append(_placed(row, before, recent))
     return _adjusted(found)
@@ -104,12 +102,15 @@ def _counted(rows: Rows, dated: Indexes, days: Indexes, first: int, last: int) -
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def _compared(metric: Metric, rows: Rows, before: Indexes, recent: Indexes) -> PredictionShift | None:
-    values = metric.values(rows)
-    known = [side[np.isfinite(values[side])] for side in (before, recent)]
+def _compared(metric: Metric, rows: Rows, measure: Measure, before: Indexes, recent: Indexes) -> PredictionShift | None:
+    known, numbers = [], []
+    for side in (before, recent):
+        values = _values(metric, measure(metric.column, side))
+        finite = np.isfinite(values)
+        known.append(side[finite])
+        numbers.append(values[finite])
     if not all(side.size for side in known):
         return None
-    numbers = [values[side] for side in known]
     means = [day_means(part, rows.time[side] // DAY) for part, side in zip(numbers, known, strict=True)]
     change = compare_days(means[0], means[1])
     few = [_thinned(part) for part in numbers]
@@ -128,7 +129,7 @@ def _compared(metric: Metric, rows: Rows, before: Indexes, recent: Indexes) -> P
         ks=ks,
         ks_p=ks_p,
         effect=cliffs_delta(*few),
-        top=_usual_top(rows, known[1]) if metric.name == "entropy" else None,
+        top=_usual_top(measure("entropy_top", known[1])) if metric.name == "entropy" else None,
     )
 
 
@@ -148,11 +149,18 @@ def _thinned(values: Floats) -> Floats:
     return values if values.size <= _MOST else values[:: -(-values.size // _MOST)]
 
 
-def _usual_top(rows: Rows, positions: Indexes) -> int | None:
+def _values(metric: Metric, values: npt.NDArray[np.float32]) -> Floats:
+    wide = values.astype(np.float64)
+    if not metric.logged:
+        return wide
+    wide[~(wide > 0)] = np.nan
+    return np.log(wide)
+
+
+def _usual_top(tops: npt.NDArray[np.float32]) -> int | None:
     """How many tokens the logged entropies are of, for most requests."""
-    tops = rows.entropy_top[positions]
-    tops = tops[np.isfinite(tops)].astype(np.int64)
-    return int(np.bincount(tops).argmax()) if tops.size else None
+    known = tops[np.isfinite(tops)].astype(np.int64)
+    return int(np.bincount(known).argmax()) if known.size else None
 
 
 def _placed(row: PredictionShift, before: tuple[int, int], recent: tuple[int, int]) -> PredictionShift:

@@ -14,7 +14,7 @@ from loradiag.baselines.topics import assign, find_centres, nearest_to
 from loradiag.embeddings.encoder import Identity, unit
 from loradiag.statistics.mmd import closeness, scale_of
 from loradiag.statistics.tails import rank_of
-from loradiag.traffic.reading import MEASURES, Rows
+from loradiag.traffic.reading import Rows
 
 DAY = 86_400_000_000
 START = 1_793_491_200_000_000
@@ -38,7 +38,6 @@ def rows_of(times: npt.ArrayLike, **columns: Any) -> Rows:
         "embedded": np.ones(count, dtype=np.bool_),
         "file": np.zeros(count, dtype=np.int32),
         "row": np.arange(count, dtype=np.int32),
-        **{name: np.full(count, np.nan, dtype=np.float32) for name in MEASURES},
     }
     for name, column in columns.items():
         made[name] = np.asarray(column, dtype=made[name].dtype)

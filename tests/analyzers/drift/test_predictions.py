@@ -17,26 +17,37 @@ from tests.analyzers.drift.making import DAY, START, rows_of
 WANTED = Wanted(window=window_of("1d"))
 
 
+Month = tuple[Rows, dict[str, Any]]
+
+
 def month(
     a_day: int = 40, days: int = 30, day_effect: float = 0.05, rise: float = 0.0, seed: int = 0, **more: Any
-) -> Rows:
-    """A month whose nll differs from day to day, and rises in its last week."""
+) -> Month:
+    """A month whose nll differs from day to day, and rises in its last week: requests, and what is known of them."""
     rng = np.random.default_rng(seed)
     day = np.repeat(np.arange(days), a_day)
     nll = 1.0 + rng.normal(0, day_effect, days)[day] + rng.normal(0, 0.3, day.size) + rise * (day >= days - 7)
-    return rows_of(START + day * DAY + np.tile(np.arange(a_day), days), nll=nll, **more)
+    return rows_of(START + day * DAY + np.tile(np.arange(a_day), days)), {"nll": nll.astype(np.float32), **more}
 
 
-def of(rows: Rows) -> dict[str, PredictionShift]:
+def compared(made: Month) -> list[PredictionShift]:
+    """As the check does it."""
+    rows, columns = made
+    unknown = np.full(rows.key.size, np.nan, dtype=np.float32)
+    return compare_answers(rows, lambda name, at: np.asarray(columns.get(name, unknown), dtype=np.float32)[at], WANTED)
+
+
+def of(made: Month) -> dict[str, PredictionShift]:
     """By metric."""
-    return {row.metric: row for row in compare_answers(rows, WANTED)}
+    return {row.metric: row for row in compared(made)}
 
 
 def test_perplexity_by_scipy() -> None:
     """Welch's test over the means of days, exponentiated; Kolmogorov–Smirnov over requests."""
     rows = month(rise=0.2)
     found = of(rows)["perplexity"]
-    means = rows.nll.astype(np.float64).reshape(30, 40).mean(axis=1)
+    nll = rows[1]["nll"]
+    means = nll.astype(np.float64).reshape(30, 40).mean(axis=1)
     before, recent = means[:23], means[23:]
     expected = stats.ttest_ind(recent, before, equal_var=False)
     interval = expected.confidence_interval(0.95)
@@ -45,7 +56,7 @@ def test_perplexity_by_scipy() -> None:
     assert found.change == pytest.approx(np.expm1(recent.mean() - before.mean()))
     assert (found.ci_low, found.ci_high) == pytest.approx((np.expm1(interval.low), np.expm1(interval.high)))
     assert found.p == pytest.approx(expected.pvalue)
-    sides = rows.nll[: 23 * 40], rows.nll[23 * 40 :]
+    sides = nll[: 23 * 40], nll[23 * 40 :]
     assert found.ks_p == pytest.approx(stats.ks_2samp(*sides, method="asymp").pvalue)
     assert (found.days_reference, found.days, found.n_reference, found.n) == (23, 7, 920, 280)
     assert (found.start, found.end) == ("2026-11-24T00:00:00Z", "2026-12-01T00:00:00Z")
@@ -86,8 +97,8 @@ def test_few_days_leave_it_undecided() -> None:
     found = of(month(days=9))["perplexity"]
     assert found.change is not None
     assert (found.ci_low, found.p, found.p_adjusted) == (None, None, None)
-    assert compare_answers(month(days=5), WANTED) == []
-    assert compare_answers(rows_of([-1, -1]), WANTED) == []
+    assert compared(month(days=5)) == []
+    assert compared((rows_of([-1, -1]), {})) == []
 
 
 def test_conversations_count_once_a_day() -> None:
@@ -96,8 +107,8 @@ def test_conversations_count_once_a_day() -> None:
     times = np.concatenate([START + np.repeat(np.arange(30), 10) * DAY, np.full(1000, START + 29 * DAY)])
     order = np.argsort(times, kind="stable")
     labels = np.concatenate([np.zeros(300), np.full(1000, 7)])
-    rows = rows_of(times[order], nll=nll[order], conversation=labels[order])
-    found = of(rows)["perplexity"]
+    rows = rows_of(times[order], conversation=labels[order])
+    found = of((rows, {"nll": nll[order]}))["perplexity"]
     assert found.n == 71
     assert found.current == pytest.approx(np.exp((6 * 1.0 + (10 * 1.0 + 9.0) / 11) / 7))
 
