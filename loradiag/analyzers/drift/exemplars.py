@@ -17,7 +17,7 @@ MOST = 400
 """Novel requests that are put into groups: every pair of them is compared."""
 
 
-def groups_of(vectors: Halves, apart: float) -> Indexes:
+def groups_of(vectors: Halves, apart: float, most: int) -> Indexes:
     """Return the group of each novel request [n], numbered from 0 by falling size.
 
     Groups are those of agglomerative clustering by the mean cosine between their members.
@@ -25,6 +25,7 @@ def groups_of(vectors: Halves, apart: float) -> Indexes:
     Args:
         vectors: Unit vectors [n, d].
         apart: The mean cosine below which groups are kept apart, see :func:`kinship`.
+        most: Groups at most: where there would be more, the nearest are put together all the same.
     """
     if len(vectors) < 2:
         return np.zeros(len(vectors), dtype=np.int64)
@@ -32,9 +33,13 @@ def groups_of(vectors: Halves, apart: float) -> Indexes:
     wide = np.asarray(vectors, dtype=np.float64)
     distances = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
     np.fill_diagonal(distances, 0.0)
+    even = (distances + distances.T) / 2
+    options = {"metric": "precomputed", "linkage": "average"}
     made: Indexes = cluster.AgglomerativeClustering(
-        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=max(1.0 - apart, 1e-6)
-    ).fit_predict((distances + distances.T) / 2)
+        n_clusters=None, distance_threshold=max(1.0 - apart, 1e-6), **options
+    ).fit_predict(even)
+    if made.max() >= max(most, 1):
+        made = cluster.AgglomerativeClustering(n_clusters=max(most, 1), **options).fit_predict(even)
     sizes = np.bincount(made)
     rank = np.empty(sizes.size, dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(sizes.size)

@@ -148,7 +148,7 @@ def _novel(around: Surroundings, novel: Indexes) -> dict[str, Any]:
     vectors = vectors_of(around.lake, around.rows, sample)
     routes = routes_of(vectors, around.others)
     few = np.sort(generator.permutation(sample.size)[:MOST])
-    groups = groups_of(vectors[few], kinship(around.baseline))
+    groups = groups_of(vectors[few], kinship(around.baseline), around.wanted.exemplars)
     chosen = pick(groups, around.scores.cosine[sample[few]], around.wanted.exemplars)
     return {
         "routes": _in_proportion(shares(routes), novel.size),

@@ -158,10 +158,11 @@ def test_groups_and_picks() -> None:
     made = np.concatenate(
         [requests(5, 1, domain=9, topics=[1.0, *[0.0] * 7]), requests(12, 2, domain=3, topics=[1.0, *[0.0] * 7])]
     )
-    groups = groups_of(made, 0.6)
+    groups = groups_of(made, 0.6, 8)
     assert groups.tolist() == [1] * 5 + [0] * 12
     cosines = np.linspace(0.1, 0.5, 17, dtype=np.float32)
     chosen = pick(groups, cosines, 4)
     assert groups[chosen].tolist() == [0, 1, 0, 1]
     assert chosen.tolist() == [5, 0, 6, 1]
-    assert groups_of(made[:1], 0.6).tolist() == [0]
+    assert groups_of(made[:1], 0.6, 8).tolist() == [0]
+    assert set(groups_of(made, 0.999, 3).tolist()) == {0, 1, 2}
