@@ -18,15 +18,22 @@ from loradiag._about import __version__
 if TYPE_CHECKING:
     from loradiag.api import (
         Against,
+        InterruptedIngestError,
         InterruptedRunError,
+        baseline,
+        calibrate_check,
+        compact,
+        drift_check,
         forgetting,
         forgetting_all,
+        ingest,
         inspect,
         inspect_all,
         judge,
         merge_drift,
         read_policy,
         read_reports,
+        traffic_stats,
     )
     from loradiag.core.errors import InputError, LoradiagError
     from loradiag.core.policy import Policy
@@ -38,15 +45,22 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Against": "loradiag.api",
+    "InterruptedIngestError": "loradiag.api",
     "InterruptedRunError": "loradiag.api",
+    "baseline": "loradiag.api",
+    "calibrate_check": "loradiag.api",
+    "compact": "loradiag.api",
+    "drift_check": "loradiag.api",
     "forgetting": "loradiag.api",
     "forgetting_all": "loradiag.api",
+    "ingest": "loradiag.api",
     "inspect": "loradiag.api",
     "inspect_all": "loradiag.api",
     "judge": "loradiag.api",
     "merge_drift": "loradiag.api",
     "read_policy": "loradiag.api",
     "read_reports": "loradiag.api",
+    "traffic_stats": "loradiag.api",
     "resize": "loradiag.resizing.resize",
     "save_merged": "loradiag.saving.save",
     "fingerprint": "loradiag.stamping.fingerprint",
@@ -60,14 +74,20 @@ _HOMES = {
 __all__ = [
     "Against",
     "InputError",
+    "InterruptedIngestError",
     "InterruptedRunError",
     "LoradiagError",
     "Policy",
     "Report",
     "__version__",
+    "baseline",
+    "calibrate_check",
+    "compact",
+    "drift_check",
     "fingerprint",
     "forgetting",
     "forgetting_all",
+    "ingest",
     "inspect",
     "inspect_all",
     "judge",
@@ -77,6 +97,7 @@ __all__ = [
     "resize",
     "save_merged",
     "stamp",
+    "traffic_stats",
 ]
 
 

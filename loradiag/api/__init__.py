@@ -5,20 +5,25 @@ from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_
 from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
 from loradiag.api.merging import merge_drift
+from loradiag.api.traffic import InterruptedIngestError, compact, ingest, traffic_stats
 
 __all__ = [
     "Against",
+    "InterruptedIngestError",
     "InterruptedRunError",
     "baseline",
     "calibrate_check",
+    "compact",
     "default_policy",
     "drift_check",
     "forgetting",
     "forgetting_all",
+    "ingest",
     "inspect",
     "inspect_all",
     "judge",
     "merge_drift",
     "read_policy",
     "read_reports",
+    "traffic_stats",
 ]

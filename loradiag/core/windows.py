@@ -46,7 +46,7 @@ def status_of(window: DriftWindow, floor: int, thresholds: Thresholds) -> Window
     """What became of a window."""
     if window.n < floor:
         return "insufficient"
-    if window.novelty_share is None:
+    if window.novelty_share is None or not (thresholds.get(NOVELTY) or thresholds.get(MIX)):
         return "unjudged"
     novel = is_novel(window, thresholds.get(NOVELTY, {}))
     shifted = is_shifted(window, thresholds.get(MIX, {}))

@@ -131,7 +131,7 @@ def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
     """The columns of an overview by measure, a value a report. What no report has a base for is left out."""
     spectra = [report.measurements.spectrum for report in reports]
     columns: dict[str, list[float | None]] = {}
-    if not all(_without_spectra(report) for report in reports):
+    if not all(without_spectra(report) for report in reports):
         for name in ("stable_rank", "energy_rank_99", "frobenius_norm"):
             columns[name] = [middle(spectrum.modules if spectrum else [], name) for spectrum in spectra]
     if any(report.measurements.relative for report in reports):
@@ -141,9 +141,15 @@ def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
     return columns
 
 
-def _without_spectra(report: Report) -> bool:
-    """Whether this is about what is served, which is measured without spectra."""
-    return report.measurements.merge is not None or report.measurements.forgetting is not None
+def without_spectra(report: Report) -> bool:
+    """Whether this is about what is served, or about what it is asked, which are measured without spectra."""
+    found = report.measurements
+    return found.merge is not None or found.forgetting is not None or found.drift is not None
+
+
+def has_modules(reports: Sequence[Report]) -> bool:
+    """Whether any of them is about an adapter that was opened, and not about its traffic alone."""
+    return any(report.measurements.drift is None or report.subject.modules for report in reports)
 
 
 def _median_relative(report: Report) -> float | None:

@@ -10,7 +10,15 @@ from loradiag.core.text import plural, printable, shorten
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
-    """Pairs of label and text: method, base, rank, scale, modules, parameters, size, hash, how it was recognised; the base."""
+    """Pairs of label and text: method, base, rank, scale, modules, parameters, size, hash, how it was recognised; the base.
+
+    Of traffic, of which there is no adapter at hand: the baseline, the windows, the requests.
+    """
+    drift = report.measurements.drift
+    if drift is not None and report.measurements.integrity is None:
+        from loradiag.outputs.trafficfacts import traffic_facts
+
+        return traffic_facts(report, drift)
     subject, coverage = report.subject, report.measurements.coverage
     scale = report.measurements.scale
     layers = sum(stack.layers for stack in coverage.stacks) if coverage else 0

@@ -25,6 +25,7 @@ from loradiag.outputs.page import (
     routes,
     tables,
     terms,
+    traffic,
 )
 from loradiag.outputs.page.colors import stylesheet
 from loradiag.outputs.page.findings import NAMES, findings, policy
@@ -36,6 +37,22 @@ CURVES, ROWS = 120, 400
 """How many curves and table rows the whole page may hold, shared by its reports, so that it stays quick to open."""
 
 LEAST_CURVES, LEAST_ROWS = 16, 24
+
+WIDE = frozenset(
+    [
+        "sha256",
+        "layout",
+        "saved whole",
+        "weight files",
+        "base given",
+        "fingerprint",
+        "update",
+        "baseline",
+        "encoder",
+        "novel",
+    ]
+)
+"""Facts that take two columns."""
 
 _CHANGED = "Some of the documents to which base and adapter gave different answers, the worst tasks first."
 
@@ -129,6 +146,9 @@ def _report(
         ("Forgetting", "", forgetting.forgetting(report)),
         ("Weaker forms", "", forms.weaker_forms(report)),
         ("Memorisation", "", forms.memorisation(report)),
+        ("Traffic", "", traffic.traffic(report)),
+        ("Novel requests", "", traffic.novel(report)),
+        ("Answers", traffic.ANSWERS_NOTE, traffic.changed(report)),
         ("Findings", "", findings(report)),
         ("Documents that changed", _CHANGED, forgetting.documents(report)),
         ("Beside its base", "", terms.beside_base(report)),
@@ -180,11 +200,10 @@ def _facts(report: Report) -> Markup:
         (label, report.subject.sha256 or text if label == "sha256" else text)
         for label, text in [*facts(report), *_origin(report)]
     ]
-    wide = {"sha256", "layout", "saved whole", "weight files", "base given", "fingerprint", "update"}
     return element(
         "dl",
         *(
-            element("div", element("dt", label), element("dd", text), class_="wide" if label in wide else None)
+            element("div", element("dt", label), element("dd", text), class_="wide" if label in WIDE else None)
             for label, text in pairs
         ),
         class_="facts",

@@ -1,4 +1,4 @@
-"""JUnit XML: a suite for each report, a test case for each rule that found something, for each route, and for each task."""
+"""JUnit XML: a suite for each report, a test case for each rule that found something, each route, task, and window."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from loradiag.core.findings import Disposition, Finding
 from loradiag.core.report import Report
 from loradiag.core.text import listed, printable
 from loradiag.core.verdict import Status
-from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import deciding, gates, tally, undecided, unreadable
 from loradiag.outputs.cases import Case, cases, task_cases
 from loradiag.outputs.facts import facts, short_number
-from loradiag.outputs.forgetting import in_short
-from loradiag.outputs.notes import of_tasks
+from loradiag.outputs.inshort import in_words
+from loradiag.outputs.notes import named
 from loradiag.outputs.style import Style
+from loradiag.outputs.trafficcases import answer_cases, window_cases
 
 NAMES = 20
 """Modules named in the text of a finding; the JSON report has all."""
@@ -42,10 +42,7 @@ def _suite(parent: Element, report: Report) -> None:
     )
     properties = SubElement(suite, "properties")
     about = [("verdict", report.verdict.status.value), ("findings", tally(report))]
-    way = deploys([report])
-    about += [("deploy as", way[0])] if way else []
-    lost = in_short([report])
-    about += [("forgot", lost[0])] if lost else []
+    about += [(title, said) for title, (said,) in in_words([report])]
     for name, value in [*about, *([] if unreadable(report) else facts(report))]:
         SubElement(properties, "property", name=_text(name), value=_text(value))
     rules: dict[tuple[str, str], list[Finding]] = {}
@@ -59,6 +56,8 @@ def _suite(parent: Element, report: Report) -> None:
         _one(suite, f"merge-drift.{report.subject.path}", route)
     for task in task_cases(report):
         _one(suite, f"forgetting.{report.subject.path}", task)
+    for window in (*window_cases(report), *answer_cases(report)):
+        _one(suite, f"traffic.{report.subject.path}", window)
     made = suite.findall("testcase")
     suite.set("tests", str(len(made)))
     for plural, singular in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
@@ -138,7 +137,7 @@ def _detail(report: Report, finding: Finding) -> str:
     pairs = (("observed", finding.observed), ("threshold", finding.threshold))
     lines += [f"{label}: {short_number(value)}" for label, value in pairs if value is not None]
     if finding.modules:
-        lines.append(f"{'Tasks' if of_tasks(report, finding) else 'Modules'}: {listed(finding.modules, NAMES)}")
+        lines.append(f"{named(report, finding).capitalize()}s: {listed(finding.modules, NAMES)}")
     lines.append(f"Source: {finding.source}")
     return "\n".join(map(_text, lines))
 

@@ -8,7 +8,6 @@ from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.core.verdict import Status
-from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import (
     DEPLOY_MARKS,
     DEPLOY_WORDS,
@@ -18,6 +17,7 @@ from loradiag.outputs.arrange import (
     active,
     deciding,
     gates,
+    has_modules,
     ignored,
     is_series,
     labels,
@@ -29,11 +29,12 @@ from loradiag.outputs.arrange import (
 )
 from loradiag.outputs.beside import Beside, beside, listings, only_beside, shape, statements, title
 from loradiag.outputs.facts import facts, short_number
-from loradiag.outputs.forgetting import in_short
+from loradiag.outputs.inshort import in_words
 from loradiag.outputs.mdforgetting import forgetting
 from loradiag.outputs.mdroutes import notes, routes
 from loradiag.outputs.mdtext import code, folded, prose, table
-from loradiag.outputs.notes import Card, asides, cards, of_tasks
+from loradiag.outputs.mdtraffic import traffic
+from loradiag.outputs.notes import Card, asides, cards, named
 from loradiag.outputs.style import Style
 
 WORST, ALL = 5, 100
@@ -74,6 +75,7 @@ def _report(report: Report, style: Style) -> list[str]:
     blocks += [
         *routes(report, style),
         *forgetting(report, style),
+        *traffic(report, style),
         *_findings(report),
         *_beside(report, style),
         *_deployability(report),
@@ -103,10 +105,10 @@ def _findings(report: Report) -> list[str]:
 
 
 def _told(report: Report, card: Card) -> Sequence[str]:
-    """A row of the table of findings; those of one rule about single tasks share it."""
+    """A row of the table of findings; those of one rule about single tasks or windows share it."""
     finding = card.finding
     messages = [prose(message) for message in (finding.message, *card.messages)]
-    messages += [f"and {plural(card.more, 'task')} more: in the table above"] if card.more else []
+    messages += [f"and {plural(card.more, card.noun)} more: in the table above"] if card.more else []
     return (
         f"{SEVERITY_MARKS[finding.severity]} {finding.severity.value}" + (" (gate)" if gates(report, finding) else ""),
         f"**{prose(finding.code)}** {prose(finding.rule)}",
@@ -119,7 +121,7 @@ def _detail(report: Report, card: Card) -> str:
     finding = card.finding
     alone = not card.messages
     head = f"**{prose(finding.code)} {prose(finding.rule)}**"
-    lines = [f"{head}: {prose(finding.message)}" if alone else f"{head}: {plural(card.count, 'task')}"]
+    lines = [f"{head}: {prose(finding.message)}" if alone else f"{head}: {plural(card.count, card.noun)}"]
     pairs = (("observed", finding.observed), ("threshold", finding.threshold))
     numbers = ", ".join(f"{label} {short_number(value)}" for label, value in pairs if value is not None)
     if numbers and alone:
@@ -127,8 +129,7 @@ def _detail(report: Report, card: Card) -> str:
     if finding.advice:
         lines.append(f"- Advice: {prose(finding.advice)}")
     if finding.modules and alone:
-        noun = "task" if of_tasks(report, finding) else "module"
-        lines.append(f"- {plural(len(finding.modules), noun)}: {_names(finding.modules)}")
+        lines.append(f"- {plural(len(finding.modules), named(report, finding))}: {_names(finding.modules)}")
     lines.append(f"- Source: {prose(finding.source)}")
     return "\n".join([lines[0], "", *lines[1:]])
 
@@ -254,7 +255,7 @@ def _overview(reports: Sequence[Report]) -> list[str]:
     noun = "checkpoint" if is_series(reports) else "adapter"
     heading = f"## loradiag: {plural(len(reports), noun)}, {failed:,} failed, {open_:,} inconclusive"
     lines, columns = [], overview_of(reports)
-    words = [(title, said) for title, said in (("deploy as", deploys(reports)), ("forgot", in_short(reports))) if said]
+    words, counted = in_words(reports), has_modules(reports)
     for index, (report, label) in enumerate(zip(reports, labels(reports), strict=True)):
         status = report.verdict.status
         lines.append(
@@ -264,10 +265,11 @@ def _overview(reports: Sequence[Report]) -> list[str]:
                 tally(report),
                 prose(deciding(report)),
                 *(prose(said[index]) for _, said in words),
-                f"{report.subject.modules:,}",
+                *([f"{report.subject.modules:,}"] if counted else []),
                 *(short_number(values[index]) for values in columns.values()),
             )
         )
-    titles = (*(title for title, _ in words), "#modules", *(f"#{OVERVIEW[name]}" for name in columns))
+    modules = ["#modules"] if counted else []
+    titles = (*(title for title, _ in words), *modules, *(f"#{OVERVIEW[name]}" for name in columns))
     heads = ("", "verdict", "findings", "decided by", *titles)
     return [heading, table(heads, lines)]

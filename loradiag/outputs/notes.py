@@ -13,12 +13,13 @@ from loradiag.outputs.arrange import active, gates
 from loradiag.outputs.questions import called
 from loradiag.outputs.routes import called as called_route
 from loradiag.outputs.routes import folded, folded_words
+from loradiag.outputs.windows import SINGLE
 
 SHOWN = 8
-"""Findings of one rule about single tasks in one list; the others are counted, as the table has them all."""
+"""Findings of one rule about single tasks or windows in one list; the others are counted, as the table has them all."""
 
 _FEW = 4
-"""So many notes on tasks need not be folded."""
+"""So many notes on tasks, or on windows of traffic, need not be folded."""
 
 
 class Aside(msgspec.Struct, frozen=True):
@@ -29,16 +30,22 @@ class Aside(msgspec.Struct, frozen=True):
     notes: list[Finding]
 
     def about(self, finding: Finding) -> str:
-        """The route or the task that a note is about, safe to show."""
-        return called_route(finding.route or "") if self.noun == "route" else called(finding.modules[0])
+        """The route, the task or the window that a note is about, safe to show."""
+        if self.noun == "route":
+            return called_route(finding.route or "")
+        return called(finding.modules[0] if finding.modules else finding.message.partition(": ")[0])
 
 
 class Card(msgspec.Struct, frozen=True):
-    """Findings of one rule that are told together: the first as any other, then further ``messages``; ``more`` are counted."""
+    """Findings of one rule that are told together: the first as any other, then further ``messages``; ``more`` are counted.
+
+    ``noun``: what each of them is about.
+    """
 
     finding: Finding
     messages: list[str]
     more: int
+    noun: str
 
     @property
     def count(self) -> int:
@@ -47,14 +54,15 @@ class Card(msgspec.Struct, frozen=True):
 
 
 def asides(report: Report) -> list[Aside]:
-    """Notes on single routes, and those on single tasks where they are many."""
+    """Notes on single routes, and those on single tasks and windows where they are many."""
     found = []
     if routes := folded(report):
         found.append(Aside("route", folded_words(report, routes), routes))
-    notes = [finding for finding in active(report) if finding.severity is Severity.INFO and on_task(report, finding)]
-    tasks = [finding for finding in notes if not gates(report, finding)]
-    if len(tasks) > _FEW:
-        found.append(Aside("task", f"{plural(len(tasks), 'note')} on single tasks", tasks))
+    notes = [row for row in active(report) if row.severity is Severity.INFO and not gates(report, row)]
+    for noun in ("task", "window"):
+        own = [finding for finding in notes if noun_of(report, finding) == noun]
+        if len(own) > _FEW:
+            found.append(Aside(noun, f"{plural(len(own), 'note')} on single {noun}s", own))
     return found
 
 
@@ -63,33 +71,51 @@ def apart(report: Report) -> list[Finding]:
     return [finding for aside in asides(report) for finding in aside.notes]
 
 
-def on_task(report: Report, finding: Finding) -> bool:
-    """Whether a finding is about one task of a run that asked tasks."""
-    found = report.measurements.forgetting
-    return found is not None and len(finding.modules) == 1 and finding.modules[0] in _names(report)
+def noun_of(report: Report, finding: Finding) -> str:
+    """What a finding is about alone: a ``task``, a ``measure`` of answers, a ``window`` of traffic; nothing for all others."""
+    if len(finding.modules) == 1:
+        return "task" if finding.modules[0] in _tasks(report) else "measure" if of_measures(report, finding) else ""
+    single = report.measurements.drift is not None and finding.code in SINGLE and not finding.modules
+    return "window" if single else ""
+
+
+def named(report: Report, finding: Finding) -> str:
+    """The noun of what a finding names: ``task`` or ``measure`` where it names no modules."""
+    return "task" if of_tasks(report, finding) else "measure" if of_measures(report, finding) else "module"
 
 
 def of_tasks(report: Report, finding: Finding) -> bool:
     """Whether what a finding names are tasks, and no modules."""
-    return bool(finding.modules) and set(finding.modules) <= _names(report)
+    return bool(finding.modules) and set(finding.modules) <= _tasks(report)
 
 
-def _names(report: Report) -> set[str]:
+def of_measures(report: Report, finding: Finding) -> bool:
+    """Whether what a finding names are measures of answers."""
+    found = report.measurements.drift
+    metrics = {row.metric for row in found.predictions} if found else set()
+    return bool(finding.modules) and set(finding.modules) <= metrics
+
+
+def _tasks(report: Report) -> set[str]:
     found = report.measurements.forgetting
     return {score.task for score in (*found.groups, *found.tasks)} | {*found.unfinished} if found else set()
 
 
 def cards(report: Report, found: Sequence[Finding], most: int = SHOWN) -> list[Card]:
-    """Findings with those of one rule about single tasks put together; all others stay alone, in their order."""
+    """Findings with those of one rule about single tasks, measures or windows put together; all others stay alone."""
     by_rule: dict[tuple[str, str], list[Finding]] = {}
     order: list[tuple[str, str]] = []
     for index, finding in enumerate(found):
-        key = (finding.code, finding.severity.value) if on_task(report, finding) else (str(index), "")
+        noun = noun_of(report, finding)
+        # Windows may be told to send their requests to different adapters.
+        word = f"{finding.severity.value} {finding.advice if noun == 'window' else ''}"
+        key = (finding.code, word) if noun else (str(index), "")
         if key not in by_rule:
             order.append(key)
         by_rule.setdefault(key, []).append(finding)
-    return [_card(by_rule[key], most) for key in order]
+    return [_card(report, by_rule[key], most) for key in order]
 
 
-def _card(found: Sequence[Finding], most: int) -> Card:
-    return Card(found[0], [finding.message for finding in found[1:most]], max(len(found) - most, 0))
+def _card(report: Report, found: Sequence[Finding], most: int) -> Card:
+    messages, more = [finding.message for finding in found[1:most]], max(len(found) - most, 0)
+    return Card(found[0], messages, more, noun_of(report, found[0]) or "finding")

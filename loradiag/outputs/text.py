@@ -12,11 +12,11 @@ from rich.text import Text
 from loradiag.core.findings import Severity
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored
+from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored, without_spectra
 from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import facts
 from loradiag.outputs.grid import grids, shown
-from loradiag.outputs.notes import SHOWN, Card, asides, cards, of_tasks
+from loradiag.outputs.notes import SHOWN, Card, asides, cards, named
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
 from loradiag.outputs.terminal.base import beside_base
 from loradiag.outputs.terminal.grid import heat_map
@@ -48,13 +48,15 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
     if report.measurements.integrity and report.measurements.integrity.unreadable is None:
         yield _header(report, style)
         yield from _served(report, style)
-        alone = report.measurements.merge is None and report.measurements.forgetting is None
-        if alone or report.measurements.spectrum is not None:
+        if not without_spectra(report) or report.measurements.spectrum is not None:
             yield ""
         yield from _map(report, style)
         yield from modules(report, style)
         yield from beside_base(report, style)
         yield from _deployability(report)
+    elif report.measurements.drift is not None:
+        yield _header(report, style)
+        yield from _traffic(report, style)
     yield from _findings(report, style)
     yield from _accounting(report, style)
     yield _verdict(report)
@@ -70,6 +72,14 @@ def _served(report: Report, style: Style) -> Iterable[RenderableType]:
         from loradiag.outputs.terminal.forgetting import forgetting
 
         yield from forgetting(report, style)
+    yield from _traffic(report, style)
+
+
+def _traffic(report: Report, style: Style) -> Iterable[RenderableType]:
+    if report.measurements.drift is not None:
+        from loradiag.outputs.terminal.traffic import traffic
+
+        yield from traffic(report, style)
 
 
 def _header(report: Report, style: Style) -> Table:
@@ -131,7 +141,7 @@ def _findings(report: Report, style: Style) -> Iterable[RenderableType]:
 
 
 def _card(report: Report, card: Card, style: Style) -> Table:
-    """A finding; those of one rule about single tasks share their head and their advice."""
+    """A finding; those of one rule about single tasks or windows share their head and their advice."""
     finding = card.finding
     mark, color = SEVERITY[finding.severity]
     grid = Table.grid(padding=(0, 1))
@@ -144,20 +154,20 @@ def _card(report: Report, card: Card, style: Style) -> Table:
     grid.add_row("", _messages(card) if card.messages else Text(printable(finding.message)))
     if finding.severity is not Severity.INFO or style.verbose:
         grid.add_row("", Text(f"→ {printable(finding.advice)}", style="dim"))
-    if style.verbose and finding.modules and not of_tasks(report, finding):
+    if style.verbose and finding.modules and named(report, finding) == "module":
         grid.add_row("", Text(printable(", ".join(finding.modules)), style="dim"))
     return grid
 
 
 def _messages(card: Card) -> Table:
-    """What was found of each task, told apart by a dot."""
+    """What was found of each, told apart by a dot."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for message in (card.finding.message, *card.messages):
         grid.add_row("·", Text(printable(message)))
     if card.more:
-        grid.add_row("", Text(f"and {plural(card.more, 'task')} more: --verbose", style="dim"))
+        grid.add_row("", Text(f"and {plural(card.more, card.noun)} more: --verbose", style="dim"))
     return grid
 
 

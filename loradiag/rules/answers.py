@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from loradiag.core.drift import PredictionShift
 from loradiag.core.findings import Confidence, Severity
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
+from loradiag.core.text import printable, shorten
 from loradiag.core.windows import RAISED, SHARES
 
 _BY_DAY = (
@@ -32,6 +33,10 @@ def _rows(evidence: Evidence, *, raised: bool) -> Iterator[PredictionShift]:
     for row in found.predictions if found else ():
         if row.status == "moved" and (row.metric in RAISED) == raised:
             yield row
+
+
+def _name(row: PredictionShift) -> str:
+    return _NAMES.get(row.metric) or shorten(printable(row.metric), 60)
 
 
 def _change(row: PredictionShift, *, ratio: bool) -> str:
@@ -71,7 +76,7 @@ def perplexity_raised(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """
     for row in _rows(evidence, raised=True):
         yield Match(
-            f"{_NAMES[row.metric]}: {_change(row, ratio=True)}",
+            f"{_name(row)}: {_change(row, ratio=True)}",
             modules=[row.metric],
             observed=row.change,
             threshold=limits["least_rise"],
@@ -112,7 +117,7 @@ def answers_changed(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         ratio = row.metric.endswith(("length", "characters"))
         least = limits["least_difference"] if row.metric in SHARES else limits["least_effect"]
         yield Match(
-            f"{_NAMES[row.metric]}: {_change(row, ratio=ratio)}, Cliff's δ {row.effect or 0:+.2f}",
+            f"{_name(row)}: {_change(row, ratio=ratio)}, Cliff's δ {row.effect or 0:+.2f}",
             modules=[row.metric],
             observed=row.effect,
             threshold=least,

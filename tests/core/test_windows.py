@@ -58,7 +58,7 @@ def test_status_of_answers(metric: str, changes: dict[str, Any], status: str) ->
 def test_a_policy_without_the_rules_judges_nothing() -> None:
     """No thresholds, no drift; what is too few stays too few."""
     settled = settle(found(novel(), window(n=3), predictions=[answers("perplexity", change=9.0, ci_low=8.0)]), {})
-    assert [row.status for row in settled.windows] == ["steady", "insufficient"]
+    assert [row.status for row in settled.windows] == ["unjudged", "insufficient"]
     assert settled.predictions[0].status == "unjudged"
 
 

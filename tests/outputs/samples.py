@@ -21,7 +21,7 @@ from loradiag.core.measurements import (
 )
 from loradiag.core.report import Accounting, Report, Unsupported
 from loradiag.core.verdict import Status
-from tests.outputs import asking, drifting
+from tests.outputs import asking, drifting, watching
 from tests.outputs.building import finding, grid, identity, integrity, measured, report, spectrum
 from tests.outputs.near import with_base
 
@@ -232,4 +232,6 @@ CASES: dict[str, Callable[[], list[Report]]] = {
     "drift_hostile": lambda: drifting.hostile(HOSTILE),
     **{f"asked_{name}": make for name, make in asking.CASES.items()},
     "asked_hostile": lambda: asking.hostile(HOSTILE),
+    **{f"watched_{name}": make for name, make in watching.CASES.items()},
+    "watched_hostile": lambda: watching.hostile(HOSTILE),
 }

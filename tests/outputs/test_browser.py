@@ -16,7 +16,7 @@ import loradiag
 from loradiag.outputs import renderer
 from loradiag.outputs.style import Style
 from tests.conftest import MakeAdapter, peft_arrays
-from tests.outputs import asking, drifting, samples
+from tests.outputs import asking, drifting, samples, watching
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -187,3 +187,38 @@ def test_hostile_answers_stay_text(tmp_path: Path) -> None:
     assert "<title>owned</title>" not in done.stdout
     assert "<img" not in done.stdout
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+
+
+WATCHED = {
+    **{
+        name: watching.CASES[name]
+        for name in ("steady", "both", "unjudged", "month", "by_count", "fleet", "long", "extreme")
+    },
+    "crowd": watching.crowd,
+    "hostile": lambda: watching.hostile(samples.HOSTILE),
+}
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_traffic_is_laid_out_within_the_page(name: str, tmp_path: Path) -> None:
+    """No page is wider than its window, no label leaves its drawing or touches another, also in parts that open."""
+    text = renderer("html")(WATCHED[name](), Style()).replace("<details", "<details open")
+    for width in (1280, 520):
+        said = laid_out(text, tmp_path, width)
+        assert said["wide"] <= 0
+        assert said["outside"] == []
+        assert said["touching"] == []
+        assert said["titles"] == 0
+
+
+def test_traffic_runs_under_its_policy(tmp_path: Path) -> None:
+    """No violation and no error is logged; windows can be sorted and filtered, hostile requests stay text."""
+    file = tmp_path / "watched.html"
+    named = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+    text = renderer("html")([*watching.month(), *watching.hostile(named)], Style())
+    file.write_text(text, encoding="utf-8")
+    done = browse(file, tmp_path / "profile", "--dump-dom")
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    assert done.stdout.count('class="filter"') == 1
+    assert "<title>owned</title>" not in done.stdout
+    assert "<img" not in done.stdout

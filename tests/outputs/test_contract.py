@@ -16,7 +16,7 @@ from loradiag.core.report import Report
 from loradiag.outputs import FORMATS, format_of, renderer
 from loradiag.outputs.style import MEASURES, Style
 from tests.conftest import FIXTURES, SHARED
-from tests.outputs import asking, drifting, samples
+from tests.outputs import asking, drifting, samples, watching
 
 VERBOSE = Style(verbose=True)
 # All that `printable` promises to keep out, but for the line feed that outputs end their lines with.
@@ -60,6 +60,7 @@ def test_is_deterministic(name: str) -> None:
     assert renderer(name)(samples.several(), Style()) == renderer(name)(samples.several(), Style())
     assert renderer(name)(drifting.by_outputs(), VERBOSE) == renderer(name)(drifting.by_outputs(), VERBOSE)
     assert renderer(name)(asking.grouped(), VERBOSE) == renderer(name)(asking.grouped(), VERBOSE)
+    assert renderer(name)(watching.month(), VERBOSE) == renderer(name)(watching.month(), VERBOSE)
 
 
 @pytest.mark.parametrize("name", MARKUP)
@@ -68,6 +69,7 @@ def test_lets_no_script_through(name: str) -> None:
     assert "<script>alert" not in renderer(name)(samples.hostile(), VERBOSE)
     assert "<script>alert" not in renderer(name)(drifting.hostile(samples.HOSTILE), VERBOSE)
     assert "<script>alert" not in renderer(name)(asking.hostile(samples.HOSTILE), VERBOSE)
+    assert "<script>alert" not in renderer(name)(watching.hostile(samples.HOSTILE), VERBOSE)
 
 
 @every_format
@@ -91,6 +93,23 @@ def test_any_name_renders(name: str, name_of_module: str) -> None:
 def test_any_answer_renders(name: str, said: str) -> None:
     """Names of tasks, prompts, answers and reasons are as untrusted as names of modules."""
     assert RAW.search(renderer(name)(asking.hostile(said), VERBOSE)) is None
+
+
+@every_format
+@given(said=st.text(max_size=40))
+@settings(deadline=None, max_examples=10)
+def test_any_request_renders(name: str, said: str) -> None:
+    """Numbers, texts and routes of requests, names of adapters, files and measures come from logs."""
+    assert RAW.search(renderer(name)(watching.hostile(said), VERBOSE)) is None
+
+
+@every_format
+def test_three_hundred_windows_render(name: str) -> None:
+    """In every format, in short and in full."""
+    for style in (Style(), VERBOSE):
+        text = renderer(name)(watching.crowd(), style)
+        assert RAW.search(text) is None
+        assert "LD801" in text
 
 
 @every_format

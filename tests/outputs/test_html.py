@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.html import render
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
-from tests.outputs import asking, drifting, samples
+from tests.outputs import asking, drifting, samples, watching
 
 VOID = {"meta", "input", "br", "hr", "wbr"}
 
@@ -113,6 +113,14 @@ def test_names_of_routes_add_no_tags(name: str) -> None:
 def test_names_of_tasks_add_no_tags(name: str) -> None:
     """Nor do prompts, answers, metrics and paths."""
     plain, tried = page(asking.hostile("plain")), page(asking.hostile(f"x{name}x"))
+    assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
+
+
+@given(name=st.text(alphabet=st.sampled_from("<>&\"'/=`!-ax \n\x1b\u202e\ud800\uffff"), min_size=1, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_names_of_requests_add_no_tags(name: str) -> None:
+    """Nor do requests, their texts and routes, files of the lake and measures of answers."""
+    plain, tried = page(watching.hostile("plain")), page(watching.hostile(f"x{name}x"))
     assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
 
 

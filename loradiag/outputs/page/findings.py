@@ -10,7 +10,7 @@ from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.outputs.arrange import SEVERITY_MARKS, active, gates, ignored, undecided
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.notes import Card, asides, cards, of_tasks
+from loradiag.outputs.notes import Card, asides, cards, named
 from loradiag.outputs.page.markup import Markup, element, folded, join, names, rows, table
 
 NAMES = 500
@@ -35,7 +35,7 @@ def findings(report: Report) -> Markup:
 
 
 def _card(report: Report, card: Card) -> Markup:
-    """One finding; those of one rule about single tasks share a card."""
+    """One finding; those of one rule about single tasks or windows share a card."""
     finding = card.finding
     severity = finding.severity.value
     head = [
@@ -52,8 +52,8 @@ def _card(report: Report, card: Card) -> Markup:
     parts = [element("h4", *head), *_messages(card)]
     if finding.advice:
         parts.append(element("p", element("span", "→ ", aria_hidden="true"), finding.advice, class_="advice"))
-    named = _modules(finding) if not of_tasks(report, finding) else Markup("")
-    parts += [named, element("p", "Source: ", finding.source, class_="source")]
+    listing = _modules(finding) if named(report, finding) == "module" else Markup("")
+    parts += [listing, element("p", "Source: ", finding.source, class_="source")]
     return element("article", *parts, class_=f"finding {severity}")
 
 
@@ -62,7 +62,7 @@ def _messages(card: Card) -> list[Markup]:
         return [element("p", card.finding.message, class_="message"), _evidence(card.finding)]
     items = [element("li", message) for message in (card.finding.message, *card.messages)]
     if card.more:
-        items.append(element("li", f"and {plural(card.more, 'task')} more: in the table above"))
+        items.append(element("li", f"and {plural(card.more, card.noun)} more: in the table above"))
     return [element("ul", *items, class_="messages")]
 
 

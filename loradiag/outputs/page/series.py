@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.core.verdict import Status
-from loradiag.outputs.advice import deploys
-from loradiag.outputs.arrange import OVERVIEW, STATUS_MARKS, deciding, is_series, labels, overview_of, tally
+from loradiag.outputs.arrange import (
+    OVERVIEW,
+    STATUS_MARKS,
+    deciding,
+    has_modules,
+    is_series,
+    labels,
+    overview_of,
+    tally,
+)
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.forgetting import in_short
+from loradiag.outputs.inshort import in_words
 from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis
 from loradiag.outputs.page.markup import Markup, element, join, rows, table
 
@@ -28,14 +36,15 @@ def overview(reports: Sequence[Report]) -> Markup:
     """The table of all reports, and the charts if they are a series."""
     names = labels(reports)
     columns = overview_of(reports)
-    words = [(title, said) for title, said in (("deploy as", deploys(reports)), ("forgot", in_short(reports))) if said]
+    words = in_words(reports)
+    counted = has_modules(reports)
     lines = [
         _row(
             index,
             report,
             names[index],
             [said[index] for _, said in words],
-            [values[index] for values in columns.values()],
+            [*([report.subject.modules] if counted else []), *(values[index] for values in columns.values())],
         )
         for index, report in enumerate(reports)
     ]
@@ -46,7 +55,12 @@ def overview(reports: Sequence[Report]) -> Markup:
     parts = [
         element("p", said),
         table(
-            (*_HEADS, *(title for title, _ in words), "#modules", *(f"#{OVERVIEW[name]}" for name in columns)),
+            (
+                *_HEADS,
+                *(title for title, _ in words),
+                *(["#modules"] if counted else []),
+                *(f"#{OVERVIEW[name]}" for name in columns),
+            ),
             rows(lines),
             caption="Overview",
             class_="rows sortable overview",
@@ -61,14 +75,13 @@ def overview(reports: Sequence[Report]) -> Markup:
 def _row(index: int, report: Report, name: str, words: Sequence[str], values: Sequence[float | None]) -> list[Markup]:
     status = report.verdict.status
     mark = element("span", STATUS_MARKS[status], aria_hidden="true")
-    numbers: list[float | None] = [report.subject.modules, *values]
     return [
         element("th", element("a", name, href=f"#r{index}"), scope="row"),
         element("td", element("b", mark, " ", status.value, class_=f"status {status.value}")),
         element("td", tally(report), class_="nowrap"),
         element("td", deciding(report) or "–", class_="decided"),
         *(element("td", said, class_="nowrap") for said in words),
-        *(element("td", short_number(value), class_="n", data_v=value) for value in numbers),
+        *(element("td", short_number(value), class_="n", data_v=value) for value in values),
     ]
 
 

@@ -48,6 +48,15 @@ def fitting(every: Sequence[Column], room: int) -> list[Column]:
     return kept
 
 
+def packed(every: Sequence[Column], room: int) -> list[Column]:
+    """The columns that tell most, and narrow ones in what room is left."""
+    kept = fitting(every, room)
+    for column in sorted(every, key=lambda column: -column.worth):
+        if column not in kept and sum(other.width for other in (*kept, column)) <= room:
+            kept.append(column)
+    return [column for column in every if column in kept]
+
+
 def plain() -> Table:
     """An empty table with a line under its head and nothing else."""
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style="dim")

@@ -12,7 +12,7 @@ from loradiag.core.findings import Finding, Severity
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.verdict import Status
-from loradiag.outputs.arrange import OVERVIEW, active, is_series, labels, overview_of
+from loradiag.outputs.arrange import OVERVIEW, active, has_modules, is_series, labels, overview_of
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, Column, fitting, plain
@@ -22,6 +22,7 @@ _WORTH = {
     "modules": 0,
     "deploys": 6,
     "forgot": 7,
+    "traffic": 8,
     "energy_rank_99": 1,
     "frobenius_norm": 2,
     "stable_rank": 3,
@@ -65,11 +66,12 @@ def overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType
 def _figures(reports: Sequence[Report]) -> list[Column]:
     measured: Mapping[str, Sequence[float | None]] = overview_of(reports)
     modules = Column("modules", [f"{report.subject.modules:,}" for report in reports], _WORTH["modules"])
-    ways, lost = _ways(reports), _forgot(reports)
+    ways, lost, sent = _ways(reports), _forgot(reports), _traffic(reports)
     return [
-        modules,
+        *([modules] if has_modules(reports) else []),
         *([Column("deploy as", ways, _WORTH["deploys"])] if ways else []),
         *([Column("forgot", lost, _WORTH["forgot"])] if lost else []),
+        *([Column("traffic", sent, _WORTH["traffic"])] if sent else []),
         *(Column(OVERVIEW[name], list(map(short_number, values)), _WORTH[name]) for name, values in measured.items()),
     ]
 
@@ -88,6 +90,15 @@ def _forgot(reports: Sequence[Report]) -> list[str]:
     if not any(report.measurements.forgetting for report in reports):
         return []
     from loradiag.outputs.forgetting import in_short
+
+    return in_short(reports)
+
+
+def _traffic(reports: Sequence[Report]) -> list[str]:
+    """What became of the traffic of each, where it was checked."""
+    if not any(report.measurements.drift for report in reports):
+        return []
+    from loradiag.outputs.traffic import in_short
 
     return in_short(reports)
 

@@ -18,7 +18,7 @@ from loradiag.outputs.questions import MARKS, TONES, WORDS, codes
 from loradiag.outputs.scorefigures import figures
 from loradiag.outputs.scores import BETTER, LESS, WORSE, gain
 from loradiag.outputs.style import Style
-from loradiag.outputs.terminal.columns import GAP, Column, columns, fitting, plain
+from loradiag.outputs.terminal.columns import GAP, Column, columns, packed, plain
 from loradiag.outputs.terminal.forest import LINE, MARGIN, ZERO, Scale, scale, strip
 from loradiag.outputs.terminal.marks import ROUTE
 
@@ -51,12 +51,12 @@ def tables(report: Report, lines: Sequence[Line], style: Style) -> Iterable[Rend
     left = style.width - max(word.cell_len for word in words) - 2 * GAP
     longest = max(cell_len(line.name) for line in lines)
     least = min(longest, max(_LEAST_NAME, style.width // 4))
-    kept = _packed(every, left - least)
+    kept = packed(every, left - least)
     yield _table(lines, words, kept, on, left)
     yield from _legend(scores, kept, on)
     rest = [column for column in every if column not in kept] if style.verbose else []
     while rest:
-        further = _packed(rest, style.width - GAP - least)
+        further = packed(rest, style.width - GAP - least)
         yield ""
         yield _table(lines, None, further, on, style.width - GAP)
         yield from _legend(scores, further, on)
@@ -97,15 +97,6 @@ def _columns(report: Report, lines: Sequence[Line], on: Scale | None, *, every: 
         found.insert(place, Column(on.title, [text.ljust(on.cells) for text in strips], _WORTH))
     notes = [" ".join(codes(report, line.score).noted) if line.score else "" for line in lines]
     return [*found, *([Column(_NOTES, notes, 0)] if any(notes) else [])]
-
-
-def _packed(every: Sequence[Column], room: int) -> list[Column]:
-    """The columns that tell most, and narrow ones in what room is left."""
-    kept = fitting(every, room)
-    for column in sorted(every, key=lambda column: -column.worth):
-        if column not in kept and sum(other.width for other in (*kept, column)) <= room:
-            kept.append(column)
-    return [column for column in every if column in kept]
 
 
 def _side(column: Column, on: Scale | None) -> Literal["left", "right"]:

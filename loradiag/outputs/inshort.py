@@ -1,0 +1,16 @@
+"""Reports in a word or two each, for overviews: how to deploy, what was forgotten, what became of the traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loradiag.core.report import Report
+from loradiag.outputs.advice import deploys
+from loradiag.outputs.forgetting import in_short as forgot
+from loradiag.outputs.traffic import in_short as traffic
+
+
+def in_words(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
+    """Titles, each with words on every report, safe to show; what no report was asked about is left out."""
+    every = (("deploy as", deploys(reports)), ("forgot", forgot(reports)), ("traffic", traffic(reports)))
+    return [(title, said) for title, said in every if said]

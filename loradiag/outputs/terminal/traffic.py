@@ -1,0 +1,72 @@
+"""Traffic in a terminal: what it rests on, windows, topics, novel requests, answers, and what it comes to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from loradiag.core.drift import Drift
+from loradiag.core.report import Report
+from loradiag.core.text import plural
+from loradiag.outputs.advice import Advice
+from loradiag.outputs.routes import MARKS as TONE_MARKS
+from loradiag.outputs.style import Style
+from loradiag.outputs.terminal.marks import ROUTE
+from loradiag.outputs.terminal.novel import novel_parts
+from loradiag.outputs.terminal.shifts import shifts
+from loradiag.outputs.terminal.windows import tables
+from loradiag.outputs.traffic import summary
+from loradiag.outputs.trafficfacts import statements
+from loradiag.outputs.windows import GRAVEST, WORDS, first
+
+
+def traffic(report: Report, style: Style) -> Iterable[RenderableType]:
+    """The section; nothing where traffic was not checked."""
+    found = report.measurements.drift
+    if found is None:
+        return
+    yield ""
+    yield Text("traffic", style="bold")
+    yield _said(found)
+    if found.windows:
+        yield ""
+        yield from tables(report, found, style)
+        if not style.verbose:
+            yield from _more(found)
+    yield from novel_parts(found, style)
+    yield from shifts(report, found, style)
+    yield ""
+    yield _summary(summary(report, found))
+
+
+def _said(found: Drift) -> Padding:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for label, text in statements(found):
+        grid.add_row(label, Text(text))
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _more(found: Drift) -> Iterable[Text]:
+    """The windows that are not shown, by what became of them."""
+    shown = first(found.windows)
+    rest: Counter[str] = Counter(row.status for row in found.windows if row not in shown)
+    if rest:
+        counts = ", ".join(f"{rest[status]:,} {WORDS[status]}" for status in GRAVEST if rest[status])
+        yield Text(f"and {plural(rest.total(), 'window')} more ({counts}): --verbose shows all", style="dim")
+
+
+def _summary(found: Advice) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(TONE_MARKS[found.tone], style=ROUTE[found.tone]), Text(found.text, style="bold"))
+    for line in found.more:
+        grid.add_row("", Text(line, style="dim"))
+    return grid

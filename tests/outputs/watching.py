@@ -1,0 +1,458 @@
+"""Reports on traffic made by hand, judged by the rules: every status, one window and many, answers, and hostile texts."""
+
+from __future__ import annotations
+
+import datetime
+from math import sin, sqrt
+from typing import Any
+
+import msgspec
+
+from loradiag.api.judging import default_policy, judged
+from loradiag.core.drift import (
+    Attribution,
+    BaselineFacts,
+    Drift,
+    DriftWindow,
+    Exemplar,
+    FlawedFile,
+    PredictionShift,
+    RouteShare,
+    TopicShare,
+)
+from loradiag.core.measurements import Measurements
+from loradiag.core.policy import Ignore, Policy
+from loradiag.core.report import Accounting, Report, Subject
+
+Z = 1.95996
+TEXTS = (
+    "which of my invoices is overdue, and by how many days?",
+    "sing me the second verse of the harvest song, slowly",
+    "please translate the clause on liability into plain words for my neighbour, who has not read a contract in years",
+)
+
+
+def baseline(**changes: Any) -> BaselineFacts:
+    """A month old, of eight thousand references."""
+    fields: dict[str, Any] = {
+        "path": "baselines/ledger",
+        "adapter": "ledger",
+        "adapter_sha256": "0a" * 32,
+        "created": "2026-10-04T08:00:00Z",
+        "age_days": 29.4,
+        "data_sha256": "1b" * 32,
+        "references": 8000,
+        "calibration": 2000,
+        "clusters": 20,
+        "encoder": "encoders/small",
+        "encoder_sha256": "2c" * 32,
+        "dimension": 384,
+        "threshold": 0.612,
+        "novel_rate": 0.05,
+        "mean_nn_cosine": 0.834,
+        **changes,
+    }
+    return BaselineFacts(**fields)
+
+
+def attribution(**changes: Any) -> Attribution:
+    """Nearly all of it can be judged."""
+    fields: dict[str, Any] = {
+        "requests": 7240,
+        "embedded": 7228,
+        "other_encoder": 4,
+        "undated": 8,
+        "logprobs": 7001,
+        "prompt_logprobs": 0,
+        "responses": 7240,
+        "unattributed": 310,
+        "lake_requests": 24_800,
+        **changes,
+    }
+    return Attribution(**fields)
+
+
+def day(number: int) -> str:
+    """Midnight of a day, counted from the second of November 2026."""
+    moment = datetime.date(2026, 11, 2) + datetime.timedelta(days=number)
+    return f"{moment.isoformat()}T00:00:00Z"
+
+
+def share(novel: int, n: int) -> dict[str, float]:
+    """A share with its interval, as Wilson (1927) has it."""
+    middle = (novel + Z**2 / 2) / (n + Z**2)
+    half = Z / (n + Z**2) * sqrt(novel * (n - novel) / n + Z**2 / 4)
+    return {"novelty_share": novel / n, "novelty_low": max(middle - half, 0.0), "novelty_high": middle + half}
+
+
+def window(number: int = 0, novel: int = 9, n: int = 200, **changes: Any) -> DriftWindow:
+    """A day without drift."""
+    fields: dict[str, Any] = {
+        "adapter": "ledger",
+        "start": day(number),
+        "end": day(number + 1),
+        "requests": n + 38,
+        "n": n,
+        **share(novel, n),
+        "novelty_p": 0.55,
+        "novelty_adjusted": 1.0,
+        "mix_n": n - novel,
+        "mix_effect": 0.04,
+        "mix_p": 0.7,
+        "mix_adjusted": 1.0,
+        "mmd_effect": 0.0001,
+        "mmd_p": 0.41,
+        "mmd_adjusted": 1.0,
+        "mean_nn_cosine": 0.829 - 0.3 * (novel / n - 0.05),
+        "topics": topics(0.0),
+        **changes,
+    }
+    return DriftWindow(**fields)
+
+
+def few(number: int = 0, n: int = 31) -> DriftWindow:
+    """A day with too few requests."""
+    return DriftWindow(adapter="ledger", start=day(number), end=day(number + 1), requests=n + 5, n=n)
+
+
+def topics(shift: float, text: str | None = None) -> list[TopicShare]:
+    """Six topics, of which the first grew by ``shift`` and the last shrank by it."""
+    expected = (0.05, 0.071, 0.064, 0.09, 0.055, 0.185)
+    moved = (shift, shift / 4, 0.004, -0.003, -shift / 4, -shift)
+    return [
+        TopicShare(
+            topic=3 * index,
+            expected=old,
+            observed=max(old + change, 0.0),
+            residual=14 * change / sqrt(old),
+            example=812 + 997 * index,
+            text=text,
+        )
+        for index, (old, change) in enumerate(zip(expected, moved, strict=True))
+    ]
+
+
+def exemplars(count: int = 8, *, text: bool = False, route: str | None = None) -> list[Exemplar]:
+    """Novel requests, in groups of falling size."""
+    return [
+        Exemplar(
+            request=f"chatcmpl-{index:04}-5f3a9c",
+            time=f"2026-11-02T{6 + index:02}:14:07Z",
+            cosine=0.21 + 0.04 * index,
+            p=0.0005 * (index + 1),
+            topic=3 * index,
+            neighbour=4312 - 77 * index,
+            group=index // 3,
+            group_size=(12, 8, 3)[min(index // 3, 2)],
+            route=route if index % 4 else ("base" if route else None),
+            text=TEXTS[index % 3] if text else None,
+            neighbour_text=TEXTS[(index + 1) % 3] if text else None,
+        )
+        for index in range(count)
+    ]
+
+
+def novel(number: int = 0, count: int = 24, **changes: Any) -> DriftWindow:
+    """A day on which an eighth is novel, most of it what another adapter is for."""
+    fields: dict[str, Any] = {
+        "novelty_p": 4e-7,
+        "novelty_adjusted": 2e-6,
+        "routes": [
+            RouteShare(route="chant", count=count - 6, share=1 - 6 / count),
+            RouteShare(route="base", count=6, share=6 / count),
+        ],
+        "recommended_route": "chant",
+        "exemplars": exemplars(route="chant"),
+        **changes,
+    }
+    return window(number, count, **fields)
+
+
+MIXED: dict[str, Any] = {
+    "mix_effect": 0.41,
+    "mix_p": 3e-10,
+    "mix_adjusted": 1e-9,
+    "mmd_effect": 0.012,
+    "mmd_p": 0.002,
+    "mmd_adjusted": 0.012,
+    "topics": topics(0.16),
+}
+"""What a changed mix of topics looks like."""
+
+
+def answers(metric: str, **changes: Any) -> PredictionShift:
+    """A measure of answers that has hardly changed."""
+    fields: dict[str, Any] = {
+        "metric": metric,
+        "unit": {"perplexity": "of generated tokens", "entropy": "nats", "response_length": "tokens"}.get(
+            metric, "share of answers"
+        ),
+        "reference": 8.1,
+        "current": 8.18,
+        "n_reference": 5600,
+        "n": 1400,
+        "days_reference": 28,
+        "days": 7,
+        "change": 0.01,
+        "ci_low": -0.014,
+        "ci_high": 0.034,
+        "p": 0.41,
+        "p_adjusted": 1.0,
+        "ks": 0.021,
+        "ks_p": 0.38,
+        "ks_adjusted": 1.0,
+        "effect": 0.012,
+        "reference_start": day(-35),
+        "start": day(-7),
+        "end": day(0),
+        **changes,
+    }
+    return PredictionShift(**fields)
+
+
+def compared(**changes: Any) -> list[PredictionShift]:
+    """All measures: perplexity risen, answers longer, the others as they were, one with too few days."""
+    none = {"ci_low": None, "ci_high": None, "p": None, "p_adjusted": None, "days": 2}
+    small = {"reference": 0.021, "current": 0.024, "change": 0.003, "ci_low": -0.004, "ci_high": 0.01, "effect": 0.003}
+    return [
+        answers("perplexity", reference=8.1, current=9.072, change=0.12, ci_low=0.061, ci_high=0.183, p=0.0007,
+                p_adjusted=0.0049, ks=0.11, ks_p=2e-12, ks_adjusted=1e-11, effect=0.13),
+        answers("prompt_perplexity", unit="of prompt tokens", reference=21.4, current=21.1, change=-0.014, ci_low=-0.05,
+                ci_high=0.024, **changes),
+        answers("entropy", reference=1.42, current=1.45, change=0.03, ci_low=-0.02, ci_high=0.08, top=5),
+        answers("response_length", reference=212.0, current=287.0, change=0.354, ci_low=0.21, ci_high=0.51, p=0.001,
+                p_adjusted=0.006, effect=0.24),
+        answers("repetition", unit="share of 4-grams", **small),
+        answers("refusal_like", **{**small, "ks": None, "ks_p": None, "ks_adjusted": None}),
+        answers("truncated", **{**small, **none, "ks": None, "ks_p": None, "ks_adjusted": None}),
+    ]  # fmt: skip
+
+
+def drift(windows: list[DriftWindow], **changes: Any) -> Drift:
+    """A check of these windows."""
+    fields: dict[str, Any] = {
+        "adapter": "ledger",
+        "lake": "lake",
+        "window": "1d",
+        "floor": 50,
+        "tolerance": 0.1,
+        "baseline": baseline(),
+        "attribution": attribution(),
+        "others": ["chant", "grammar"],
+        **changes,
+    }
+    return Drift(windows=windows, **fields)
+
+
+def watched(found: Drift, policy: Policy | None = None) -> Report:
+    """A report as ``loradiag drift check`` writes it."""
+    subject = Subject(path=found.adapter, sha256=found.baseline.adapter_sha256)
+    made = judged(subject, Measurements(drift=found), Accounting(), policy or default_policy())
+    return msgspec.structs.replace(made, created="2026-11-03T06:00:00Z")
+
+
+def steady() -> list[Report]:
+    """One quiet day."""
+    return [watched(drift([window(exemplars=exemplars(4, route="chant"))]))]
+
+
+def strange() -> list[Report]:
+    """One day on which an eighth of the requests belongs to another adapter."""
+    return [watched(drift([novel()]))]
+
+
+def shifted() -> list[Report]:
+    """One day of other topics."""
+    return [watched(drift([window(**MIXED)]))]
+
+
+def both() -> list[Report]:
+    """Requests of a kind that nobody knows, and other topics among the rest; texts are shown; answers changed as well."""
+    row = novel(
+        count=52,
+        **MIXED,
+        routes=[RouteShare(route="base", count=40, share=40 / 52), RouteShare(route="chant", count=12, share=12 / 52)],
+        recommended_route="base",
+    )
+    row = msgspec.structs.replace(
+        row, exemplars=exemplars(text=True, route="base"), topics=topics(0.16, TEXTS[0]), mean_nn_cosine=0.661
+    )
+    flawed = [FlawedFile(file="lake/day=2026-11-01/ledger-3.parquet", problem="is cut short")]
+    return [watched(drift([row], predictions=compared(), flawed_files=flawed))]
+
+
+def within() -> list[Report]:
+    """MMD sees a change that topics do not show."""
+    return [watched(drift([window(mmd_p=0.002, mmd_adjusted=0.006, mmd_effect=0.02)]))]
+
+
+def insufficient() -> list[Report]:
+    """Thirty-one requests of the fifty needed."""
+    return [watched(drift([few()], attribution=attribution(requests=36, embedded=31, lake_requests=0)))]
+
+
+def unjudged() -> list[Report]:
+    """Nothing but what must be there."""
+    bare = DriftWindow(adapter="ledger", start=None, end=None, requests=80, n=60)
+    row = PredictionShift(
+        metric="entropy", unit="nats", reference=None, current=None, n_reference=0, n=0, days_reference=0, days=0
+    )
+    nothing = attribution(
+        requests=0, embedded=0, other_encoder=0, undated=0, logprobs=0, responses=0, unattributed=0, lake_requests=0
+    )
+    found = drift(
+        [bare], window="all", predictions=[row], others=[], attribution=nothing, baseline=baseline(adapter_sha256=None)
+    )
+    return [watched(found)]
+
+
+def none() -> list[Report]:
+    """No window at all, and no request with an embedding."""
+    told = attribution(requests=240, embedded=0, other_encoder=240)
+    return [watched(drift([], attribution=told)), watched(drift([], adapter="chant", attribution=told))]
+
+
+def month() -> list[Report]:
+    """Thirty days: two with too few requests, and drift from the twenty-first on."""
+    rows = []
+    for number in range(30):
+        n = round(190 + 60 * sin(number / 1.1) + 40 * sin(number / 7))
+        if number in (11, 12):
+            rows.append(few(number, 22 + number))
+        elif number < 20:
+            rows.append(window(number, round(n * (0.05 + 0.022 * sin(number * 2.3))), n))
+        else:
+            kind = MIXED if number % 4 == 1 else {}
+            rows.append(novel(number, round(n * (0.08 + 0.012 * (number - 19))), n=n, **kind))
+    rows[25] = window(25, 12, 230, **MIXED)
+    rows[14] = msgspec.structs.replace(rows[14], pooled=2)
+    return [watched(drift(rows, predictions=compared()))]
+
+
+def crowd(count: int = 300) -> list[Report]:
+    """Three hundred days, of which a few drift, with low cosines."""
+    rows = [
+        window(index, 10 + index % 7, 200 + 90 * (index % 5), mean_nn_cosine=0.71 + 0.05 * sin(index / 20))
+        for index in range(count)
+    ]
+    for index in range(40, count, 29):
+        rows[index] = novel(index, 30 + index % 11, mean_nn_cosine=0.66, **(MIXED if index % 3 == 0 else {}))
+    return [watched(drift(rows, predictions=compared()))]
+
+
+def by_count() -> list[Report]:
+    """Windows of two hundred requests, at odd times."""
+    rows = []
+    for index in range(12):
+        start, end = f"2026-11-02T{2 * index:02}:13:22Z", f"2026-11-02T{2 * index + 1:02}:59:01Z"
+        nobody = [RouteShare(route="base", count=20, share=1.0)]
+        made = (
+            novel(0, 20, routes=nobody, recommended_route="base", exemplars=exemplars())
+            if index in (7, 8)
+            else window(0, 8 + index % 4)
+        )
+        rows.append(msgspec.structs.replace(made, start=start, end=end, e_value=1.3**index))
+    return [watched(drift(rows, window="200", others=[]))]
+
+
+def expired() -> list[Report]:
+    """Quiet traffic beside a baseline of the last training, which another policy lets pass."""
+    old = baseline(expired=["the adapter at runs/ledger is not what it was", "the encoder has changed"], age_days=412.0)
+    return [watched(drift([window()], baseline=old))]
+
+
+def ignored() -> list[Report]:
+    """Drift that the policy sets aside."""
+    entries = [Ignore(code=code, reason="a campaign until Friday") for code in ("LD801", "LD803")]
+    return [watched(drift([novel(), window(1)]), msgspec.structs.replace(default_policy(), ignore=entries))]
+
+
+def fleet() -> list[Report]:
+    """Several adapters."""
+    made = []
+    for name, (report,) in (
+        ("ledger", strange()), ("chant", steady()), ("grammar", month()), ("support-de", insufficient()), ("legal", shifted()),
+        ("bare", unjudged()),
+    ):  # fmt: skip
+        found = report.measurements.drift
+        assert found is not None
+        made.append(watched(msgspec.structs.replace(found, adapter=name, baseline=baseline(adapter=name))))
+    return made
+
+
+def hostile(name: str) -> list[Report]:
+    """Every text of it that may come from a log or a file is ``name``."""
+    shown = [
+        msgspec.structs.replace(row, request=name, time=name, route=name, text=name, neighbour_text=name)
+        for row in exemplars(3, text=True, route="x")
+    ]
+    rows = [
+        novel(
+            index, 30, adapter=name, start=f"{name}{index}", end=name, exemplars=shown, topics=topics(0.1, name),
+            routes=[RouteShare(route=name, count=30, share=1.0)], recommended_route=name,
+        )
+        for index in range(2)
+    ]  # fmt: skip
+    found = drift(
+        rows,
+        adapter=name,
+        lake=name,
+        window=name,
+        baseline=baseline(
+            path=name,
+            adapter=f"{name}b",
+            created=name,
+            encoder=name,
+            expired=[name],
+            adapter_sha256=name,
+            data_sha256=name,
+        ),
+        predictions=[answers(name, unit=name, effect=None), answers("perplexity", unit=name, start=name)],
+        flawed_files=[FlawedFile(file=name, problem=name)],
+        others=[name],
+    )
+    return [watched(found)]
+
+
+def long() -> list[Report]:
+    """Names as long as a log may hold."""
+    name = "organisation/a-team/with-quite-a-long-name/" + "adapter-" * 30
+    (report,) = hostile(name)
+    return [report]
+
+
+def extreme() -> list[Report]:
+    """Numbers at the ends of what a float can be."""
+    rows = [
+        window(
+            0, 200, 200, novelty_p=0.0, novelty_adjusted=0.0, mix_effect=1e300, mmd_effect=-1e300, mean_nn_cosine=-1.0
+        ),
+        window(1, 0, 200, novelty_p=5e-324, mean_nn_cosine=1.0, e_value=1e308),
+        window(2, 1, 10**9, requests=10**12, start="2026-02-30T00:00:00Z", topics=topics(0.0)[:1]),
+    ]
+    rows[0] = msgspec.structs.replace(rows[0], status="novel", topics=[], exemplars=[])
+    shifts = [
+        answers("perplexity", reference=1e300, current=5e-324, change=-1.0, ci_low=-1.0, ci_high=1e300),
+        answers("response_length", change=1e300, ci_low=1.0, ci_high=1e301),
+        answers("entropy", unit="", change=0.0, ci_low=0.0, ci_high=0.0, reference=0.0, current=0.0),
+    ]
+    return [watched(drift(rows, predictions=shifts))]
+
+
+CASES = {
+    "steady": steady,
+    "strange": strange,
+    "shifted": shifted,
+    "both": both,
+    "within": within,
+    "insufficient": insufficient,
+    "unjudged": unjudged,
+    "none": none,
+    "month": month,
+    "by_count": by_count,
+    "expired": expired,
+    "ignored": ignored,
+    "fleet": fleet,
+    "long": long,
+    "extreme": extreme,
+}
