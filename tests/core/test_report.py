@@ -92,6 +92,6 @@ def test_later_additions_are_tolerated(report: loradiag.Report) -> None:
     """A report of a later minor version, with fields that are not known yet, can still be read."""
     document = json.loads(encode(report))
     document["schema_version"] = "1.9"
-    document["measurements"]["drift"] = {"routes": []}
+    document["measurements"]["weather"] = {"clouds": []}
     document["subject"]["new"] = 1
     assert decode(msgspec.json.encode(document))[0].subject == report.subject
