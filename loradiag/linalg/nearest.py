@@ -24,6 +24,9 @@ Vectors = npt.NDArray[Any]
 _QUERIES = 2048
 """Vectors that are looked up at a time: with a block of references their products take some megabytes."""
 
+_MANY = 8192
+"""The same where blocks are passed over: the more at a time, the fewer calls for what is left of each."""
+
 _REFERENCES = 8192
 _BLOCK = 512
 """References that are multiplied again together."""
@@ -129,8 +132,8 @@ class BoundedSearch:
     def nearest(self, queries: Vectors) -> tuple[Singles, Indexes]:
         """Return the cosine to the nearest reference [q] and its number [q], for unit vectors [q, d]."""
         found = np.zeros(len(queries), dtype=np.int64)
-        for first in range(0, len(queries), _QUERIES):
-            part = slice(first, first + _QUERIES)
+        for first in range(0, len(queries), _MANY):
+            part = slice(first, first + _MANY)
             found[part] = self._found(np.asarray(queries[part], dtype=np.float32))
         return exact(queries, self._references, found), self._order[found]
 
