@@ -18,10 +18,21 @@ def open_adapter(path: Path | str, *, allow_pickle: bool = False) -> Adapter:
     Raises:
         InputError: It cannot be read, or is a series of checkpoints rather than one adapter.
     """
-    located = locate(Path(path))
-    if len(located) != 1 or (not isinstance(located[0], InputError) and located[0].step is not None):
+    return _open(locate_one(path), allow_pickle)
+
+
+def locate_one(path: Path | str) -> Located:
+    """Find the files of the single adapter at ``path``; none of them is opened.
+
+    Raises:
+        InputError: There is none, or it is a series of checkpoints rather than one adapter.
+    """
+    (located, *others) = locate(Path(path))
+    if isinstance(located, InputError) and not others:
+        raise located
+    if others or isinstance(located, InputError) or located.step is not None:
         raise InputError(path, "is a series of checkpoints", "name one of them", kind="ambiguous")
-    return _open(located[0], allow_pickle)
+    return located
 
 
 def open_all(path: Path | str, *, allow_pickle: bool = False) -> Iterator[Adapter | InputError]:

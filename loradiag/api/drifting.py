@@ -39,14 +39,13 @@ def baseline(
     seed: int = 0,
     keep_text: bool = False,
     device: str | None = None,
-    allow_pickle: bool = False,
     force: bool = False,
     progress: Stages | None = None,
 ) -> Manifest:
     """Make a baseline: what the traffic of an adapter should look like.
 
     Args:
-        adapter: The adapter; the baseline is bound to the hash of its weights.
+        adapter: The adapter; the baseline is bound to the hash of its weights, which are not opened.
         data: What it was trained on: JSONL, JSON, CSV, TSV, Parquet or plain text, of which prompts are taken.
         output: The directory to write.
         encoder: A sentence-transformers model, by directory or by name on the hub; a common small one if None.
@@ -57,7 +56,6 @@ def baseline(
         seed: Of the split, the clusters and the samples.
         keep_text: Whether texts of references are kept in the baseline.
         device: Where the encoder runs; a GPU if there is one, where None.
-        allow_pickle: Whether an adapter in ``.bin`` or ``.pt`` files may be opened.
         force: Whether a baseline that lies at ``output`` is replaced.
         progress: Told the stage, the parts of it that are done, and their number (0 if unknown).
 
@@ -66,7 +64,7 @@ def baseline(
         MissingExtraError: A package of the drift extra is not installed.
         UsageError: The directory may not be written, or a number makes no sense.
     """
-    from loradiag.adapters.opening import open_adapter
+    from loradiag.adapters.opening import locate_one
     from loradiag.baselines.building import Recipe, build_baseline
     from loradiag.baselines.topics import MOST
     from loradiag.embeddings.encoder import DEFAULT, load_encoder
@@ -76,11 +74,11 @@ def baseline(
         raise UsageError("novel-rate: a share above 0 and up to 0.5, such as 0.05")
     if topics is not None and topics < 1:
         raise UsageError("topics: at least 1")
-    opened = open_adapter(adapter, allow_pickle=allow_pickle)
+    weights = locate_one(adapter).weights
     recipe = Recipe(
         name=name or Path(adapter).resolve().name,
         adapter=str(adapter),
-        adapter_sha256=content_sha256(opened.weights),
+        adapter_sha256=content_sha256(weights),
         novel_rate=novel_rate,
         topics=topics or MOST,
         seed=seed,
@@ -262,7 +260,7 @@ def _chosen(lake: Lake, known: Names, adapters: Sequence[str]) -> Names:
         )
     if adapters:
         return {name: known[name] for name in adapters}
-    seen = lake.adapters()
+    seen = lake.names()
     chosen = {name: its for name, its in known.items() if name in seen}
     if not chosen:
         there = listed([printable(name) for name in seen], 5) or "none"

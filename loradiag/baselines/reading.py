@@ -141,9 +141,9 @@ def expired(baseline: Baseline) -> list[str]:
 
 
 def _of_adapter(path: str) -> str:
-    from loradiag.adapters.opening import open_adapter
+    from loradiag.adapters.opening import locate_one
 
-    return content_sha256(open_adapter(path, allow_pickle=True).weights)
+    return content_sha256(locate_one(path).weights)
 
 
 def _of_file(path: str) -> str:

@@ -54,7 +54,6 @@ Examples:
 @click.option("--seed", type=int, default=0, metavar="N", help="Of the split and the clusters. [default: 0]")
 @click.option("--keep-text", is_flag=True, help="Keep the prompts too, to show them as neighbours and topics.")
 @click.option("--device", metavar="DEVICE", help="Where the encoder runs. [default: a GPU if there is one]")
-@click.option("--allow-pickle", is_flag=True, help="Open adapters in .bin and .pt files.")
 @click.option("--force", is_flag=True, help="Replace a baseline that lies in DIR.")
 @result_options()
 def baseline(adapter: str, data: str, output: str, *, format_: str, quiet: bool, color: str, **options: Any) -> None:

@@ -172,7 +172,7 @@ class PredictionShift(Measure, kw_only=True, frozen=True):
 
 
 class Attribution(Measure, kw_only=True, frozen=True):
-    """How much of the traffic can be judged: requests logged for the adapter, and how many have each thing.
+    """How much of the traffic can be judged: requests logged for the adapter on the days that were read, and what they have.
 
     ``unattributed``: requests of the whole lake that name no adapter. ``other_encoder``: embedded by another encoder than the
     baseline's. ``undated``: without a time, so in no window but ``all``.

@@ -94,6 +94,15 @@ class Lake:
         )
         return dict(self.ask(query, dated(self.files, since, until), [since, until]))
 
+    def names(self) -> list[str]:
+        """Return the adapters that have requests, by name."""
+        return [
+            row[0]
+            for row in self.ask(
+                "SELECT DISTINCT adapter FROM requests WHERE adapter IS NOT NULL ORDER BY 1", self.files
+            )
+        ]
+
     def newest(self, adapter: str) -> int | None:
         """Return the time of an adapter's last request, in microseconds."""
         found = self.ask(
@@ -101,8 +110,18 @@ class Lake:
         )
         return int(found[0][0]) if found and found[0][0] is not None else None
 
-    def attribution(self, adapter: str, encoder: str) -> Attribution:
-        """Count what is known of an adapter's requests, and of how many nobody knows whose they are."""
+    def attribution(
+        self, adapter: str, encoder: str, since: int | None = None, until: int | None = None
+    ) -> Attribution:
+        """Count what is known of an adapter's requests, and of how many nobody knows whose they are.
+
+        Args:
+            adapter: Its name in the traffic.
+            encoder: The SHA-256 of the encoder whose vectors are wanted.
+            since: Microseconds; whole days are counted.
+            until: Microseconds.
+        """
+        files = dated(self.files, since, until)
         own = self.ask(
             "SELECT count(*), sum(embedded), sum(other), sum(undated), sum(logprobs), sum(prompt_logprobs), sum(responses) "
             "FROM (SELECT max((encoder IS NOT DISTINCT FROM ?)::INT) AS embedded, "
@@ -110,14 +129,14 @@ class Lake:
             "max((time IS NULL)::INT) AS undated, max((nll IS NOT NULL)::INT) AS logprobs, "
             "max((prompt_nll IS NOT NULL)::INT) AS prompt_logprobs, max((response_hash IS NOT NULL)::INT) AS responses "
             "FROM requests WHERE adapter = ? AND NOT failed GROUP BY key, date)",
-            self._of(adapter, self.files),
+            self._of(adapter, files),
             [encoder, encoder, adapter],
         )
         numbers = [int(value or 0) for value in own[0]] if own else [0] * 7
         total = self.ask(
             "SELECT sum(n)::BIGINT, sum(n) FILTER (nobody)::BIGINT FROM (SELECT count(DISTINCT key) AS n, "
             "adapter IS NULL AND base IS NULL AS nobody FROM requests WHERE NOT failed GROUP BY date, bucket, nobody)",
-            self.files,
+            files,
         )
         every, nobody = (int(value or 0) for value in total[0]) if total else (0, 0)
         return Attribution(

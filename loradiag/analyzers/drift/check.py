@@ -59,7 +59,7 @@ def check(
         baseline=facts(baseline, expired),
         windows=_windows(lake, rows, baseline, comparable, wanted, progress),
         predictions=compare_answers(rows, partial(lake.measure, rows), wanted),
-        attribution=lake.attribution(adapter, encoder),
+        attribution=lake.attribution(adapter, encoder, wanted.since, wanted.until),
         flawed_files=list(lake.flawed),
         others=[other.name for other in comparable],
     )
