@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Generator, Mapping
 from contextlib import closing
 
 import msgspec
 
-from loradiag.core.errors import InputError, UsageError
+from loradiag.core.errors import UsageError
 from loradiag.core.text import plural
-from loradiag.storage.files import unreadable
 from loradiag.texts.fields import Choice, Value, choose, is_blank, size_of, take
 from loradiag.texts.flaws import TextsError
 from loradiag.texts.formats import Records, records
-from loradiag.texts.source import MAX_UNPACKED, Source, opened, shown
+from loradiag.texts.source import MAX_UNPACKED, Source, opened, told
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -73,17 +70,8 @@ def read_texts(path: str | os.PathLike[str], *, field: str | None = None, limit:
     if limit is not None and limit < 1:
         raise UsageError("limit: at least one sample is needed")
     name = os.fspath(path)
-    try:
-        with opened(name) as source:
-            return _read(source, field, limit)
-    except TextsError as flaw:
-        raise InputError(shown(name), flaw.problem, flaw.remedy, kind=flaw.kind) from flaw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            shown(name), "is damaged or cut, or no gzip file", "fetch or compress it again", "truncated"
-        ) from error
-    except OSError as error:
-        raise unreadable(shown(name), error) from error
+    with told(name), opened(name) as source:
+        return _read(source, field, limit)
 
 
 def _read(source: Source, field: str | None, limit: int | None) -> Texts:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
 import msgspec
 
-from loradiag.core.errors import InputError
-from loradiag.storage.files import unreadable
 from loradiag.texts.fields import ASKED, Choice, choose, take
 from loradiag.texts.flaws import TextsError
 from loradiag.texts.formats import Records, records
-from loradiag.texts.source import Source, opened, shown
+from loradiag.texts.source import Source, opened, told
 
 _USER = "user"
 
@@ -63,21 +59,12 @@ def open_requests(
         MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
     name = os.fspath(path)
-    try:
-        with opened(name) as source:
-            told = RequestFile(source.name, source.sha256)
-            yield told, _asked(source, field, told)
-    except TextsError as flaw:
-        raise InputError(shown(name), flaw.problem, flaw.remedy, kind=flaw.kind) from flaw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            shown(name), "is damaged or cut, or no gzip file", "fetch or compress it again", "truncated"
-        ) from error
-    except OSError as error:
-        raise unreadable(shown(name), error) from error
+    with told(name), opened(name) as source:
+        file = RequestFile(source.name, source.sha256)
+        yield file, _asked(source, field, file)
 
 
-def _asked(source: Source, field: str | None, told: RequestFile) -> Iterator[Asked]:
+def _asked(source: Source, field: str | None, file: RequestFile) -> Iterator[Asked]:
     found = records(source, field, ASKED)
     choice: Choice | None = None
     with closing(found.rows) as rows:
@@ -87,8 +74,8 @@ def _asked(source: Source, field: str | None, told: RequestFile) -> Iterator[Ask
                 texts = _texts(record, choice)
             except TextsError as flaw:
                 raise flaw.at(f"{found.unit} {number:,}") from flaw
-            told.records += 1
-            told.field = _called(found, choice)
+            file.records += 1
+            file.field = _called(found, choice)
             for text in texts:
                 if text.strip():
                     yield Asked(number, text)

@@ -8,6 +8,7 @@ import os
 import stat
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import PurePath
@@ -65,6 +66,25 @@ def opened(path: str) -> Iterator[Source]:
                 yield Source(shown(path), suffix, cast(IO[bytes], stream), digest, packed=True)
         else:
             yield Source(shown(path), suffix, raw, digest, packed=False)
+
+
+@contextmanager
+def told(path: str) -> Iterator[None]:
+    """Turn whatever goes wrong in reading a file into one line that names it.
+
+    Raises:
+        InputError: Something did.
+    """
+    try:
+        yield
+    except TextsError as flaw:
+        raise InputError(shown(path), flaw.problem, flaw.remedy, kind=flaw.kind) from flaw
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            shown(path), "is damaged or cut, or no gzip file", "fetch or compress it again", "truncated"
+        ) from error
+    except OSError as error:
+        raise unreadable(shown(path), error) from error
 
 
 def shown(path: str) -> str:

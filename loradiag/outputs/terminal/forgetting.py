@@ -12,7 +12,6 @@ from rich.text import Text
 from loradiag.core.forgetting import Forgetting, Score
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.advice import Advice
 from loradiag.outputs.forgetting import statements, summary, tally
 from loradiag.outputs.questions import (
     LEARNED,
@@ -24,11 +23,10 @@ from loradiag.outputs.questions import (
     parts,
     served,
 )
-from loradiag.outputs.routes import MARKS as TONE_MARKS
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.flips import flips
-from loradiag.outputs.terminal.marks import ROUTE
 from loradiag.outputs.terminal.scores import Line, tables
+from loradiag.outputs.terminal.summary import summed_up
 from loradiag.outputs.terminal.sweep import memory, sweep
 
 
@@ -53,7 +51,7 @@ def forgetting(report: Report, style: Style) -> Iterable[RenderableType]:
     yield from sweep(found, style)
     yield from memory(found, style)
     yield ""
-    yield _summary(summary(report, found))
+    yield summed_up(summary(report, found))
 
 
 def _said(report: Report, found: Forgetting) -> Padding:
@@ -103,13 +101,3 @@ def _reasons(scores: Sequence[Score]) -> Iterable[Text]:
             reasons.setdefault(shorten(printable(score.reason), 200), []).append(called(score.task))
     for reason, names in reasons.items():
         yield Text(f"{listed(list(dict.fromkeys(names)), 4)}: {reason}", style="dim")
-
-
-def _summary(found: Advice) -> Table:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(TONE_MARKS[found.tone], style=ROUTE[found.tone]), Text(found.text, style="bold"))
-    for line in found.more:
-        grid.add_row("", Text(line, style="dim"))
-    return grid

@@ -13,12 +13,10 @@ from rich.text import Text
 from loradiag.core.drift import Drift
 from loradiag.core.report import Report
 from loradiag.core.text import plural
-from loradiag.outputs.advice import Advice
-from loradiag.outputs.routes import MARKS as TONE_MARKS
 from loradiag.outputs.style import Style
-from loradiag.outputs.terminal.marks import ROUTE
 from loradiag.outputs.terminal.novel import novel_parts
 from loradiag.outputs.terminal.shifts import shifts
+from loradiag.outputs.terminal.summary import summed_up
 from loradiag.outputs.terminal.windows import tables
 from loradiag.outputs.traffic import summary
 from loradiag.outputs.trafficfacts import statements
@@ -41,7 +39,7 @@ def traffic(report: Report, style: Style) -> Iterable[RenderableType]:
     yield from novel_parts(found, style)
     yield from shifts(report, found, style)
     yield ""
-    yield _summary(summary(report, found))
+    yield summed_up(summary(report, found))
 
 
 def _said(found: Drift) -> Padding:
@@ -60,13 +58,3 @@ def _more(found: Drift) -> Iterable[Text]:
     if rest:
         counts = ", ".join(f"{rest[status]:,} {WORDS[status]}" for status in GRAVEST if rest[status])
         yield Text(f"and {plural(rest.total(), 'window')} more ({counts}): --verbose shows all", style="dim")
-
-
-def _summary(found: Advice) -> Table:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(TONE_MARKS[found.tone], style=ROUTE[found.tone]), Text(found.text, style="bold"))
-    for line in found.more:
-        grid.add_row("", Text(line, style="dim"))
-    return grid
