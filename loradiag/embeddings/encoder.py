@@ -27,6 +27,9 @@ DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 MAX_CHARACTERS = 20_000
 """Characters of a text that are read: encoders look at some hundred tokens, and tokenizers take long over a megabyte."""
 
+_PATIENCE = 15.0
+"""Seconds that the hub has to say whether it has a model."""
+
 _BATCH = 64
 _CHUNK = 4096
 """Texts between two reports of progress."""
@@ -146,8 +149,10 @@ def _loaded(library: Any, name: str, device: str | None, *, here: bool) -> Any:
         if not here:
             try:
                 return library.SentenceTransformer(name, local_files_only=True, **options)
-            except Exception:  # noqa: S110 - it is not in the cache; what is wrong with it, the hub says next
-                pass
+            except (
+                Exception
+            ):  # it is not in the cache: the hub says next whether there is one, without a minute of retries
+                require("huggingface_hub", "drift").HfApi().model_info(name, timeout=_PATIENCE)
         return library.SentenceTransformer(name, **options)
 
 

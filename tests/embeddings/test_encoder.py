@@ -86,3 +86,12 @@ def test_unit_leaves_out_what_has_no_direction() -> None:
     assert made.astype(np.float64) == pytest.approx(
         np.array([[0.6, 0.8], [0, 0], [0, 0], [0, 0], [0.6, 0.8]]), abs=1e-3
     )
+
+
+def test_a_name_that_no_hub_answers_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a network, or without such a model: one line within seconds, which says what to do."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(InputError, match="check the name and the network, or give a directory"):
+        load_encoder("nobody/nothing")
