@@ -221,7 +221,10 @@ def _below(found: Stats) -> list[str]:
 @_lake_option
 @result_options()
 def compact(lake: str, *, format_: str, quiet: bool, color: str) -> None:
-    """Merge the small files that many runs have left; safe while others read and write."""
+    """Merge the small files that many runs have left; safe while others read and write.
+
+    Merged files are passed over at once, and removed by a later run, an hour after.
+    """
     from loradiag.api.traffic import compact as run
     from loradiag.cli.progress import Bar
 
@@ -232,6 +235,7 @@ def compact(lake: str, *, format_: str, quiet: bool, color: str) -> None:
         _json(done)
     elif not quiet:
         said = f", {plural(done.repeated, 'repeated row')} left out" if done.repeated else ""
+        said += f", {plural(done.removed, 'merged file')} removed" if done.removed else ""
         title = f"{printable(lake)}: {plural(done.before, 'file')} → {done.after:,}"
         click.echo((click.style(title, bold=True) if style_for(color).color else title) + said)
 

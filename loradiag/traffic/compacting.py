@@ -1,10 +1,9 @@
-"""Many small files of a partition into few: safe at any time, since readers know a record that lies in two files."""
+"""Many small files of a partition into few, safe at any time and beside any reader and writer."""
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +11,67 @@ import msgspec
 import numpy as np
 
 from loradiag.core.lazy import require
-from loradiag.traffic.files import LakeFile, find_files
+from loradiag.traffic.files import LakeFile, files_of, find_files
 from loradiag.traffic.writing import write_table
 
 ROWS = 500_000
 """Rows of a merged file at most: all of them are in memory."""
 
 
+GRACE = 3600.0
+"""Seconds for which merged files stay: a reader that has begun to read them is not left without."""
+
+
 class Compacted(msgspec.Struct, kw_only=True):
-    """How many files there were and are, and how many repeated rows were left out."""
+    """How many files there were to read and are, how many repeated rows were left out, and how many files were removed."""
 
     before: int = 0
     after: int = 0
     repeated: int = 0
+    removed: int = 0
 
 
-def compact(lake: Path, progress: Callable[[int, int], None]) -> Compacted:
+def compact(lake: Path, progress: Callable[[int, int], None], grace: float = GRACE) -> Compacted:
     """Merge the files of every partition.
 
-    A merged file is written before those that it was made of are removed. A kill between the two leaves records twice, which
-    readers and the next run know. Files that appear meanwhile are left alone, and flawed ones always.
+    A merged file names those that it was made of, which readers then pass over; they are removed by a later run, an hour after.
+    A kill at any time loses and doubles nothing, and of two runs at once both may merge: readers know a record that lies in
+    two files. Files that appear meanwhile are left alone, and flawed ones always.
+
+    Args:
+        lake: The lake.
+        progress: Told the partitions that are done, and their number.
+        grace: Seconds after which merged files are removed.
 
     Raises:
         InputError: There is no such lake.
         UsageError: It cannot be written.
     """
-    files, _ = find_files(lake)
-    done = Compacted(before=len(files))
-    partitions = [list(group) for _, group in groupby(files, key=lambda file: file.path.parent)]
-    for number, partition in enumerate(partitions, 1):
-        for batch in _batches(partition):
+    find_files(lake)
+    done = Compacted()
+    partitions = sorted(lake.glob("date=*/bucket=*"))
+    for number, folder in enumerate(partitions, 1):
+        live, _, _ = files_of(folder)
+        done.before += len(live)
+        for batch in _batches(live):
             if len(batch) > 1:
                 done.repeated += _merge(batch)
-                done.after += 1
-            else:
-                done.after += len(batch)
+        done.after += len(files_of(folder)[0])
+        done.removed += _sweep(folder, grace)
         progress(number, len(partitions))
     return done
+
+
+def _sweep(folder: Path, grace: float) -> int:
+    """Remove files that were merged long enough ago."""
+    live, merged, _ = files_of(folder)
+    removed = 0
+    for file in merged:
+        into = [other for other in live if file.path.name in other.merges]
+        if into and all(time.time() - other.path.stat().st_mtime >= grace for other in into):
+            file.path.unlink(missing_ok=True)
+            removed += 1
+    return removed
 
 
 def _batches(files: list[LakeFile]) -> list[list[LakeFile]]:
@@ -66,17 +89,16 @@ def _batches(files: list[LakeFile]) -> list[list[LakeFile]]:
 def _merge(files: list[LakeFile]) -> int:
     arrow, parquet = require("pyarrow", "drift"), require("pyarrow.parquet", "drift")
     tables = []
-    for file in files:
-        with parquet.ParquetFile(file.path) as opened:
-            tables.append(opened.read())
+    try:
+        for file in files:
+            with parquet.ParquetFile(file.path) as opened:
+                tables.append(opened.read())
+    except FileNotFoundError:
+        return 0  # another run has merged and removed it
     table = arrow.concat_tables(tables)
     keep = _distinct(table)
-    merged = table.take(keep)
-    write_table(
-        files[0].path.parent, merged.sort_by([("adapter", "ascending"), ("time", "ascending"), ("key", "ascending")])
-    )
-    for file in files:
-        os.unlink(file.path)
+    rows = table.take(keep).sort_by([("adapter", "ascending"), ("time", "ascending"), ("key", "ascending")])
+    write_table(files[0].path.parent, rows, [name for file in files for name in (file.path.name, *file.merges)])
     return int(table.num_rows - len(keep))
 
 

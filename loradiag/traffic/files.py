@@ -11,35 +11,55 @@ from loradiag.core.drift import FlawedFile
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
-from loradiag.traffic.schema import MARK, UNDATED, VERSION, schema
+from loradiag.traffic.schema import MARK, MERGES, UNDATED, VERSION, schema
 
 
 class LakeFile(msgspec.Struct, frozen=True):
-    """One file of requests: its partition's ``date`` (or ``undated``) and ``bucket``, and how many ``rows`` it has."""
+    """One file of requests: its partition's ``date`` (or ``undated``) and ``bucket``, and how many ``rows`` it has.
+
+    ``merges`` names files of its partition that it was made of.
+    """
 
     path: Path
     date: str
     bucket: str
     rows: int
+    merges: tuple[str, ...] = ()
 
 
 def find_files(lake: Path) -> tuple[list[LakeFile], list[FlawedFile]]:
     """Return the files of a lake by date and name, and those that are left out, with the reason.
 
-    Files that are being written have names with a dot before them, and are not looked at.
+    Files that are being written have names with a dot before them, and are not looked at; those that were merged into another
+    are passed over.
 
     Raises:
         InputError: There is no such folder.
     """
     if not lake.is_dir():
         raise InputError(lake, "is no lake: there is no such folder", "make one: loradiag traffic ingest", "missing")
-    found, flawed = [], []
-    for path in sorted(lake.glob("date=*/bucket=*/[!._]*")):
+    found: list[LakeFile] = []
+    flawed: list[FlawedFile] = []
+    for folder in sorted(lake.glob("date=*/bucket=*")):
+        live, _, torn = files_of(folder)
+        found += live
+        flawed += torn
+    return found, flawed
+
+
+def files_of(folder: Path) -> tuple[list[LakeFile], list[LakeFile], list[FlawedFile]]:
+    """Return the files of a partition: those to read, those that were merged into one of these, and those left out."""
+    found: list[LakeFile] = []
+    flawed: list[FlawedFile] = []
+    for path in sorted(folder.glob("[!._]*")):
         try:
             found.append(look_at(path))
         except InputError as error:
-            flawed.append(FlawedFile(file=printable(str(path)), problem=error.problem))
-    return found, flawed
+            if path.exists():  # else it was merged and removed between two calls
+                flawed.append(FlawedFile(file=printable(str(path)), problem=error.problem))
+    merged = {name for file in found for name in file.merges}
+    live = [file for file in found if file.path.name not in merged]
+    return live, [file for file in found if file.path.name in merged], flawed
 
 
 def look_at(path: Path) -> LakeFile:
@@ -64,7 +84,8 @@ def look_at(path: Path) -> LakeFile:
     if missing := set(schema().names) - set(columns.names):
         raise InputError(path, f"lacks the column {sorted(missing)[0]}")
     date, bucket = (part.name.partition("=")[2] for part in (path.parent.parent, path.parent))
-    return LakeFile(path, date, bucket, footer.num_rows)
+    merges = (footer.metadata or {}).get(MERGES, b"").decode("utf-8", "replace").split()
+    return LakeFile(path, date, bucket, footer.num_rows, tuple(merges))
 
 
 def dated(files: Iterable[LakeFile], since: int | None, until: int | None) -> list[LakeFile]:

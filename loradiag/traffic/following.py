@@ -12,12 +12,16 @@ from pathlib import Path
 import msgspec
 
 from loradiag.storage.writing import write_whole
+from loradiag.traffic.compacting import compact
 from loradiag.traffic.ingesting import Ingestion
 from loradiag.traffic.records import lines, logs_in, records, suffix_of
 
 FOLDER = "_state"
 POLL = 1.0
 """Seconds between two looks."""
+
+TIDY = 100
+"""Writes after which the small files that they have left are merged."""
 
 _GROWING = (".jsonl", ".ndjson", ".log", "")
 """Files whose lines are taken as they come; of others the whole, once they have not changed between two looks."""
@@ -52,6 +56,7 @@ class Follower:
         self._sizes: dict[str, int] = {}
         self._flushed = time.monotonic()
         self._changed = False
+        self._writes = 0
 
     def follow(self, sleep: Callable[[float], None] = time.sleep) -> None:
         """Look again and again until interrupted; what was read by then is in the lake."""
@@ -80,6 +85,9 @@ class Follower:
             self._file.parent.mkdir(exist_ok=True)
             write_whole(self._file, msgspec.json.encode(self._positions))
             self._changed = False
+            self._writes += 1
+            if self._writes % TIDY == 0:
+                compact(self._lake, lambda *_: None)
         self._flushed = time.monotonic()
 
     def _take(self, path: str) -> None:

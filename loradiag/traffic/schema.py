@@ -12,6 +12,9 @@ from loradiag.core.lazy import require
 MARK, VERSION = b"loradiag.lake", b"1"
 """The key and value in a file's Parquet metadata that say whose it is."""
 
+MERGES = b"loradiag.merges"
+"""The key of the names of files that a merged one was made of: as long as they lie there, they are passed over."""
+
 BUCKETS = 16
 """Folders of a day; an adapter's requests lie in one of them."""
 

@@ -13,9 +13,9 @@ import numpy as np
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable
-from loradiag.traffic.files import look_at
+from loradiag.traffic.files import files_of
 from loradiag.traffic.rows import Row
-from loradiag.traffic.schema import MARK, VERSION, partition, schema
+from loradiag.traffic.schema import MARK, MERGES, VERSION, partition, schema
 
 
 def make_lake(path: Path) -> None:
@@ -68,13 +68,13 @@ def _known(folder: Path, keys: Sequence[int]) -> dict[int, set[str | None]]:
     parquet = require("pyarrow.parquet", "drift")
     wanted = np.array(keys, dtype=np.uint64)
     known: dict[int, set[str | None]] = {}
-    for path in sorted(folder.glob("[!._]*.parquet")):
+    live, _, _ = files_of(folder)  # torn and foreign ones are named by readers; what is in them is not in the lake
+    for found in live:
         try:
-            look_at(path)
-            with parquet.ParquetFile(path) as file:
+            with parquet.ParquetFile(found.path) as file:
                 table = file.read(columns=["key", "encoder"])
-        except Exception:  # noqa: S112 - torn or foreign: readers name it; what is in it is not in the lake
-            continue
+        except FileNotFoundError:
+            continue  # it was merged meanwhile: at worst a record is written twice, and known to readers
         there = table["key"].to_numpy()
         places = np.flatnonzero(np.isin(there, wanted))
         for key, encoder in zip(there[places].tolist(), table["encoder"].take(places).to_pylist(), strict=True):
@@ -89,8 +89,13 @@ def _table(rows: Sequence[Row]) -> Any:
     return pa.Table.from_arrays(arrays, schema=columns)
 
 
-def write_table(folder: Path, table: Any) -> Path:
+def write_table(folder: Path, table: Any, merges: Sequence[str] = ()) -> Path:
     """Write a file into a partition under another name and rename it.
+
+    Args:
+        folder: The partition.
+        table: Its rows.
+        merges: The names of files that have the same rows, which readers pass over from then on.
 
     Raises:
         UsageError: The folder cannot be written.
@@ -98,11 +103,12 @@ def write_table(folder: Path, table: Any) -> Path:
     parquet = require("pyarrow.parquet", "drift")
     name = f"{uuid.uuid4().hex}.parquet"
     temporary = folder / f".{name}.part"
+    metadata = {MARK: VERSION} | ({MERGES: " ".join(merges)} if merges else {})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             parquet.write_table(
-                table.replace_schema_metadata({MARK: VERSION}), temporary, compression="zstd", row_group_size=32_768
+                table.replace_schema_metadata(metadata), temporary, compression="zstd", row_group_size=32_768
             )
             _sync(temporary)
             os.replace(temporary, folder / name)

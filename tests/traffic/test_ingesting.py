@@ -127,6 +127,21 @@ def test_following_files_that_are_written_whole(tmp_path: Path) -> None:
     assert run.done.records == 1
 
 
+def test_what_many_writes_leave_is_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A follower that writes every few seconds does not leave thousands of files to read."""
+    monkeypatch.setattr("loradiag.traffic.following.TIDY", 5)
+    log = tmp_path / "log.jsonl"
+    watch, _ = follower(tmp_path / "lake", log)
+    for number in range(12):
+        with log.open("a") as file:
+            file.write(json.dumps(plain(number)) + "\n")
+        watch.look()
+        watch.flush()
+    lake = Lake(tmp_path / "lake")
+    assert lake.adapters() == {"support": 12}
+    assert len(lake.files) == 3
+
+
 def test_a_kill_before_positions_are_remembered(tmp_path: Path) -> None:
     """What lies in the lake then is read again, and known."""
     log = write_log(tmp_path / "log.jsonl", [plain(number) for number in range(10)])

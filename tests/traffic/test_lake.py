@@ -207,24 +207,45 @@ def test_two_writers_at_once(tmp_path: Path) -> None:
 
 
 def test_compacting(tmp_path: Path) -> None:
-    """Many files become one a partition; nothing is lost, nothing doubled, vectors win; a file that was left over is known."""
+    """Many files become one a partition: nothing is lost, nothing doubled, vectors win."""
     lines = [plain(number) for number in range(30)]
     for start in range(0, 30, 5):
         ingest(tmp_path / "lake", write_log(tmp_path / "a.jsonl", lines[start : start + 5]))
     bare = [{key: value for key, value in line.items() if key != "embedding"} for line in lines[:3]]
-    leftover = files(tmp_path / "lake")[0]
-    kept = leftover.read_bytes()
+    other = [{**line, "text": "another"} for line in bare]
     before = vectors(Lake(tmp_path / "lake"), Lake(tmp_path / "lake").rows("support", GIVEN))
+    reader = Lake(tmp_path / "lake")
     done = compact(tmp_path / "lake", lambda *_: None)
-    assert (done.before, done.after, done.repeated) == (6, 1, 0)
-    leftover.write_bytes(kept)  # as a kill between writing and removing leaves it
-    ingest(tmp_path / "lake", write_log(tmp_path / "b.jsonl", bare))
+    assert (done.before, done.after, done.repeated, done.removed) == (6, 1, 0, 0)
+    assert reader.rows("support", GIVEN).key.size == 30  # it had listed the six
     lake = Lake(tmp_path / "lake")
-    assert lake.adapters() == {"support": 30}
+    assert (len(lake.files), lake.adapters()) == (1, {"support": 30})
     assert vectors(lake, lake.rows("support", GIVEN)) == pytest.approx(before)
-    assert compact(tmp_path / "lake", lambda *_: None).repeated == 5
+    assert ingest(tmp_path / "lake", write_log(tmp_path / "b.jsonl", [*bare, *other])).written == 3
+    swept = compact(tmp_path / "lake", lambda *_: None, grace=0.0)
+    assert (swept.before, swept.after, swept.removed) == (2, 1, 8)
     assert len(files(tmp_path / "lake")) == 1
+    assert Lake(tmp_path / "lake").adapters() == {"support": 33}
     assert pq.read_schema(files(tmp_path / "lake")[0]).names == schema().names
+
+
+def test_merging_twice_at_once(tmp_path: Path) -> None:
+    """Two runs that merge the same files leave records twice, which readers and the next run know."""
+    for start in (0, 5):
+        ingest(tmp_path / "lake", write_log(tmp_path / "a.jsonl", [plain(start + number) for number in range(5)]))
+    folder = files(tmp_path / "lake")[0].parent
+    compact(tmp_path / "lake", lambda *_: None)
+    (merged,) = (
+        path
+        for path in files(tmp_path / "lake")
+        if path.stat().st_size == max(p.stat().st_size for p in folder.iterdir())
+    )
+    (folder / "second.parquet").write_bytes(merged.read_bytes())
+    lake = Lake(tmp_path / "lake")
+    assert (len(lake.files), lake.adapters()) == (2, {"support": 10})
+    assert lake.rows("support", GIVEN).key.size == 10
+    assert compact(tmp_path / "lake", lambda *_: None, grace=0.0).repeated == 10
+    assert Lake(tmp_path / "lake").adapters() == {"support": 10}
 
 
 def test_stats_count_what_is_there(tmp_path: Path) -> None:
