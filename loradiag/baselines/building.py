@@ -186,7 +186,7 @@ class _Writer:
     def _scores(self, index: npt.NDArray[np.float16], held: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
         search = search_over(index)
         scores = np.empty(len(held), dtype=np.float32)
-        step = 500
+        step = 2500  # every reference is read once for so many
         for start in range(0, len(held), step):
             scores[start : start + step] = search.nearest(held[start : start + step])[0]
             self._progress("calibration", min(start + step, len(held)), len(held))
