@@ -57,7 +57,7 @@ def check(
         floor=wanted.floor,
         tolerance=wanted.tolerance,
         baseline=facts(baseline, expired),
-        windows=_windows(lake, rows, baseline, comparable, wanted, progress),
+        windows=_windows(adapter, lake, rows, baseline, comparable, wanted, progress),
         predictions=compare_answers(rows, partial(lake.measure, rows), wanted),
         attribution=lake.attribution(adapter, encoder, wanted.since, wanted.until),
         flawed_files=list(lake.flawed),
@@ -100,6 +100,7 @@ def facts(baseline: Baseline, expired: Sequence[str]) -> BaselineFacts:
 
 
 def _windows(
+    adapter: str,
     lake: Lake,
     rows: Rows,
     baseline: Baseline,
@@ -111,7 +112,7 @@ def _windows(
     judged = [window.counted for window in cuts if window.counted.size >= wanted.floor]
     positions = np.sort(np.concatenate(judged)) if judged else np.zeros(0, dtype=np.int64)
     scores = score(lake, rows, positions, baseline, progress)
-    around = Surroundings(lake, rows, scores, baseline, others, wanted)
+    around = Surroundings(adapter, lake, rows, scores, baseline, others, wanted)
     return [measure(around, window) for window in cuts]
 
 

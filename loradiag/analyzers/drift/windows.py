@@ -35,8 +35,9 @@ _ROUTED = 2000
 
 
 class Surroundings(msgspec.Struct, frozen=True):
-    """What windows are measured with: the lake, the requests and their scores, the baselines, and what is wanted."""
+    """What windows are measured with: the lake, the adapter's requests and their scores, the baselines, and what is wanted."""
 
+    adapter: str
     lake: Lake
     rows: Rows
     scores: Scores
@@ -55,7 +56,7 @@ def stamp(moment: int | None) -> str | None:
 def measure(around: Surroundings, window: Cut) -> DriftWindow:
     """Measure one window; one with fewer requests than the floor is only counted."""
     base = DriftWindow(
-        adapter=around.baseline.name,
+        adapter=around.adapter,
         start=stamp(window.start),
         end=stamp(window.end),
         requests=window.logged,
