@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loradiag.core.errors import UsageError
+from loradiag.core.errors import InputError, UsageError
 from loradiag.core.text import printable
 
 if TYPE_CHECKING:
     from loradiag.traffic.compacting import Compacted
-    from loradiag.traffic.ingesting import Ingested, Ingestion
+    from loradiag.traffic.ingesting import Ingested
     from loradiag.traffic.stats import Stats
 
 Progress = Callable[[int], None]
@@ -60,10 +60,10 @@ def ingest(
         keep_text: Whether prompts and responses are stored in the lake.
         follow: Whether to go on with what is appended, until interrupted.
         every: With ``follow``: seconds after which what was read is written.
-        progress: Told how many records were read.
+        progress: Told how many records are done.
 
     Raises:
-        InputError: A source or the encoder cannot be read.
+        InputError: No source, or not the encoder, can be read. Of several sources those that cannot are in the result.
         InterruptedIngestError: It was interrupted; what was read is in the lake.
         MissingExtraError: A package of the drift extra is not installed.
         UsageError: An option makes no sense, or the lake cannot be written.
@@ -72,7 +72,7 @@ def ingest(
     from loradiag.traffic.following import Follower
     from loradiag.traffic.ingesting import Ingestion, Options
     from loradiag.traffic.naming import names_of
-    from loradiag.traffic.records import records, sources_of
+    from loradiag.traffic.records import records
     from loradiag.traffic.sources import SOURCES
     from loradiag.traffic.sources.generic import parse_map
 
@@ -83,7 +83,7 @@ def ingest(
     paths = [str(path) for path in sources]
     if follow and "-" in paths:
         raise UsageError("--follow watches files and directories, not standard input")
-    named = paths if follow else sources_of(paths, Path(lake))
+    named, unread = (paths, {}) if follow else _named(paths, Path(lake))
     options = Options(
         names=names_of(adapter, tuple(base_models), models, tuple(aliases)),
         source=source,
@@ -93,21 +93,44 @@ def ingest(
     )
     loaded = load_encoder(encoder, device=device) if encoder else None
     run = Ingestion(Path(lake), loaded, options, progress or _silent)
+    for path, error in unread.items():
+        run.unread(path, error)
     try:
         if follow:
             Follower(run, Path(lake), named, every).follow()
         for path in named:
-            run.take(path, records(path))
-        run.flush()
+            try:
+                run.take(path, records(path))
+            except InputError as error:
+                unread[path] = error
+                run.unread(path, error)
+        run.finish()
     except KeyboardInterrupt as stopped:
-        _finish(run)
+        run.flush()  # a second interrupt leaves it, to be read again
         raise InterruptedIngestError(run.done) from stopped
+    if unread and not run.done.records:
+        raise next(iter(unread.values()))
     return run.done
 
 
-def _finish(run: Ingestion) -> None:
-    """Write what waits; a second interrupt leaves it, to be read again."""
-    run.flush()
+def _named(paths: Sequence[str], lake: Path) -> tuple[list[str], dict[str, InputError]]:
+    """The files that sources name, and those sources that name none.
+
+    Raises:
+        InputError: No source names anything.
+    """
+    from loradiag.traffic.records import sources_of
+
+    found: dict[str, None] = {}
+    unread: dict[str, InputError] = {}
+    for path in paths:
+        try:
+            found.update(dict.fromkeys(sources_of([path], lake)))
+        except InputError as error:
+            unread[path] = error
+    if unread and not found:
+        raise next(iter(unread.values()))
+    return list(found), unread
 
 
 def traffic_stats(lake: str | Path) -> Stats:

@@ -94,9 +94,11 @@ def ingest(sources: tuple[str, ...], lake: str, *, format_: str, quiet: bool, co
         _json(done)
     elif not quiet:
         _told(done, lake, style_for(color).color)
+    for path, problem in done.unreadable.items():
+        click.echo(f"loradiag: {path}: {problem}", err=True)
     if code:
         click.echo("loradiag: interrupted; what was read is in the lake, and the same command goes on", err=True)
-    elif done.records and not done.requests:
+    elif done.records and not done.requests and not done.skipped:
         code = EXIT_UNREADABLE
         if quiet or format_ == "json":
             click.echo("loradiag: no record could be read", err=True)
@@ -117,7 +119,7 @@ def _told(done: Ingested, lake: str, colored: bool) -> None:
             (done.unattributed, "adapter"),
             (done.without_text, "text"),
             (done.without_time, "time"),
-            (done.requests - done.embedded, "embedding"),
+            (done.written - done.embedded, "embedding"),
         )
         if count
     ]

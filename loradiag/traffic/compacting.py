@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.traffic.files import LakeFile, files_of, find_files
+from loradiag.traffic.taking import opened
 from loradiag.traffic.writing import write_table
 
-ROWS = 500_000
-"""Rows of a merged file at most: all of them are in memory."""
-
+ROWS, BYTES = 500_000, 256_000_000
+"""Rows of a merged file at most, and bytes of those that it is made of: all of it is in memory."""
 
 GRACE = 3600.0
 """Seconds for which merged files stay: a reader that has begun to read them is not left without."""
@@ -76,25 +77,28 @@ def _sweep(folder: Path, grace: float) -> int:
 
 def _batches(files: list[LakeFile]) -> list[list[LakeFile]]:
     batches: list[list[LakeFile]] = [[]]
-    rows = 0
+    rows = size = 0
     for file in files:
-        if batches[-1] and rows + file.rows > ROWS:
+        own = file.path.stat().st_size if file.path.exists() else 0
+        if batches[-1] and (rows + file.rows > ROWS or size + own > BYTES):
             batches.append([])
-            rows = 0
+            rows = size = 0
         batches[-1].append(file)
         rows += file.rows
+        size += own
     return batches
 
 
 def _merge(files: list[LakeFile]) -> int:
-    arrow, parquet = require("pyarrow", "drift"), require("pyarrow.parquet", "drift")
+    """Merge files and return how many repeated rows they had; all are left alone where one is gone or damaged."""
+    arrow = require("pyarrow", "drift")
     tables = []
     try:
         for file in files:
-            with parquet.ParquetFile(file.path) as opened:
-                tables.append(opened.read())
-    except FileNotFoundError:
-        return 0  # another run has merged and removed it
+            with opened(file.path) as stream:
+                tables.append(stream.read())
+    except InputError:
+        return 0  # another run has merged and removed it, or readers will name it
     table = arrow.concat_tables(tables)
     keep = _distinct(table)
     rows = table.take(keep).sort_by([("adapter", "ascending"), ("time", "ascending"), ("key", "ascending")])

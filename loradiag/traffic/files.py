@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,11 @@ from loradiag.core.drift import FlawedFile
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
-from loradiag.traffic.schema import MARK, MERGES, UNDATED, VERSION, schema
+from loradiag.traffic.schema import MARK, MERGES, UNDATED, VERSION, date_of, schema
+from loradiag.traffic.taking import is_whole
+
+OWN = ("_rejected", "_state")
+"""Folders of a lake that hold no requests."""
 
 
 class LakeFile(msgspec.Struct, frozen=True):
@@ -34,10 +38,13 @@ def find_files(lake: Path) -> tuple[list[LakeFile], list[FlawedFile]]:
     are passed over.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: There is no such folder, or it holds other things.
     """
     if not lake.is_dir():
         raise InputError(lake, "is no lake: there is no such folder", "make one: loradiag traffic ingest", "missing")
+    names = [path.name for path in lake.iterdir()]
+    if names and not any(name.startswith("date=") or name in OWN for name in names):
+        raise InputError(lake, "is no lake: it holds other things", "name the folder that traffic ingest wrote")
     found: list[LakeFile] = []
     flawed: list[FlawedFile] = []
     for folder in sorted(lake.glob("date=*/bucket=*")):
@@ -60,6 +67,23 @@ def files_of(folder: Path) -> tuple[list[LakeFile], list[LakeFile], list[FlawedF
     merged = {name for file in found for name in file.merges}
     live = [file for file in found if file.path.name not in merged]
     return live, [file for file in found if file.path.name in merged], flawed
+
+
+def look_again(files: Sequence[LakeFile]) -> tuple[list[LakeFile], set[Path], list[FlawedFile]]:
+    """Return what can be read in place of files that could not: those that are whole, and what others were merged into.
+
+    Returns:
+        The files, the paths that are gone or damaged, and of the damaged ones the reason.
+    """
+    missing = {file.path for file in files if not file.path.exists()}
+    found = {file.path: file for file in files if file.path not in missing}
+    for folder in sorted({path.parent for path in missing}):
+        for file in files_of(folder)[0]:
+            found.setdefault(file.path, file)
+    damaged = {path for path in found if not is_whole(path)}
+    flawed = [FlawedFile(file=printable(str(path)), problem="is damaged") for path in sorted(damaged)]
+    whole = sorted((file for path, file in found.items() if path not in damaged), key=lambda file: file.path)
+    return whole, missing | damaged, flawed
 
 
 def look_at(path: Path) -> LakeFile:
@@ -90,8 +114,6 @@ def look_at(path: Path) -> LakeFile:
 
 def dated(files: Iterable[LakeFile], since: int | None, until: int | None) -> list[LakeFile]:
     """Files that may hold requests from ``since`` to before ``until``, in microseconds; undated ones only without bounds."""
-    from loradiag.traffic.schema import date_of
-
     first = "" if since is None else date_of(since)
     last = "9999" if until is None else date_of(until)
     bounded = since is not None or until is not None

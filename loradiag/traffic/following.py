@@ -8,13 +8,16 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
+from loradiag.core.errors import InputError
+from loradiag.storage.files import unreadable
 from loradiag.storage.writing import write_whole
 from loradiag.traffic.compacting import compact
 from loradiag.traffic.ingesting import Ingestion
-from loradiag.traffic.records import lines, logs_in, records, suffix_of
+from loradiag.traffic.records import Lines, logs_in, records, suffix_of
 
 FOLDER = "_state"
 POLL = 1.0
@@ -26,12 +29,25 @@ TIDY = 100
 _GROWING = (".jsonl", ".ndjson", ".log", "")
 """Files whose lines are taken as they come; of others the whole, once they have not changed between two looks."""
 
+_MARK = 256
+"""Bytes at the beginning of a file, and before the place where reading stopped, by which it is known again."""
+
 
 class Position(msgspec.Struct, frozen=True):
-    """Where reading of a file stopped: the file's own number, which a new file of the same name does not have."""
+    """Where reading of a file stopped.
+
+    Attributes:
+        inode: The file's own number; a new file gets that of one that was removed.
+        offset: Bytes that were read.
+        lines: Lines that were read.
+        mark: A hash of what lies at the beginning and before ``offset``: another one is another file, or the same one
+            emptied and filled again.
+    """
 
     inode: int
     offset: int
+    lines: int = 0
+    mark: str = ""
 
 
 class Follower:
@@ -53,7 +69,7 @@ class Follower:
         digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self._file = lake / FOLDER / f"follow-{digest}.json"
         self._positions = self._remembered()
-        self._sizes: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, int, int]] = {}
         self._flushed = time.monotonic()
         self._changed = False
         self._writes = 0
@@ -65,22 +81,26 @@ class Follower:
                 self.look()
                 if time.monotonic() - self._flushed >= self._every:
                     self.flush()
-                sleep(POLL)
+                sleep(min(POLL, self._every))
         except KeyboardInterrupt:
             self.flush()
             raise
 
     def look(self) -> None:
-        """Take what is new in every file."""
+        """Take what is new in every file; one that cannot be read is noted, and looked at again."""
         for path in self._named():
             try:
                 self._take(path)
-            except OSError:
+            except FileNotFoundError:
                 continue  # it was moved away between two calls: the next look sees what is there
+            except InputError as error:
+                self._ingestion.unread(path, error)
+            except OSError as error:
+                self._ingestion.unread(path, unreadable(path, error))
 
     def flush(self) -> None:
         """Write what waits, then where reading stopped: after a crash between the two, records are read twice, and known."""
-        self._ingestion.flush()
+        self._ingestion.finish()
         if self._changed:
             self._file.parent.mkdir(exist_ok=True)
             write_whole(self._file, msgspec.json.encode(self._positions))
@@ -92,27 +112,41 @@ class Follower:
 
     def _take(self, path: str) -> None:
         status = os.stat(path)
-        known = self._positions.get(path)
-        fresh = known is None or known.inode != status.st_ino or status.st_size < known.offset
-        start = 0 if fresh or known is None else known.offset
-        if status.st_size == start:
-            return
+        now = (status.st_ino, status.st_size, status.st_mtime_ns)
+        still = self._seen.get(path) == now
         if suffix_of(path) in _GROWING and not path.endswith(".gz"):
-            self._lines(path, status.st_ino, start)
-        elif self._sizes.get(path) == status.st_size:
+            if not still:
+                self._lines(path)
+        elif still and self._positions.get(path) != Position(status.st_ino, status.st_size):
             self._ingestion.take(path, records(path))
             self._moved(path, Position(status.st_ino, status.st_size))
-        self._sizes[path] = status.st_size
+        self._seen[path] = now
 
-    def _lines(self, path: str, inode: int, start: int) -> None:
+    def _lines(self, path: str) -> None:
         with open(path, "rb") as stream:
-            stream.seek(start)
-            self._ingestion.take(path, lines(stream, unfinished=False))
-            end = stream.tell()
-            stream.seek(max(end - 1, start))
-            if end > start and stream.read(1) != b"\n":  # a line that is still being written waits
-                end = _end_of_last_line(path, start, end)
-        self._moved(path, Position(inode, end))
+            known = self._positions.get(path)
+            if known is not None and not _is_same(known, stream):
+                self._rest(path, known)
+                known = None
+            # A file that was renamed is known under its old name.
+            known = known or next((other for other in self._positions.values() if _is_same(other, stream)), None)
+            self._from(path, stream, known or Position(_inode(stream), 0))
+
+    def _from(self, path: str, stream: IO[bytes], start: Position, *, unfinished: bool = False) -> None:
+        stream.seek(start.offset)
+        lines = Lines(stream, unfinished=unfinished, number=start.lines)
+        self._ingestion.take(path, lines)
+        end = start.offset + lines.consumed
+        self._moved(path, Position(start.inode, end, lines.number, _mark(stream, end)))
+
+    def _rest(self, path: str, known: Position) -> None:
+        """Read to its end a log that was moved aside since the last look, as ``log.1`` or the like beside the new one."""
+        for name in sorted(glob.glob(f"{glob.escape(path)}?*")):
+            if os.path.isfile(name) and os.stat(name).st_ino == known.inode:
+                with open(name, "rb") as stream:
+                    if _is_same(known, stream):
+                        self._from(name, stream, known, unfinished=True)
+                        return
 
     def _moved(self, path: str, position: Position) -> None:
         self._changed = self._changed or self._positions.get(path) != position
@@ -134,15 +168,19 @@ class Follower:
             return {}  # without it everything is read again, and known
 
 
-def _end_of_last_line(path: str, start: int, end: int) -> int:
-    """Where the last line with an ending ends."""
-    with open(path, "rb") as stream:
-        place = end
-        while place > start:
-            size = min(1 << 16, place - start)
-            stream.seek(place - size)
-            found = stream.read(size).rfind(b"\n")
-            if found >= 0:
-                return place - size + found + 1
-            place -= size
-    return start
+def _is_same(known: Position, stream: IO[bytes]) -> bool:
+    status = os.fstat(stream.fileno())
+    if status.st_ino != known.inode or status.st_size < known.offset or known.offset == 0:
+        return False
+    return _mark(stream, known.offset) == known.mark
+
+
+def _inode(stream: IO[bytes]) -> int:
+    return os.fstat(stream.fileno()).st_ino
+
+
+def _mark(stream: IO[bytes], offset: int) -> str:
+    stream.seek(0)
+    start = stream.read(min(_MARK, offset))
+    stream.seek(max(offset - _MARK, 0))
+    return hashlib.sha256(start + stream.read(min(_MARK, offset))).hexdigest()[:16]

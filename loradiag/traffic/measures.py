@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from math import exp, fsum, isfinite, log
+from itertools import chain
+from math import fsum, isfinite
+
+import numpy as np
 
 LEAST_GRAMS = 8
 """Word 4-grams below which nothing is said about repetition."""
@@ -56,18 +59,22 @@ def truncated_entropy(tops: Sequence[Sequence[float]]) -> tuple[float, int] | No
     It is not the entropy of the model's distribution, of which the log has the top only: of one token it would be 0, and
     so nothing is said.
     """
-    entropies, sizes = [], []
-    for top in tops:
-        known = [value for value in top if isfinite(value) and -1000 < value <= 1e-3]
-        if len(known) > 1:
-            weights = [exp(value) for value in known]
-            total = fsum(weights)
-            shares = [weight / total for weight in weights if weight > 0]
-            entropies.append(-fsum(share * log(share) for share in shares))
-            sizes.append(len(known))
-    if not entropies:
+    if not any(tops):
         return None
-    return fsum(entropies) / len(entropies), max(set(sizes), key=sizes.count)
+    owners = np.repeat(np.arange(len(tops)), [len(top) for top in tops])
+    values = np.fromiter(chain.from_iterable(tops), dtype=np.float64, count=owners.size)
+    known = (values > -1000) & (values <= 1e-3)  # of NaN neither is true
+    owners, values = owners[known], values[known]
+    weights = np.exp(values)
+    sizes = np.bincount(owners, minlength=len(tops))
+    totals = np.bincount(owners, weights, minlength=len(tops))
+    sums = np.bincount(owners, weights * values, minlength=len(tops))
+    told = (sizes > 1) & (totals > 0)
+    if not told.any():
+        return None
+    # With shares w/T, and v = ln w: -Σ w/T·ln(w/T) = ln T - Σ w·v / T.
+    entropies = np.log(totals[told]) - sums[told] / totals[told]
+    return float(np.maximum(entropies, 0).mean()), int(np.bincount(sizes[told]).argmax())
 
 
 def repetition(text: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from loradiag.core.drift import Attribution, FlawedFile
 from loradiag.core.errors import InputError
-from loradiag.core.lazy import require
+from loradiag.traffic import taking
 from loradiag.traffic.engine import Engine
-from loradiag.traffic.files import LakeFile, dated, find_files
+from loradiag.traffic.files import LakeFile, dated, find_files, look_again
 from loradiag.traffic.schema import bucket_of
 
 Indexes = npt.NDArray[np.int64]
@@ -32,6 +32,7 @@ _COLUMNS = (
     "filename",
     "file_row_number::INTEGER AS row",
 )
+_DETAILS = ("request_id", "key", "prompt", "response")
 _ROWS = (
     f"SELECT {', '.join(_COLUMNS)} FROM requests WHERE adapter = ? AND NOT failed "  # noqa: S608 - of constants
     "AND coalesce(epoch_us(time) >= ?, ? IS NULL) AND coalesce(epoch_us(time) < ?, ? IS NULL)"
@@ -71,11 +72,14 @@ class Detail(msgspec.Struct, frozen=True):
 class Lake:
     """A folder of requests. Files that cannot be read are named in ``flawed`` and left out.
 
+    Others may write and merge files meanwhile: where one is gone, what it was merged into takes its place. The numbers of
+    files stay, so that what was read of them can be found again.
+
     Args:
         path: What ``traffic ingest`` wrote.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: There is no such folder, or it is no lake.
         MissingExtraError: duckdb or pyarrow is not installed.
     """
 
@@ -84,6 +88,7 @@ class Lake:
         self.files: list[LakeFile]
         self.flawed: list[FlawedFile]
         self.files, self.flawed = find_files(self.path)
+        self._gone: set[Path] = set()
 
     def adapters(self, since: int | None = None, until: int | None = None) -> dict[str, int]:
         """Return how many requests each adapter has, most first."""
@@ -181,7 +186,8 @@ class Lake:
         for number, group in _runs(rows.file[order]):
             file = self.files[number]
             places = order[group]
-            yield from _vectors(file.path, rows.row[places].astype(np.int64), places)
+            for inside, vectors in taking.vectors(file.path, rows.row[places].astype(np.int64)):
+                yield places[inside], vectors
 
     def measure(self, rows: Rows, name: str, positions: Indexes) -> Singles:
         """Return one column of some requests [k], in the order of ``positions``; NaN where it is unknown, and 0 or 1 of shares.
@@ -195,20 +201,20 @@ class Lake:
         found = np.empty(positions.size, dtype=np.float32)
         for number, group in _runs(rows.file[positions[order]]):
             places = order[group]
-            found[places] = _column(self.files[number].path, name, rows.row[positions[places]].astype(np.int64))
+            found[places] = taking.numbers(self.files[number].path, name, rows.row[positions[places]].astype(np.int64))
         return found
 
     def details(self, rows: Rows, positions: Indexes) -> list[Detail]:
         """Return what can be shown of some requests, in the order of ``positions``."""
-        parquet = require("pyarrow.parquet", "drift")
         found: dict[int, Detail] = {}
         order = positions[np.lexsort((rows.row[positions], rows.file[positions]))]
         for number, group in _runs(rows.file[order]):
-            table = parquet.ParquetFile(self.files[number].path)
-            columns = table.read(columns=["request_id", "key", "prompt", "response"])
-            for place in order[group]:
-                row = columns.slice(int(rows.row[place]), 1).to_pylist()[0]
-                found[int(place)] = Detail(row["request_id"] or f"{row['key']:016x}", row["prompt"], row["response"])
+            places = order[group]
+            wanted = rows.row[places].astype(np.int64)
+            for inside, table in taking.tables(self.files[number].path, _DETAILS, wanted):
+                for place, row in zip(places[inside], table.to_pylist(), strict=True):
+                    name = row["request_id"] or f"{row['key']:016x}"
+                    found[int(place)] = Detail(name, row["prompt"], row["response"])
         return [found[int(place)] for place in positions]
 
     def ask(self, query: str, files: Sequence[LakeFile], values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -217,7 +223,24 @@ class Lake:
         Raises:
             InputError: A file cannot be read after all.
         """
-        return self._engine.fetch(query, files, values) if files else []
+        found: list[tuple[Any, ...]] = self._asked(lambda files: self._engine.fetch(query, files, values), files, [])
+        return found
+
+    def _asked(self, ask: Callable[[Sequence[LakeFile]], Any], files: Sequence[LakeFile], nothing: Any) -> Any:
+        """Ask once more where files are gone or damaged."""
+        there = [file for file in files if file.path not in self._gone]
+        if not there:
+            return nothing
+        try:
+            return ask(there)
+        except InputError:
+            found, gone, flawed = look_again(there)
+            if not gone:
+                raise
+        self._gone |= gone
+        self.flawed += flawed
+        self.files += [file for file in found if file not in self.files]
+        return self._asked(ask, found, nothing)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -231,7 +254,10 @@ class Lake:
         self, files: Sequence[LakeFile], adapter: str, encoder: str, since: int | None, until: int | None
     ) -> dict[str, Any]:
         """The requests of one day as columns, a record once: the one that has a vector, if one has."""
-        found = self._engine.table(_ROWS, files, [encoder, adapter, since, since, until, until])
+        values = [encoder, adapter, since, since, until, until]
+        found = self._asked(lambda files: self._engine.table(_ROWS, files, values), files, None)
+        if found is None:
+            return dict(_EMPTY)
         columns = {name: found[name].to_numpy() for name in found.column_names if name != "filename"}
         columns["file"] = self._numbers(found["filename"])
         keep = np.lexsort((~columns["embedded"], columns["key"]))
@@ -264,33 +290,3 @@ def _runs(numbers: npt.NDArray[np.int32]) -> Iterator[tuple[int, slice]]:
     edges = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1))
     for start, end in pairwise(edges):
         yield int(numbers[start]), slice(int(start), int(end))
-
-
-def _vectors(path: Path, rows: Indexes, places: Indexes) -> Iterator[tuple[Indexes, Halves]]:
-    """Vectors of rising rows of one file, row group by row group."""
-    parquet = require("pyarrow.parquet", "drift")
-    with parquet.ParquetFile(path) as file:
-        start = 0
-        for group in range(file.num_row_groups):
-            end = start + file.metadata.row_group(group).num_rows
-            inside = slice(int(np.searchsorted(rows, start)), int(np.searchsorted(rows, end)))
-            if inside.start < inside.stop:
-                column = file.read_row_group(group, columns=["embedding"])["embedding"].combine_chunks()
-                yield places[inside], _matrix(path, column.take(rows[inside] - start))
-            start = end
-
-
-def _matrix(path: Path, column: Any) -> Halves:
-    data = column.to_pylist()
-    sizes = {len(value) if value is not None else 0 for value in data}
-    if len(sizes) != 1 or 0 in sizes or next(iter(sizes)) % 2:
-        raise InputError(path, "has vectors of different lengths", "remove the file and ingest its source again")
-    return np.frombuffer(b"".join(data), dtype="<f2").reshape(len(data), -1)
-
-
-def _column(path: Path, name: str, rows: Indexes) -> Singles:
-    arrow, parquet = require("pyarrow", "drift"), require("pyarrow.parquet", "drift")
-    with parquet.ParquetFile(path) as file:
-        column = file.read(columns=[name])[name].combine_chunks()
-    values: Singles = column.cast(arrow.float32()).to_numpy(zero_copy_only=False)[rows]
-    return values

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
+import hashlib
 import json
 import os
 import sys
@@ -29,15 +28,28 @@ MAX_DOCUMENT = 256_000_000
 
 _LISTS = ("data", "observations", "generations", "items", "records", "requests", "logs", "traces", "rows")
 _CHUNK = 1 << 20
+_ROWS = 256
+"""Rows of a Parquet file that are objects at once."""
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One record of a file, or why there is none: ``number`` of its line, row or entry; ``data`` are its bytes, if rejected."""
+    """One record of a file, or why there is none.
+
+    Attributes:
+        number: Of its line, row or entry.
+        record: What it says.
+        reason: Why it cannot be taken.
+        data: Its bytes, where it has some of its own; of a line that is too long, the first of them.
+        size: How many bytes it has, where ``data`` has not all.
+        sha256: Of all of them, where ``data`` has not all.
+    """
 
     number: int
     record: Any = None
     reason: str | None = None
     data: bytes = b""
+    size: int | None = None
+    sha256: str | None = None
 
 
 def records(path: str) -> Iterator[Item]:
@@ -48,29 +60,37 @@ def records(path: str) -> Iterator[Item]:
         MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
     if path == "-":
-        yield from lines(sys.stdin.buffer)
+        yield from _standard_input()
         return
     try:
         with open(path, "rb") as raw:
             yield from _opened(path, raw)
     except IsADirectoryError as error:
         raise InputError(path, "is a directory", "name files in it, or give it to --follow") from error
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:  # ValueError: the path has a character that no path can have
         raise InputError(path, "does not exist", "check the path of the logs", kind="missing") from error
     except OSError as error:
         raise unreadable(printable(path), error) from error
+
+
+def _standard_input() -> Iterator[Item]:
+    if sys.stdin is None:
+        raise InputError("standard input", "is closed", "name a file")
+    stream = sys.stdin.buffer
+    head = stream.peek(2)[:2] if hasattr(stream, "peek") else b""
+    yield from _unpacked(stream, "", packed=head == b"\x1f\x8b")
 
 
 def _opened(path: str, raw: IO[bytes]) -> Iterator[Item]:
     packed = raw.read(2) == b"\x1f\x8b"
     raw.seek(0)
     suffix = suffix_of(path)
-    if suffix == ".parquet":
-        yield from _parquet(raw)
-        return
-    context = gzip.GzipFile(fileobj=raw) if packed else nullcontext(raw)
-    with context as stream:
-        last = 0
+    return _parquet(raw) if suffix == ".parquet" else _unpacked(raw, suffix, packed=packed)
+
+
+def _unpacked(raw: IO[bytes], suffix: str, *, packed: bool) -> Iterator[Item]:
+    last = 0
+    with gzip.GzipFile(fileobj=raw) if packed else nullcontext(raw) as stream:
         try:
             for item in _by_suffix(cast(IO[bytes], stream), suffix):
                 last = item.number
@@ -87,44 +107,66 @@ def suffix_of(path: str) -> str:
 
 def _by_suffix(stream: IO[bytes], suffix: str) -> Iterator[Item]:
     if suffix in (".csv", ".tsv"):
-        return _table(stream, "\t" if suffix == ".tsv" else ",")
-    return _document(stream) if suffix == ".json" else lines(stream)
+        from loradiag.traffic.tables import table
+
+        return table(stream, "\t" if suffix == ".tsv" else ",")
+    return _document(stream) if suffix == ".json" else iter(Lines(stream))
 
 
-def lines(stream: IO[bytes], *, unfinished: bool = True) -> Iterator[Item]:
-    """Read JSON, a value a line; blank lines are none.
+class Lines:
+    """JSON, a value a line; blank lines are none.
 
     Args:
-        stream: From where it stands.
+        stream: Read from where it stands.
         unfinished: Whether a last line without an ending is read too; else it is left, as it is still being written.
+        number: Lines before.
+
+    Attributes:
+        number: Lines before and read.
+        consumed: Bytes of the lines that were read.
     """
-    number = 0
-    while line := stream.readline(MAX_LINE + 1):
-        number += 1
-        if len(line) > MAX_LINE and not line.endswith(b"\n"):
-            yield Item(number, reason=f"is longer than {MAX_LINE:,} bytes", data=line[:_CHUNK])
-            _skip(stream)
-        elif not unfinished and not line.endswith(b"\n"):
-            return
-        elif line.strip():
-            yield decoded(line, number)
 
+    def __init__(self, stream: IO[bytes], *, unfinished: bool = True, number: int = 0) -> None:
+        self._stream = stream
+        self._unfinished = unfinished
+        self.number = number
+        self.consumed = 0
 
-def _skip(stream: IO[bytes]) -> None:
-    """To the end of a line that is too long."""
-    while (rest := stream.readline(_CHUNK)) and not rest.endswith(b"\n"):
-        pass
+    def __iter__(self) -> Iterator[Item]:
+        while line := self._stream.readline(MAX_LINE + 1):
+            ended = line.endswith(b"\n")
+            if len(line) > MAX_LINE and not ended:
+                item, size, ended = self._too_long(line)
+            else:
+                item, size = None, len(line)
+            if not ended and not self._unfinished:
+                return
+            self.number += 1
+            self.consumed += size
+            if item is not None:
+                yield item
+            elif line.strip():
+                yield decoded(line, self.number)
+
+    def _too_long(self, start: bytes) -> tuple[Item, int, bool]:
+        """The line to its end, a part at a time; its size, and whether it has an end."""
+        digest, size, part = hashlib.sha256(start), len(start), start
+        while not part.endswith(b"\n") and (part := self._stream.readline(_CHUNK)):
+            digest.update(part)
+            size += len(part)
+        reason = f"is longer than {MAX_LINE:,} bytes"
+        return Item(self.number + 1, None, reason, start[:_CHUNK], size, digest.hexdigest()), size, part.endswith(b"\n")
 
 
 def decoded(line: bytes, number: int) -> Item:
     """A record of JSON, or why it is none. Python's NaN and Infinity are taken for nothing."""
     data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
     try:
-        return Item(number, msgspec.json.decode(data))
+        return Item(number, msgspec.json.decode(data), data=line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return Item(number, json.loads(data, parse_constant=lambda _: None))
+        return Item(number, json.loads(data.decode(), parse_constant=lambda _: None), data=line)
     except UnicodeDecodeError:
         return Item(number, reason="is not UTF-8", data=line)
     except RecursionError:
@@ -134,19 +176,32 @@ def decoded(line: bytes, number: int) -> Item:
 
 
 def _document(stream: IO[bytes]) -> Iterator[Item]:
-    """The entries of one document; of a file with a value a line its lines."""
+    """The entries of one document; of a file with a value a line, as many that are named ``.json`` are, its lines."""
+    objects = _objects(stream)
+    stream.seek(0)
+    if objects[:1] == [True] and len(objects) > 1:  # which no document can have
+        yield from Lines(stream)
+        return
     data = stream.read(MAX_DOCUMENT + 1)
-    if len(data) > MAX_DOCUMENT:
-        yield Item(
-            1, reason=f"is one JSON document of more than {MAX_DOCUMENT:,} bytes; write a value a line, as .jsonl"
-        )
-        return
-    whole = decoded(data, 1)
-    if whole.reason is not None:
-        yield from lines(io.BytesIO(data))
-        return
-    for number, entry in enumerate(_entries(whole.record), 1):
-        yield Item(number, entry)
+    reason = f"is one JSON document of more than {MAX_DOCUMENT:,} bytes; write a value a line, as .jsonl"
+    whole = decoded(data, 1) if len(data) <= MAX_DOCUMENT else Item(1, reason=reason)
+    if whole.reason is not None and any(objects):  # a value a line, of which the first is torn
+        stream.seek(0)
+        yield from Lines(stream)
+    elif whole.reason is not None:
+        yield whole
+    else:
+        for number, entry in enumerate(_entries(whole.record), 1):
+            yield Item(number, entry)
+
+
+def _objects(stream: IO[bytes]) -> list[bool]:
+    """Of the first lines that are not blank, whether each is an object by itself."""
+    found: list[bool] = []
+    while len(found) < 3 and (line := stream.readline(MAX_LINE + 1)):
+        if line.strip():
+            found.append(isinstance(decoded(line, 1).record, dict))
+    return found
 
 
 def _entries(document: Any) -> list[Any]:
@@ -159,33 +214,12 @@ def _entries(document: Any) -> list[Any]:
     return [document]
 
 
-def _table(stream: IO[bytes], delimiter: str) -> Iterator[Item]:
-    text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
-    before = csv.field_size_limit(MAX_LINE)
-    try:
-        reader = csv.DictReader(text, delimiter=delimiter)
-        number = 1
-        while True:
-            number += 1
-            try:
-                row = next(reader, None)
-            except csv.Error:
-                yield Item(number, reason="is no row of CSV")
-                continue
-            if row is None:
-                return
-            yield Item(number, {key: value for key, value in row.items() if key is not None})
-    finally:
-        csv.field_size_limit(before)
-        text.detach()
-
-
 def _parquet(raw: IO[bytes]) -> Iterator[Item]:
     parquet = require("pyarrow.parquet", "drift")
     number = 0
     try:
         with parquet.ParquetFile(raw) as file:
-            for batch in file.iter_batches(1024):
+            for batch in file.iter_batches(_ROWS):
                 for row in batch.to_pylist():
                     number += 1
                     yield Item(number, row)
@@ -195,11 +229,14 @@ def _parquet(raw: IO[bytes]) -> Iterator[Item]:
         yield Item(number + 1, reason="the file is no Parquet, or damaged from here on")
 
 
-def logs_in(path: str, lake: Path) -> list[str]:
-    """The logs in a directory and below it, by their names; those in the lake itself are none."""
+def logs_in(folder: str, lake: Path) -> list[str]:
+    """The logs in a directory and below it, by their names; what is hidden, and the lake itself, hold none."""
     home = lake.resolve()
-    found = (entry for entry in Path(path).rglob("*") if is_log(entry.name) and entry.is_file())
-    return sorted(str(entry) for entry in found if home not in entry.resolve().parents)
+    found: list[str] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name[:1] not in "._" and Path(place, name).resolve() != home]
+        found += [os.path.join(place, name) for name in names if is_log(name)]
+    return sorted(name for name in found if os.path.isfile(name))
 
 
 def sources_of(paths: list[str], lake: Path) -> list[str]:

@@ -47,6 +47,10 @@ def row_of(request: Request, source: str, *, keep_text: bool) -> Row:
     return row
 
 
+_TOLD_BY = ("conversation", "prompt_tokens", "response_tokens", "latency_ms", "first_token_ms", "nll", "prompt_nll")
+"""What a record without an id is told by, beside what every record is."""
+
+
 def _logprobs(request: Request) -> Row:
     generated, prompt = mean_nll(request.logprobs), mean_nll(request.prompt_logprobs)
     entropy = truncated_entropy(request.top_logprobs)
@@ -61,9 +65,14 @@ def _logprobs(request: Request) -> Row:
 def _key(request: Request, row: Row) -> int:
     """One number for one record, the same however often it is ingested.
 
-    A request that was sent again has another id or another time; a record that was written again has the same.
+    A request that was sent again has another id or another time; a record that was written again has the same. Where the
+    log gives no id, and perhaps no text, all that is known of a request tells it from others.
     """
-    parts = (request.id, request.adapter, request.base, request.time, row["text_hash"], row["response_hash"])
+    parts: list[object] = [request.id, request.adapter, request.base, request.time]
+    parts += [row["text_hash"], row["response_hash"]]
+    if request.id is None:
+        parts += [row[name] for name in _TOLD_BY]
+        parts.append(None if request.embedding is None else [*request.embedding])
     digest = hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") or 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def schema() -> Any:
     return pa.schema(columns, metadata={MARK: VERSION})
 
 
+@lru_cache(maxsize=4096)
 def bucket_of(adapter: str | None) -> str:
     """The bucket of an adapter's requests: ``00`` to ``15``, or ``none``."""
     if adapter is None:
@@ -86,4 +88,9 @@ def date_of(time: int | None) -> str:
 
 def partition(lake: Path, time: int | None, adapter: str | None) -> Path:
     """The folder that a request lies in."""
-    return lake / f"date={date_of(time)}" / f"bucket={bucket_of(adapter)}"
+    return _folder(lake, None if time is None else time // DAY * DAY, bucket_of(adapter))
+
+
+@lru_cache(maxsize=4096)
+def _folder(lake: Path, day: int | None, bucket: str) -> Path:
+    return lake / f"date={date_of(day)}" / f"bucket={bucket}"

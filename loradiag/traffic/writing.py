@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from loradiag.core.errors import UsageError
+from loradiag.core.errors import InputError, UsageError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable
 from loradiag.traffic.files import files_of
 from loradiag.traffic.rows import Row
 from loradiag.traffic.schema import MARK, MERGES, VERSION, partition, schema
+from loradiag.traffic.taking import opened
 
 
 def make_lake(path: Path) -> None:
@@ -30,7 +31,7 @@ def make_lake(path: Path) -> None:
         raise UsageError(f"{printable(str(path))}: cannot be made a lake ({error.strerror})") from error
 
 
-def write_rows(lake: Path, rows: Iterable[Row]) -> int:
+def write_rows(lake: Path, rows: Sequence[Row]) -> int:
     """Write rows into their partitions; of those that lie there already with the same vectors, nothing is written.
 
     Returns:
@@ -39,42 +40,58 @@ def write_rows(lake: Path, rows: Iterable[Row]) -> int:
     Raises:
         UsageError: The lake cannot be written.
     """
-    parts: dict[Path, dict[int, Row]] = {}
-    for row in rows:
-        kept = parts.setdefault(partition(lake, row["time"], row["adapter"]), {})
-        before = kept.get(row["key"])
-        if before is None or (before["embedding"] is None and row["embedding"] is not None):
-            kept[row["key"]] = row
-    return sum(_write(folder, list(kept.values())) for folder, kept in parts.items())
-
-
-def _write(folder: Path, rows: Sequence[Row]) -> int:
-    known = _known(folder, [row["key"] for row in rows])
-    new = [row for row in rows if not _is_known(row, known)]
-    if new:
-        new.sort(key=lambda row: (row["adapter"] or "", row["time"] if row["time"] is not None else -1, row["key"]))
-        write_table(folder, _table(new))
+    new = [rows[place] for place in unknown(lake, rows)]
+    write_new(lake, new)
     return len(new)
 
 
-def _is_known(row: Row, known: Mapping[int, set[str | None]]) -> bool:
-    """Whether the record lies there with a vector of this encoder, or at all where it brings none."""
-    encoders = known.get(row["key"])
-    return encoders is not None and (row["embedding"] is None or row["encoder"] in encoders)
+def write_new(lake: Path, rows: Sequence[Row]) -> None:
+    """Write rows that the lake lacks (:func:`unknown`), a file for each partition.
+
+    Raises:
+        UsageError: The lake cannot be written.
+    """
+    parts: dict[Path, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(partition(lake, row["time"], row["adapter"]), []).append(row)
+    for folder, new in parts.items():
+        new.sort(key=lambda row: (row["adapter"] or "", row["time"] if row["time"] is not None else -1, row["key"]))
+        write_table(folder, _table(new))
+
+
+def unknown(lake: Path, rows: Sequence[Row]) -> list[int]:
+    """Return which rows the lake lacks, by their places and each record once: the one with a vector, if one has.
+
+    A row counts as known if it lies there with a vector of its encoder, or at all where it has none.
+    """
+    parts: dict[Path, dict[int, int]] = {}
+    for place, row in enumerate(rows):
+        places = parts.setdefault(partition(lake, row["time"], row["adapter"]), {})
+        before = places.setdefault(row["key"], place)
+        if rows[before]["encoder"] is None and row["encoder"] is not None:
+            places[row["key"]] = place
+    found: list[int] = []
+    for folder, places in parts.items():
+        known = _known(folder, list(places))
+        found += [place for key, place in places.items() if not _is_known(rows[place], known.get(key))]
+    return sorted(found)
+
+
+def _is_known(row: Row, encoders: set[str | None] | None) -> bool:
+    return encoders is not None and (row["encoder"] is None or row["encoder"] in encoders)
 
 
 def _known(folder: Path, keys: Sequence[int]) -> dict[int, set[str | None]]:
     """Which of some keys lie in a partition, and the encoders of their vectors."""
-    parquet = require("pyarrow.parquet", "drift")
     wanted = np.array(keys, dtype=np.uint64)
     known: dict[int, set[str | None]] = {}
     live, _, _ = files_of(folder)  # torn and foreign ones are named by readers; what is in them is not in the lake
     for found in live:
         try:
-            with parquet.ParquetFile(found.path) as file:
+            with opened(found.path) as file:
                 table = file.read(columns=["key", "encoder"])
-        except FileNotFoundError:
-            continue  # it was merged meanwhile: at worst a record is written twice, and known to readers
+        except InputError:
+            continue  # it was merged meanwhile, or is damaged: at worst a record is written twice, and known to readers
         there = table["key"].to_numpy()
         places = np.flatnonzero(np.isin(there, wanted))
         for key, encoder in zip(there[places].tolist(), table["encoder"].take(places).to_pylist(), strict=True):

@@ -30,7 +30,7 @@ def read(record: dict[str, Any]) -> tuple[str, list[Request]]:
     for name in SOURCES:
         recognise, read_ = reader(name)
         if recognise(record):
-            return name, list(read_(record))
+            return name, [request for request in read_(record) if request is not None]
     raise AssertionError("no format")
 
 

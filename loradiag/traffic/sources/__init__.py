@@ -1,4 +1,7 @@
-"""Formats of request logs. Each module has ``recognise(record)`` and ``read(record)``, which yields requests."""
+"""Formats of request logs. Each module has ``recognise(record)`` and ``read(record)``.
+
+``read`` yields the requests of a record, and None for each part of it that is about something else, which is counted.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from loradiag.traffic.request import Request
 from loradiag.traffic.values import Node
 
 Recognise = Callable[[Node], bool]
-Read = Callable[[Node], Iterator[Request]]
+Read = Callable[[Node], Iterator[Request | None]]
 
 SOURCES: Mapping[str, Entry] = {
     name: Entry(f"loradiag.traffic.sources.{name}", summary=summary)

@@ -8,11 +8,24 @@ from typing import Any
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
 from loradiag.traffic.request import RejectedError, Request
-from loradiag.traffic.values import Node, asked, content, items, logarithms, moment, number, text, whole, word
+from loradiag.traffic.values import (
+    Node,
+    asked,
+    content,
+    items,
+    logarithms,
+    moment,
+    number,
+    parsed,
+    text,
+    vector,
+    whole,
+    word,
+)
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "request_id", "uuid"),
-    "time": ("time", "timestamp", "created", "created_at", "ts", "date"),
+    "time": ("time", "timestamp", "created", "created_at", "ts", "@timestamp", "date"),
     "adapter": ("adapter", "lora", "lora_name", "adapter_id", "adapter_name"),
     "model": ("model", "model_name"),
     "base": ("base", "base_model"),
@@ -21,6 +34,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "response": ("response", "answer", "completion", "output"),
     "finish": ("finish_reason", "finish", "stop_reason"),
     "logprobs": ("logprobs", "token_logprobs"),
+    "top_logprobs": ("top_logprobs",),
+    "prompt_logprobs": ("prompt_logprobs",),
     "prompt_tokens": ("prompt_tokens", "input_tokens"),
     "response_tokens": ("response_tokens", "completion_tokens", "output_tokens"),
     "latency_ms": ("latency_ms", "duration_ms"),
@@ -51,9 +66,9 @@ def read(record: Node, fields: Mapping[str, str] | None = None) -> Iterator[Requ
     def at(name: str) -> Any:
         return _found(record, (fields[name],)) if fields and name in fields else _found(record, NAMES[name])
 
-    vector = logarithms(items(at("embedding")))
-    prompt = asked(at("text"))
-    if prompt is None and not vector:
+    given = vector(at("embedding"))
+    prompt = asked(_messages(at("text")))
+    if prompt is None and given is None:
         raise RejectedError("has no text and no embedding under a known name")
     yield Request(
         id=word(at("id")),
@@ -65,12 +80,14 @@ def read(record: Node, fields: Mapping[str, str] | None = None) -> Iterator[Requ
         prompt=prompt,
         response=content(at("response")),
         finish=text(at("finish")),
-        logprobs=logarithms(items(at("logprobs"))),
+        logprobs=logarithms(items(parsed(at("logprobs")))),
+        top_logprobs=[_top(place) for place in items(parsed(at("top_logprobs")))],
+        prompt_logprobs=[number(value) for value in items(parsed(at("prompt_logprobs")))],
         prompt_tokens=whole(at("prompt_tokens")),
         response_tokens=whole(at("response_tokens")),
         latency_ms=number(at("latency_ms")),
         first_token_ms=number(at("first_token_ms")),
-        embedding=vector or None,
+        embedding=given,
         encoder=word(at("encoder")),
         failed=_is_failed(at("failed")),
     )
@@ -108,5 +125,18 @@ def _at(record: Any, path: str) -> Any:
     return _at(record.get(head), rest) if dot else None
 
 
+def _messages(value: object) -> object:
+    """Tables hold conversations as JSON; a prompt that begins with a bracket stays as it is."""
+    told = parsed(value)
+    return told if isinstance(told, list) and told and all(isinstance(part, Mapping) for part in told) else value
+
+
+def _top(place: object) -> list[float]:
+    return logarithms(place.values() if isinstance(place, Mapping) else items(place))
+
+
 def _is_failed(value: object) -> bool:
-    return value is True or (isinstance(value, str) and value.strip().lower() in ("true", "1", "error", "failed"))
+    """Whether a flag is set, or something is said of an error."""
+    if isinstance(value, str):
+        return value.strip().lower() not in ("", "false", "0", "no", "none", "null", "ok", "success")
+    return bool(value)

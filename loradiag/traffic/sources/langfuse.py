@@ -2,47 +2,70 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from loradiag.traffic.request import RejectedError, Request
-from loradiag.traffic.values import Node, asked, content, items, milliseconds, moment, node, text, whole, word
+from loradiag.traffic.request import Request
+from loradiag.traffic.values import (
+    Node,
+    asked,
+    content,
+    either,
+    first,
+    items,
+    milliseconds,
+    moment,
+    node,
+    parsed,
+    text,
+    whole,
+    word,
+)
+
+_KINDS = frozenset(
+    ("GENERATION", "SPAN", "EVENT", "AGENT", "TOOL", "CHAIN", "RETRIEVER", "EVALUATOR", "EMBEDDING", "GUARDRAIL")
+)
+_NAMES = ("provided_model_name", "providedModelName")
 
 
 def recognise(record: Node) -> bool:
-    """Whether it is an observation: a start, an input or output, and a trace."""
-    return any(key in record for key in ("traceId", "trace_id")) and any(
-        key in record for key in ("provided_model_name", "providedModelName", "modelId", "startTime", "start_time")
-    )
+    """Whether it is an observation of a trace: other records have traces and times too, but no kind or provided name."""
+    if not any(key in record for key in ("traceId", "trace_id")):
+        return False
+    return _kind(record) in _KINDS if "type" in record else any(key in record for key in _NAMES)
 
 
-def read(record: Node) -> Iterator[Request]:
-    """The request of a generation; other observations, such as spans and scores, are passed over."""
-    if str(record.get("type", "GENERATION")).upper() != "GENERATION":
+def read(record: Node) -> Iterator[Request | None]:
+    """The request of a generation; other observations, such as spans and events, are passed over."""
+    if "type" in record and _kind(record) != "GENERATION":
+        yield None
         return
-    start, end = _moment(record, "startTime", "start_time"), _moment(record, "endTime", "end_time")
-    usage = node(_json(record.get("usage", record.get("usageDetails", record.get("usage_details")))))
-    asked_of = _json(record.get("input"))
+    start, end = moment(either(record, "startTime", "start_time")), moment(either(record, "endTime", "end_time"))
+    usage = node(parsed(either(record, "usageDetails", "usage_details", "usage")))
+    metadata = node(parsed(record.get("metadata")))
     yield Request(
         id=word(record.get("id")),
         time=start,
-        model=word(record.get("provided_model_name", record.get("providedModelName", record.get("model")))),
-        conversation=word(record.get("sessionId", record.get("session_id")))
-        or word(record.get("traceId", record.get("trace_id"))),
-        prompt=asked(asked_of),
-        response=_answer(_json(record.get("output"))),
-        finish=text(node(_json(record.get("metadata"))).get("finish_reason")),
-        prompt_tokens=whole(usage.get("input", usage.get("promptTokens", record.get("input_usage")))),
-        response_tokens=whole(usage.get("output", usage.get("completionTokens", record.get("output_usage")))),
+        model=word(either(record, *_NAMES, "model")),
+        conversation=word(either(record, "sessionId", "session_id")) or word(either(record, "traceId", "trace_id")),
+        prompt=asked(parsed(record.get("input"))),
+        response=_answer(parsed(record.get("output"))),
+        finish=text(metadata.get("finish_reason")),
+        prompt_tokens=_count(record, usage, "input", "promptTokens", "prompt_tokens", "input_usage"),
+        response_tokens=_count(record, usage, "output", "completionTokens", "completion_tokens", "output_usage"),
         latency_ms=milliseconds(start, end),
-        first_token_ms=milliseconds(start, _moment(record, "completionStartTime", "completion_start_time")),
+        first_token_ms=milliseconds(start, moment(either(record, "completionStartTime", "completion_start_time"))),
         failed=record.get("level") == "ERROR",
     )
 
 
-def _moment(record: Node, *names: str) -> int | None:
-    return next((found for name in names if (found := moment(record.get(name))) is not None), None)
+def _kind(record: Node) -> str:
+    return str(record.get("type")).upper()
+
+
+def _count(record: Node, usage: Node, first_name: str, *names: str) -> int | None:
+    """Tokens by the names of several releases; ``input`` and ``output`` beside the usage are texts."""
+    return whole(either(usage, first_name, *names)) or whole(either(record, *names))
 
 
 def _answer(value: Any) -> str | None:
@@ -50,17 +73,6 @@ def _answer(value: Any) -> str | None:
         return text(value)
     told = node(value)
     if told:
-        return content(told.get("content", told.get("completion")))
+        choice = node(first(told.get("choices")))
+        return content(either(told, "content", "completion", "text")) or _answer(choice.get("message"))
     return next((found for part in reversed(items(value)) if (found := _answer(part))), None)
-
-
-def _json(value: Any) -> Any:
-    """CSV exports hold objects as text."""
-    if not isinstance(value, str) or value[:1] not in "[{" or len(value) > 4_000_000:
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-    except RecursionError as error:
-        raise RejectedError("is nested too deeply") from error

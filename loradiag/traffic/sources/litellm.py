@@ -1,4 +1,4 @@
-"""LiteLLM's StandardLoggingPayload, as its proxy hands it to every logger."""
+"""LiteLLM's StandardLoggingPayload, as its proxy hands it to every logger, and the rows of its table of spending."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loradiag.traffic.request import Request
 from loradiag.traffic.sources import openai
-from loradiag.traffic.values import Node, asked, milliseconds, moment, node, text, whole, word
+from loradiag.traffic.values import Node, asked, either, milliseconds, moment, node, parsed, text, whole, word
 
 
 def recognise(record: Node) -> bool:
@@ -16,11 +16,11 @@ def recognise(record: Node) -> bool:
 
 def read(record: Node) -> Iterator[Request]:
     """The request of a payload. Prompts that the proxy was told not to keep are ``{}`` or a placeholder, and are none."""
-    answer = record.get("response")
+    answer = parsed(record.get("response"))
     start, end = moment(record.get("startTime")), moment(record.get("endTime"))
-    metadata = node(record.get("metadata"))
+    metadata = node(parsed(record.get("metadata")))
     found = next(openai.read({"response": node(answer), "request": {}}))
-    found.id = word(record.get("id")) or found.id
+    found.id = word(either(record, "id", "request_id")) or found.id
     found.time = start if start is not None else found.time
     found.model = word(record.get("model_group")) or word(record.get("model"))
     found.base = None
@@ -30,7 +30,7 @@ def read(record: Node) -> Iterator[Request]:
         or word(record.get("trace_id"))
         or word(record.get("end_user"))
     )
-    found.prompt = _kept(asked(record.get("messages")))
+    found.prompt = _kept(asked(parsed(record.get("messages"))))
     found.response = _kept(text(answer) or found.response)
     found.prompt_tokens = whole(record.get("prompt_tokens"))
     found.response_tokens = whole(record.get("completion_tokens"))

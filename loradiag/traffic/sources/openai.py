@@ -1,27 +1,29 @@
 """Requests and responses as OpenAI's API has them, and vLLM, SGLang and Ray Serve with it.
 
-Taken in the shapes that people log: ``{"request": …, "response": …}``, both merged into one object, a batch's output beside
-its ``body``, and responses alone, of which nobody knows what was asked.
+Taken in the shapes that people log: ``{"request": …, "response": …}``, as objects or as JSON in text, both merged into one
+object, a batch's output beside its ``body``, and responses alone, of which nobody knows what was asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from loradiag.traffic.request import Request
+from loradiag.traffic.sources.generic import NAMES
+from loradiag.traffic.sources.logprobs import read_logprobs
 from loradiag.traffic.values import (
     Node,
     asked,
     content,
+    either,
     first,
-    items,
-    logarithms,
     milliseconds,
     moment,
     node,
     number,
+    parsed,
     text,
+    vector,
     whole,
     word,
 )
@@ -33,52 +35,62 @@ _ANSWERED = ("response", "response_body", "output_body", "completion_response")
 def recognise(record: Node) -> bool:
     """Whether it has a model and messages, a prompt or choices, at the top or below ``request`` and ``response``."""
     question, answer = _halves(record)
+    if isinstance(first(answer.get("choices")), dict) or "meta_info" in answer:
+        return True
     if not ("model" in question or "model" in answer or "lora_path" in question):
         return False
-    return any(key in question for key in ("messages", "prompt", "input", "text")) or "choices" in answer
+    if question is record and _is_plain(record):
+        return False
+    return any(key in question for key in ("messages", "prompt", "input", "text"))
 
 
 def read(record: Node) -> Iterator[Request]:
     """The request of a record, with its first choice."""
     question, answer = _halves(record)
-    choice = node(first(answer.get("choices")))
-    usage = node(answer.get("usage"))
-    start = moment(record.get("time", record.get("timestamp", record.get("start_time", record.get("created_at")))))
+    choice, native = node(first(answer.get("choices"))), node(answer.get("meta_info"))
+    usage = node(answer.get("usage")) or native or record
+    start = moment(either(record, "time", "timestamp", "ts", "@timestamp", "start_time", "created_at"))
     end = moment(record.get("end_time"))
-    created = moment(answer.get("created", question.get("created")))
-    model = word(question.get("model")) or word(answer.get("model"))
-    told = _logprobs(choice)
-    yield Request(
-        id=word(answer.get("id"))
-        or word(record.get("custom_id"))
-        or word(record.get("request_id"))
-        or word(record.get("id")),
+    created = moment(answer.get("created") or question.get("created"))
+    found = Request(
+        id=word(answer.get("id") or native.get("id") or either(record, "custom_id", "request_id", "id")),
         time=start if start is not None else created,
-        model=model,
-        adapter=_adapter(question),
+        model=word(question.get("model")) or word(answer.get("model")),
+        adapter=_adapter(question) or word(either(record, *NAMES["adapter"])),
         conversation=_conversation(record, question),
         prompt=_prompt(question),
-        response=_answer(choice, answer),
-        finish=text(choice.get("finish_reason")) or text(answer.get("finish_reason")),
-        logprobs=told[0],
-        top_logprobs=told[1],
-        prompt_logprobs=_prompt_logprobs(choice, answer),
-        prompt_tokens=whole(usage.get("prompt_tokens", usage.get("input_tokens"))),
-        response_tokens=whole(usage.get("completion_tokens", usage.get("output_tokens"))),
-        latency_ms=_latency(record, start, end),
-        first_token_ms=number(record.get("time_to_first_token_ms", record.get("ttft_ms"))),
-        embedding=_vector(record),
-        encoder=word(record.get("embedding_model")),
+        response=_answer(choice, answer, native=bool(native)),
+        finish=_finish(choice, answer, native),
+        prompt_tokens=whole(either(usage, "prompt_tokens", "input_tokens")),
+        response_tokens=whole(either(usage, "completion_tokens", "output_tokens")),
+        latency_ms=_latency(record, native, start, end),
+        first_token_ms=number(either(record, "first_token_ms", "time_to_first_token_ms", "ttft_ms")),
+        embedding=vector(record.get("embedding")),
+        encoder=word(either(record, "encoder", "embedding_model")),
         failed=_failed(record, answer),
     )
+    read_logprobs(found, choice, answer, echo=question.get("echo") is True)
+    yield found
 
 
 def _halves(record: Node) -> tuple[Node, Node]:
     """What was asked and what was answered; the record itself where it is both."""
-    question = next((node(record[key]) for key in _ASKED if isinstance(record.get(key), dict)), record)
-    answer = next((node(record[key]) for key in _ANSWERED if isinstance(record.get(key), dict)), record)
+    question = next((half for key in _ASKED if (half := _half(record, key)) is not None), record)
+    answer = next((half for key in _ANSWERED if (half := _half(record, key)) is not None), record)
     below = answer.get("body")  # a batch's output: {"response": {"status_code": 200, "body": …}}
     return question, below if isinstance(below, dict) and "choices" in below else answer
+
+
+def _is_plain(record: Node) -> bool:
+    """Whether it has an answer that is only text, or names an adapter: in no such way do servers answer."""
+    return any(isinstance(record.get(key), str) for key in NAMES["response"]) or any(
+        key in record for key in NAMES["adapter"]
+    )
+
+
+def _half(record: Node, key: str) -> Node | None:
+    found = parsed(record.get(key))
+    return found if isinstance(found, dict) else None
 
 
 def _adapter(question: Node) -> str | None:
@@ -108,53 +120,29 @@ def _prompt(question: Node) -> str | None:
     return None
 
 
-def _answer(choice: Node, answer: Node) -> str | None:
+def _answer(choice: Node, answer: Node, *, native: bool) -> str | None:
     message = node(choice.get("message"))
     return (
         content(message.get("content"))
         or text(choice.get("text"))
         or content(node(choice.get("delta")).get("content"))
         or text(answer.get("output_text"))
+        or (text(answer.get("text")) if native else None)
     )
 
 
-def _logprobs(choice: Node) -> tuple[list[float], list[list[float]]]:
-    told = node(choice.get("logprobs"))
-    if "content" in told:  # chat
-        tokens = [node(token) for token in items(told.get("content"))]
-        tops = [logarithms(node(top).get("logprob") for top in items(token.get("top_logprobs"))) for token in tokens]
-        return logarithms(token.get("logprob") for token in tokens), tops
-    plain = items(told.get("token_logprobs"))
-    tops = [logarithms(node(top).values()) for top in items(told.get("top_logprobs"))]
-    return logarithms(plain), tops
+def _finish(choice: Node, answer: Node, native: Node) -> str | None:
+    """Why it ended; SGLang's own answers say it in an object."""
+    said = native.get("finish_reason")
+    return text(choice.get("finish_reason")) or text(answer.get("finish_reason")) or text(node(said).get("type", said))
 
 
-def _prompt_logprobs(choice: Node, answer: Node) -> list[float | None]:
-    """VLLM's ``prompt_logprobs``: for each token after the first what the model gave to it, under the token's own id."""
-    found = items(choice.get("prompt_logprobs")) or items(answer.get("prompt_logprobs"))
-    return [_of_token(entry) for entry in found]
-
-
-def _of_token(entry: Any) -> float | None:
-    if not isinstance(entry, dict) or not entry:
-        return number(entry)
-    # The prompt's own token stands first; likelier ones follow it with their ranks.
-    return number(node(next(iter(entry.values()))).get("logprob"))
-
-
-def _latency(record: Node, start: int | None, end: int | None) -> float | None:
+def _latency(record: Node, native: Node, start: int | None, end: int | None) -> float | None:
     for key, factor in (("latency_ms", 1.0), ("duration_ms", 1.0), ("latency", 1000.0), ("duration", 1000.0)):
         if (found := number(record.get(key))) is not None:
             return found * factor
-    return milliseconds(start, end)
-
-
-def _vector(record: Node) -> list[float] | None:
-    values = record.get("embedding")
-    if not isinstance(values, list) or not values or len(values) > 100_000:
-        return None
-    found = logarithms(values)
-    return found if len(found) == len(values) else None
+    seconds = number(native.get("e2e_latency"))
+    return seconds * 1000 if seconds is not None else milliseconds(start, end)
 
 
 def _failed(record: Node, answer: Node) -> bool:
