@@ -40,10 +40,10 @@ class Disposition(enum.StrEnum):
 class Finding(msgspec.Struct, kw_only=True, frozen=True):
     """One finding, as reports carry it.
 
-    ``fingerprint`` depends on the code, the route and the modules only, so that it stays the same from run to run and lets
-    CI tell new findings from known ones. ``route`` names the way of deploying that it is about, where it is about one.
-    ``observed`` and ``threshold`` are the numbers compared, where the rule compares numbers. ``reason`` says why the policy
-    ignores the finding.
+    ``fingerprint`` depends on the code, the route or window, and the modules only, so that it stays the same from run to run
+    and lets CI tell new findings from known ones. ``route`` names the way of deploying that it is about, where it is about
+    one. ``observed`` and ``threshold`` are the numbers compared, where the rule compares numbers. ``reason`` says why the
+    policy ignores the finding.
     """
 
     code: str
@@ -62,7 +62,7 @@ class Finding(msgspec.Struct, kw_only=True, frozen=True):
     route: str | None = None
 
 
-def fingerprint(code: str, modules: Iterable[str], route: str | None = None) -> str:
-    """Return the identity of a finding: 16 hexadecimal digits of SHA-256 over code, route and sorted modules."""
-    text = "\0".join([code if route is None else f"{code}/{route}", *sorted(modules)])
+def fingerprint(code: str, modules: Iterable[str], about: str | None = None) -> str:
+    """Return the identity of a finding: 16 hexadecimal digits of SHA-256 over code, route or window, and sorted modules."""
+    text = "\0".join([code if about is None else f"{code}/{about}", *sorted(modules)])
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]

@@ -40,6 +40,7 @@ class Match(msgspec.Struct, frozen=True):
     """One thing that a check found. What it leaves ``None`` comes from the rule.
 
     ``route`` names the way of deploying that it is about (see :mod:`loradiag.core.routes`); None for anything else.
+    ``about`` tells findings apart that are about neither modules nor routes, such as windows of traffic.
     """
 
     message: str
@@ -50,6 +51,7 @@ class Match(msgspec.Struct, frozen=True):
     severity: Severity | None = None
     confidence: Confidence | None = None
     route: str | None = None
+    about: str | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True):

@@ -84,6 +84,7 @@ def novel_requests(evidence: Evidence, limits: Limits) -> Iterable[Match]:
                 f"the baseline, where {expected:.1%} are expected; p = {window.novelty_adjusted or 0:.2g}",
                 observed=window.novelty_share,
                 threshold=max(limits["least_share"], expected),
+                about=when(window),
             )
 
 
@@ -126,6 +127,7 @@ def mix_shift(evidence: Evidence, limits: Limits) -> Iterable[Match]:
                 + (f"; most grown: {more}" if more else ""),
                 observed=window.mix_effect,
                 threshold=_found(evidence).tolerance,  # type: ignore[union-attr]
+                about=when(window),
             )
 
 
@@ -167,6 +169,7 @@ def wrong_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
                 observed=to.share,
                 threshold=0.5,
                 advice=f"Route these requests to {shorten(printable(str(route)), 80)}; look why they come here.",
+                about=when(window),
             )
 
 
@@ -197,4 +200,5 @@ def similarity_below_convention(evidence: Evidence, limits: Limits) -> Iterable[
                 f"{_found(evidence).baseline.mean_nn_cosine:.3f}",  # type: ignore[union-attr]
                 observed=window.mean_nn_cosine,
                 threshold=limits["least_cosine"],
+                about=when(window),
             )

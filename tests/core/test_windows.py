@@ -82,3 +82,11 @@ def test_too_few_requests_are_no_pass() -> None:
     assert report_of(found(window(n=12, novelty_share=None))).verdict.status is Status.INCONCLUSIVE
     assert report_of(found()).verdict.status is Status.INCONCLUSIVE
     assert report_of(found(window())).verdict.status is Status.PASS
+
+
+def test_findings_of_two_windows_are_told_apart() -> None:
+    """Each has a fingerprint of its own, the same from run to run."""
+    days = [novel(), novel(start="2026-11-03T00:00:00Z", end="2026-11-04T00:00:00Z")]
+    prints = [[row.fingerprint for row in report_of(found(*days)).findings if row.code == "LD801"] for _ in range(2)]
+    assert prints[0] == prints[1]
+    assert len(set(prints[0])) == 2
