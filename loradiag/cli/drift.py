@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.groups import LazyGroup
 from loradiag.cli.options import output_options, result_options
 from loradiag.core.errors import EXIT_GATE_FAILED, EXIT_OK
+from loradiag.core.lazy import Entry
 from loradiag.core.text import plural, printable
 
 if TYPE_CHECKING:
@@ -17,19 +20,30 @@ if TYPE_CHECKING:
     from loradiag.baselines.manifest import Manifest
 
 
+COMMANDS: Mapping[str, Entry] = {
+    "baseline": Entry("loradiag.cli.drift:baseline", summary="What an adapter's traffic should look like."),
+    "check": Entry("loradiag.cli.drift:check", summary="Has the traffic of adapters drifted from it?"),
+    "calibrate-check": Entry("loradiag.cli.drift:calibrate_check", summary="How often does a check cry wolf?"),
+    "watch": Entry("loradiag.cli.watch:watch", summary="Watch day and night, with one budget of false alarms."),
+    "alarms": Entry("loradiag.cli.alarms:alarms", summary="The watch's alarms: list, acknowledge, resolve."),
+}
+
+
 @click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
     epilog="""\b
 Examples:
   loradiag drift baseline my_adapter/ --data train.jsonl --encoder encoders/minilm/ --output baselines/my_adapter
   loradiag traffic ingest logs/*.jsonl --lake lake/ --encoder encoders/minilm/
   loradiag drift check --baseline baselines/ --lake lake/ --window 1d
-  loradiag drift calibrate-check baselines/my_adapter"""
+  loradiag drift calibrate-check baselines/my_adapter""",
 )
 def drift() -> None:
     """Is what users send still what the adapter was made for?"""
 
 
-@drift.command(
+@click.command(
     "baseline",
     epilog="""\b
 Examples:
@@ -101,7 +115,7 @@ def _told(made: Manifest, output: str, colored: bool) -> None:
         )
 
 
-@drift.command(
+@click.command(
     "check",
     epilog="""\b
 Examples:
@@ -208,7 +222,7 @@ def _last(word: str) -> int | None:
     raise click.BadParameter("a number of windows, or all", param_hint="--last")
 
 
-@drift.command(
+@click.command(
     "calibrate-check",
     epilog="""\b
 Examples:

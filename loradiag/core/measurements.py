@@ -10,6 +10,7 @@ from loradiag.core.drift import Drift
 from loradiag.core.forgetting import Forgetting
 from loradiag.core.measure import Measure
 from loradiag.core.merge import Merge
+from loradiag.core.watching import Watch
 
 
 class ModuleSpectrum(Measure, kw_only=True, frozen=True):
@@ -435,3 +436,4 @@ class Measurements(Measure, kw_only=True, frozen=True):
     merge: Merge | None = None
     forgetting: Forgetting | None = None
     drift: Drift | None = None
+    watch: Watch | None = None

@@ -182,6 +182,7 @@ RULES: Mapping[str, Entry] = {
             "LD812": "lake-file-left-out",
         },
     ),
+    **_family("watching", {"LD813": "drift-alarm", "LD814": "acknowledged-alarm"}),
     **_family(
         "provenance",
         {

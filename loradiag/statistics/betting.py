@@ -118,8 +118,8 @@ def _log_means(path: Floats, reserve: float) -> Floats:
 def share_factors(hits: npt.NDArray[np.bool_], null: float, alternatives: Floats) -> Floats:
     """Return the odds of bets that a share is larger than ``null`` [n, alternatives]: likelihood ratios.
 
-    Under any process in which the chance of a hit, given the past, is at most ``null``, each factor has an expectation of at most
-    1: it grows with a hit, so that the largest such chance is the worst.
+    Under any process in which the chance of a hit, given the past, is at most ``null``, each factor has an expectation of at
+    most 1: it grows with a hit, so that the largest such chance is the worst.
 
     Args:
         hits: Whether each observation is one [n].

@@ -40,11 +40,7 @@ def find_files(lake: Path) -> tuple[list[LakeFile], list[FlawedFile]]:
     Raises:
         InputError: There is no such folder, or it holds other things.
     """
-    if not lake.is_dir():
-        raise InputError(lake, "is no lake: there is no such folder", "make one: loradiag traffic ingest", "missing")
-    names = [path.name for path in lake.iterdir()]
-    if names and not any(name.startswith("date=") or name in OWN for name in names):
-        raise InputError(lake, "is no lake: it holds other things", "name the folder that traffic ingest wrote")
+    check_lake(lake)
     found: list[LakeFile] = []
     flawed: list[FlawedFile] = []
     for folder in sorted(lake.glob("date=*/bucket=*")):
@@ -52,6 +48,19 @@ def find_files(lake: Path) -> tuple[list[LakeFile], list[FlawedFile]]:
         found += live
         flawed += torn
     return found, flawed
+
+
+def check_lake(lake: Path) -> None:
+    """Look whether a folder is a lake; an empty one may become one.
+
+    Raises:
+        InputError: There is no such folder, or it holds other things.
+    """
+    if not lake.is_dir():
+        raise InputError(lake, "is no lake: there is no such folder", "make one: loradiag traffic ingest", "missing")
+    names = [path.name for path in lake.iterdir()]
+    if names and not any(name.startswith("date=") or name in OWN for name in names):
+        raise InputError(lake, "is no lake: it holds other things", "name the folder that traffic ingest wrote")
 
 
 def files_of(folder: Path) -> tuple[list[LakeFile], list[LakeFile], list[FlawedFile]]:

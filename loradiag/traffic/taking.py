@@ -74,6 +74,17 @@ def vectors(path: Path, rows: Indexes) -> Iterator[tuple[slice, Halves]]:
         yield inside, _matrix(path, table["embedding"].to_pylist())
 
 
+def vectors_in(table: Any, rows: Indexes) -> Halves:
+    """Return the embeddings of some rows of a table that was read before, as unit vectors [k, d].
+
+    Raises:
+        InputError: They are of different lengths.
+    """
+    arrow = require("pyarrow", "drift")
+    column = table["embedding"].combine_chunks().take(arrow.array(rows))
+    return _matrix(Path("the lake"), column.to_pylist())
+
+
 def numbers(path: Path, name: str, rows: Indexes) -> Singles:
     """Return a numeric column of some rows [k], in any order."""
     arrow = require("pyarrow", "drift")

@@ -17,7 +17,7 @@ ALPHA = 0.1
 
 def by_hand(factors: np.ndarray, block: int) -> list[float]:
     """The e-value after every observation, by the definition: what each start has won, and what is not yet bet."""
-    starts = [start for start in range(0, len(factors), block)]
+    starts = list(range(0, len(factors), block))
     values = []
     for now in range(1, len(factors) + 1):
         total = 0.0

@@ -72,6 +72,6 @@ def test_one_adapter_alone_needs_the_inverse_of_its_share():
 
 def test_weights_beyond_the_budget_are_refused():
     """A promise that adds up to more than the whole is none."""
-    with pytest.raises(ValueError, match="add up to 1.2"):
+    with pytest.raises(ValueError, match=r"add up to 1\.2"):
         discoveries(np.zeros(2), np.array([0.6, 0.6]), 0.05)
     assert discoveries(np.zeros(0), np.zeros(0), 0.05).size == 0

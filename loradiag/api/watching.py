@@ -1,0 +1,224 @@
+"""Traffic under watch: once, for ever, and the alarms that were raised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from loradiag.api.beside import Stages, silent
+from loradiag.api.judging import default_policy, judged
+from loradiag.core.errors import UsageError
+from loradiag.core.measurements import Measurements
+from loradiag.core.policy import Policy
+from loradiag.core.report import Accounting, Report, Subject
+
+if TYPE_CHECKING:
+    from loradiag.core.watching import AlarmStatus, Watch, WatchAlarm, WatchTotals
+    from loradiag.watching.watcher import News, Watcher
+
+STATE = "_state/watch.sqlite"
+"""Where in a lake the watch remembers what it has counted, unless it is told otherwise."""
+
+Told = Callable[["WatchTotals", "list[Watch]", "News"], None]
+
+
+def watch(
+    lake: str | Path,
+    baselines: Sequence[str | Path],
+    *,
+    state: str | Path | None = None,
+    alpha: float = 0.05,
+    tolerance: float | None = None,
+    policy: Policy | None = None,
+    progress: Stages | None = None,
+) -> list[Report]:
+    """Count what is new in a lake, bet on it, and report where evidence of drift is enough.
+
+    What was counted is remembered: called again, it goes on where it stopped. The chance that it ever alarms without drift,
+    for any adapter and however often it is called, is at most ``alpha``.
+
+    Args:
+        lake: What ``traffic ingest`` wrote.
+        baselines: Directories of baselines, or directories that hold some: their adapters are watched.
+        state: The file of what was counted; ``_state/watch.sqlite`` in the lake if None.
+        alpha: The budget of false alarms over all time; it cannot be changed later.
+        tolerance: Cohen's w of a change in the mix of topics that is no drift; 0.2 if None.
+        policy: What to judge by; the default policy if None.
+        progress: Told what is counted, the files that are done, and their number.
+
+    Returns:
+        A report an adapter.
+
+    Raises:
+        InputError: Lake, baselines or state cannot be read.
+        MissingExtraError: A package of the drift extra is not installed.
+        UsageError: An option makes no sense, or another watch is at work on the state.
+    """
+    from loradiag.watching.telling import adapters_of
+
+    judge_by = policy or default_policy()
+    stages = progress or silent
+    with _watcher(lake, baselines, state, alpha, tolerance, judge_by) as watcher:
+        watcher.poll(lambda done, total: stages("lake", done, total))
+        return [_report(found, watcher, judge_by) for found in adapters_of(watcher)]
+
+
+def keep_watching(
+    lake: str | Path,
+    baselines: Sequence[str | Path],
+    told: Told,
+    *,
+    stop: Event,
+    state: str | Path | None = None,
+    alpha: float = 0.05,
+    tolerance: float | None = None,
+    every: float = 10.0,
+    policy: Policy | None = None,
+) -> None:
+    """Do as :func:`watch` does, again and again.
+
+    A poll that fails (a disk that is full, a lake that cannot be reached) is told of and tried again; what was counted by then
+    is remembered.
+
+    Args:
+        lake: As of :func:`watch`.
+        baselines: The same; looked up again at every poll.
+        told: Called after every poll, with what is known then.
+        stop: Set from elsewhere to end it, after the poll that is at work.
+        state: As of :func:`watch`.
+        alpha: The same.
+        tolerance: The same.
+        every: Seconds from the beginning of one poll to that of the next.
+        policy: The same.
+
+    Raises:
+        InputError: Lake, baselines or state cannot be read at the start.
+        MissingExtraError: A package of the drift extra is not installed.
+        UsageError: An option makes no sense, or another watch is at work on the state.
+    """
+    from loradiag.watching.telling import adapters_of, totals_of
+
+    if not every > 0:
+        raise UsageError("every: seconds above 0")
+    with _watcher(lake, baselines, state, alpha, tolerance, policy or default_policy()) as watcher:
+        while not stop.is_set():
+            began = time.monotonic()
+            news = watcher.poll()
+            told(totals_of(watcher), adapters_of(watcher), news)
+            stop.wait(max(0.0, every - (time.monotonic() - began)))
+
+
+@contextmanager
+def _watcher(
+    lake: str | Path,
+    baselines: Sequence[str | Path],
+    state: str | Path | None,
+    alpha: float,
+    tolerance: float | None,
+    policy: Policy,
+) -> Iterator[Watcher]:
+    from loradiag.analyzers.drift.wanted import TOLERANCE
+    from loradiag.traffic.files import check_lake
+    from loradiag.watching.state import State
+    from loradiag.watching.watcher import Plan, Watcher
+
+    if not 0 < alpha < 1:
+        raise UsageError("alpha: a chance between 0 and 1, such as 0.05")
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise UsageError("tolerance: Cohen's w from 0 to 1, such as 0.2")
+    if not baselines:
+        raise UsageError("name a baseline: --baseline DIR, made by 'loradiag drift baseline'")
+    check_lake(Path(lake))
+    plan = Plan(
+        lake=Path(lake),
+        baselines=[Path(path) for path in baselines],
+        alpha=alpha,
+        tolerance=TOLERANCE if tolerance is None else tolerance,
+        least_share=policy.thresholds["LD801"]["least_share"],
+    )
+    opened = State(state_path(lake, state))
+    try:
+        with opened.watching():
+            yield Watcher(plan, opened)
+    finally:
+        opened.close()
+
+
+def state_path(lake: str | Path | None, state: str | Path | None) -> Path:
+    """Return where a watch remembers what it has counted.
+
+    Raises:
+        UsageError: Neither is given.
+    """
+    if state is not None:
+        return Path(state)
+    if lake is None:
+        raise UsageError("name the lake that is watched (--lake DIR), or the state of the watch (--state FILE)")
+    return Path(lake) / STATE
+
+
+def alarms(lake: str | Path | None = None, *, state: str | Path | None = None, every: bool = False) -> list[WatchAlarm]:
+    """Return the alarms of a watch that are not over, the newest first.
+
+    Args:
+        lake: The lake that is watched.
+        state: The state of the watch, where it is not in the lake.
+        every: Whether resolved ones are given too.
+
+    Raises:
+        InputError: There is no watch.
+        UsageError: Neither lake nor state is given.
+    """
+    from loradiag.watching.alarms import alarms as found
+    from loradiag.watching.state import State
+
+    opened = State(state_path(lake, state), create=False)
+    try:
+        return found(opened, statuses=("open", "acknowledged", "resolved") if every else ("open", "acknowledged"))
+    finally:
+        opened.close()
+
+
+def settle_alarm(
+    number: int,
+    status: AlarmStatus,
+    *,
+    by: str,
+    why: str,
+    lake: str | Path | None = None,
+    state: str | Path | None = None,
+) -> WatchAlarm:
+    """Acknowledge or resolve an alarm. A watch may be at work meanwhile.
+
+    Args:
+        number: The alarm's.
+        status: ``acknowledged``, or ``resolved``: the adapter is then watched anew, at the cost of a part of the budget.
+        by: Who does so.
+        why: The reason; the next reader will ask.
+        lake: The lake that is watched.
+        state: The state of the watch, where it is not in the lake.
+
+    Raises:
+        InputError: There is no watch, no such alarm, or it is resolved.
+        UsageError: There is no reason, or neither lake nor state is given.
+    """
+    from loradiag.watching.alarms import change_alarm
+    from loradiag.watching.state import State
+
+    if not why.strip():
+        raise UsageError("why: say in a few words why this alarm needs no more attention")
+    opened = State(state_path(lake, state), create=False)
+    try:
+        return change_alarm(opened, number, status, by, why)
+    finally:
+        opened.close()
+
+
+def _report(found: Watch, watcher: Watcher, policy: Policy) -> Report:
+    known = watcher.baselines.known.get(found.adapter)
+    sha256 = known.manifest.adapter.sha256 if known else ""
+    return judged(Subject(path=found.adapter, sha256=sha256 or None), Measurements(watch=found), Accounting(), policy)

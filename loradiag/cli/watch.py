@@ -1,0 +1,159 @@
+"""``loradiag drift watch``: the lake under watch, once or day and night."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.options import output_options
+from loradiag.core.errors import UsageError
+from loradiag.core.text import plural, printable
+
+if TYPE_CHECKING:
+    from loradiag.core.policy import Policy
+    from loradiag.core.watching import Watch, WatchTotals
+    from loradiag.watching.watcher import News
+
+
+@click.command(
+    "watch",
+    epilog="""\b
+Examples:
+  loradiag drift watch --baseline baselines/ --lake lake/ --once            # count what is new, report, and end
+  loradiag drift watch --baseline baselines/ --lake lake/ --listen 127.0.0.1:9464
+  LORADIAG_WEBHOOK=https://alerts.example/hook loradiag drift watch --baseline baselines/ --lake lake/ --every 30""",
+)
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=str),
+    help="A baseline, or a directory of some; may be repeated. Their adapters are watched.",
+)
+@click.option("--lake", required=True, metavar="DIR", type=click.Path(path_type=str), help="What traffic ingest wrote.")
+@click.option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(path_type=str, dir_okay=False),
+    help="What was counted is remembered here. [default: _state/watch.sqlite in the lake]",
+)
+@click.option("--once", is_flag=True, help="Count what is new, report, and end: for a timer.")
+@click.option(
+    "--alpha", type=float, default=0.05, metavar="CHANCE", help="Of any alarm without drift, ever. [default: 0.05]"
+)
+@click.option(
+    "--tolerance", type=float, metavar="W", help="Change of the mix that is no drift, Cohen's w. [default: 0.2]"
+)
+@click.option("--every", type=float, default=10.0, metavar="SECONDS", help="From one look to the next. [default: 10]")
+@click.option(
+    "--listen", metavar="HOST:PORT", help="Serve /metrics for Prometheus and /healthz, on loopback unless told."
+)
+@click.option(
+    "--webhook",
+    "webhooks",
+    multiple=True,
+    metavar="URL",
+    help="Send alarms there, in Alertmanager's format; may be repeated. [also: LORADIAG_WEBHOOK]",
+)
+@click.option(
+    "--most-labels", type=click.IntRange(1), default=1000, metavar="N", help="Adapters in metrics. [default: 1000]"
+)
+@output_options
+def watch(
+    baselines: tuple[str, ...],
+    lake: str,
+    *,
+    once: bool,
+    every: float,
+    listen: str | None,
+    webhooks: tuple[str, ...],
+    most_labels: int,
+    format_: str | None,
+    outputs: tuple[str, ...],
+    policy_path: str | None,
+    fail_on: str | None,
+    quiet: bool,
+    color: str,
+    **options: Any,
+) -> None:
+    """Watch the traffic of adapters, and raise an alarm where it has drifted from their baselines.
+
+    Evidence is gathered request by request and never expires. The chance that there is ever an alarm without drift, for any
+    adapter and however long this goes on, is at most --alpha. What was counted survives a kill at any time.
+    """
+    from loradiag.api import read_policy
+
+    policy = with_fail_on(read_policy(policy_path), fail_on)
+    if once:
+        targets = plan(format_, outputs)
+        _once(baselines, lake, targets, policy, style_for(color), quiet=quiet, **options)
+        return
+    if format_ or outputs:
+        raise UsageError("--format and --output: add --once; a watch that goes on writes its alarms to standard error")
+    _serve(baselines, lake, listen, webhooks, most_labels, every=every, policy=policy, quiet=quiet, **options)
+
+
+def _once(
+    baselines: Sequence[str],
+    lake: str,
+    targets: Any,
+    policy: Policy,
+    style: Any,
+    *,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    from loradiag.api.watching import watch as run
+    from loradiag.cli.progress import Bar
+
+    with Bar(enabled=not quiet, unit="files") as bar:
+        reports = run(lake, baselines, policy=policy, progress=bar.stage, **options)
+    emit(reports, targets, style, quiet=quiet)
+    tell_unused(policy if not reports else reports[0].policy)
+    sys.exit(exit_code(reports))
+
+
+def _serve(
+    baselines: Sequence[str],
+    lake: str,
+    listen: str | None,
+    webhooks: Sequence[str],
+    most_labels: int,
+    *,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    from loradiag.api.watching import keep_watching
+
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def told(totals: WatchTotals, adapters: list[Watch], news: News) -> None:
+        if not quiet:
+            _tell(totals, adapters, news)
+
+    keep_watching(lake, baselines, told, stop=stop, **options)
+
+
+def _tell(totals: WatchTotals, adapters: list[Watch], news: News) -> None:
+    """One line at the start, and one for each alarm."""
+    if totals.polls == 1 or news.raised or news.resolved:
+        click.echo(
+            f"{totals.polled}  {plural(totals.requests, 'request')} counted, {plural(len(adapters), 'adapter')} under watch",
+            err=True,
+        )
+    for alarm in news.raised:
+        click.echo(f"{alarm.raised}  ALARM {alarm.id} {printable(alarm.adapter)}: {printable(alarm.message)}", err=True)
+    for alarm in news.resolved:
+        click.echo(
+            f"{alarm.changed}  resolved {alarm.id} {printable(alarm.adapter)}: {printable(alarm.why or '')}", err=True
+        )

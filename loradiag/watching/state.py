@@ -1,0 +1,234 @@
+"""What the watcher remembers, in one SQLite file: a kill at any moment loses nothing that was counted, and doubles nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from loradiag.core.errors import InputError, UsageError
+from loradiag.core.text import printable
+from loradiag.watching.adapters import Episode
+
+VERSION = 1
+_WAIT = 30.0
+"""Seconds for which another process's write is waited for."""
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS episodes (adapter TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS seen (day INTEGER, key INTEGER, vector INTEGER, PRIMARY KEY (day, key)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS once (day INTEGER, label INTEGER, PRIMARY KEY (day, label)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS alarms (id INTEGER PRIMARY KEY, adapter TEXT NOT NULL, signal TEXT NOT NULL, "
+    "raised TEXT NOT NULL, e_value REAL NOT NULL, line REAL NOT NULL, requests INTEGER NOT NULL, message TEXT NOT NULL, "
+    "status TEXT NOT NULL, changed TEXT, by TEXT, why TEXT)",
+    "CREATE TABLE IF NOT EXISTS notices (id INTEGER PRIMARY KEY, alarm INTEGER NOT NULL, resolved INTEGER NOT NULL, "
+    "tries INTEGER NOT NULL, due REAL, error TEXT)",
+)
+
+Keys = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+
+
+class Totals(msgspec.Struct, kw_only=True):
+    """What was counted over the whole watch.
+
+    ``slots``: places of the budget that were handed out; ``first``: adapters that were there at the start.
+    """
+
+    started: str
+    alpha: float
+    first: int = 0
+    slots: int = 0
+    polls: int = 0
+    requests: int = 0
+    unattributed: int = 0
+    unwatched: int = 0
+    late: int = 0
+    newest_day: int | None = None
+    polled: str | None = None
+    seconds: float = 0.0
+    behind: float = 0.0
+
+
+class State:
+    """The file, opened. Many may read it, and acknowledge alarms; one at a time may watch (:meth:`watching`).
+
+    Args:
+        path: The file; made if there is none.
+        create: Whether it may be made.
+
+    Raises:
+        InputError: It is no such file, is damaged, or of another version.
+        UsageError: It cannot be made.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self.path = path
+        if not create and not path.is_file():
+            raise InputError(path, "holds no watch", "start one: loradiag drift watch", "missing")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+            self.database.execute("PRAGMA journal_mode=WAL")
+            self.database.execute("PRAGMA synchronous=NORMAL")
+            with self.change():
+                for table in _TABLES:
+                    self.database.execute(table)
+                self.database.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", [str(VERSION)])
+            version = self._meta("version")
+        except OSError as error:
+            raise UsageError(f"{printable(str(path))}: cannot be made ({error.strerror})") from error
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+        if version != str(VERSION):
+            raise InputError(path, f"is of version {printable(version or '?')}; this loradiag reads {VERSION}")
+
+    def _broken(self, error: sqlite3.Error) -> InputError:
+        remedy = "move it away to begin anew, or restore it"
+        return InputError(self.path, f"cannot be used as the state of a watch ({printable(str(error))})", remedy)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Keep other watchers off: two would count every request twice.
+
+        Raises:
+            UsageError: Another one is at work.
+        """
+        with _lock(self.path.with_name(self.path.name + ".lock")) as free:
+            if not free:
+                raise UsageError(f"{printable(str(self.path))}: another 'loradiag drift watch' is at work on it")
+            yield
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Everything that is written within happens at once, or not at all."""
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.database.execute("ROLLBACK")
+            raise
+        self.database.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    def _meta(self, name: str) -> str | None:
+        found = self.database.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
+        return str(found[0]) if found else None
+
+    def totals(self) -> Totals | None:
+        """Return what was counted; None before the first watch."""
+        found = self._meta("totals")
+        return None if found is None else msgspec.json.decode(found, type=Totals)
+
+    def keep_totals(self, totals: Totals) -> None:
+        """Write what was counted."""
+        text = msgspec.json.encode(totals).decode()
+        self.database.execute("INSERT OR REPLACE INTO meta VALUES ('totals', ?)", [text])
+
+    def episodes(self) -> dict[str, Episode]:
+        """Return the evidence of every adapter.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        try:
+            rows = self.database.execute("SELECT adapter, state FROM episodes ORDER BY adapter").fetchall()
+            return {name: msgspec.msgpack.decode(state, type=Episode) for name, state in rows}
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+        except msgspec.DecodeError as error:
+            raise InputError(self.path, f"is damaged ({error})", "move it away to begin anew, or restore it") from error
+
+    def keep(self, episodes: Iterable[Episode]) -> None:
+        """Write the evidence of some adapters."""
+        rows = [(episode.adapter, msgspec.msgpack.encode(episode)) for episode in episodes]
+        self.database.executemany("INSERT OR REPLACE INTO episodes VALUES (?, ?)", rows)
+
+    def files(self) -> set[str]:
+        """Return the names of files that were counted, within the lake."""
+        return {row[0] for row in self.database.execute("SELECT name FROM files")}
+
+    def keep_files(self, names: Iterable[str]) -> None:
+        """Remember files that were counted."""
+        self.database.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(name,) for name in names])
+
+    def forget_files(self, names: Iterable[str]) -> None:
+        """Forget files that are gone."""
+        self.database.executemany("DELETE FROM files WHERE name = ?", [(name,) for name in names])
+
+    def unseen(self, day: int, keys: Keys, vectors: Flags) -> tuple[Flags, Flags]:
+        """Remember requests of a day, and say which were not known, and which had not been known with a vector.
+
+        Args:
+            day: Since 1970; -1 of undated ones.
+            keys: [n], distinct.
+            vectors: Whether each has one [n].
+        """
+        signed = keys.view(np.int64).tolist()
+        self._given(signed)
+        rows = self.database.execute(
+            "SELECT given.place, seen.vector FROM given JOIN seen ON seen.day = ? AND seen.key = given.value", [day]
+        ).fetchall()
+        known, had = np.zeros(keys.size, dtype=np.bool_), np.zeros(keys.size, dtype=np.bool_)
+        for place, vector in rows:
+            known[place], had[place] = True, bool(vector)
+        self.database.executemany(
+            "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET vector = max(vector, excluded.vector)",
+            zip([day] * keys.size, signed, vectors.astype(int).tolist(), strict=True),
+        )
+        return ~known, vectors & ~had
+
+    def first(self, day: int, labels: Keys) -> Flags:
+        """Remember labels of a day's requests (conversations, texts), and say which were not known; 0 is none."""
+        signed = labels.view(np.int64)
+        self._given(signed.tolist())
+        rows = self.database.execute(
+            "SELECT given.place FROM given JOIN once ON once.day = ? AND once.label = given.value", [day]
+        ).fetchall()
+        fresh = np.ones(labels.size, dtype=np.bool_)
+        fresh[[row[0] for row in rows]] = False
+        fresh[labels == 0] = True
+        real = signed[labels != 0].tolist()
+        self.database.executemany("INSERT OR IGNORE INTO once VALUES (?, ?)", zip([day] * len(real), real, strict=True))
+        return fresh
+
+    def _given(self, values: Sequence[int]) -> None:
+        self.database.execute("CREATE TEMP TABLE IF NOT EXISTS given (place INTEGER PRIMARY KEY, value INTEGER)")
+        self.database.execute("DELETE FROM given")
+        self.database.executemany("INSERT INTO given VALUES (?, ?)", enumerate(values))
+
+    def forget(self, before_keys: int, before_labels: int) -> None:
+        """Forget the requests of days that are over; undated ones stay."""
+        self.database.execute("DELETE FROM seen WHERE day >= 0 AND day < ?", [before_keys])
+        self.database.execute("DELETE FROM once WHERE day >= 0 AND day < ?", [before_labels])
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[bool]:
+    """Whether nobody else holds the lock; it goes with the process, however that ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file: IO[str]
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        file.truncate(0)
+        file.write(f"{os.getpid()} {time.time():.0f}\n")
+        file.flush()
+        yield True
