@@ -6,11 +6,13 @@ from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
 from loradiag.api.merging import merge_drift
 from loradiag.api.traffic import InterruptedIngestError, compact, ingest, traffic_stats
+from loradiag.api.watching import alarms, keep_watching, settle_alarm, watch
 
 __all__ = [
     "Against",
     "InterruptedIngestError",
     "InterruptedRunError",
+    "alarms",
     "baseline",
     "calibrate_check",
     "compact",
@@ -22,8 +24,11 @@ __all__ = [
     "inspect",
     "inspect_all",
     "judge",
+    "keep_watching",
     "merge_drift",
     "read_policy",
     "read_reports",
+    "settle_alarm",
     "traffic_stats",
+    "watch",
 ]
