@@ -46,6 +46,7 @@ FLEETS = (1, 50, 500)
 ONSET = 45
 """The day on which planted drift begins."""
 
+DETECTORS = ("loradiag", "adwin", "ks")
 ROLLING = 7
 LEAST = 50
 
@@ -97,7 +98,7 @@ class Peers:
         self._adwin = _adwin()
 
     def day(self, cosine: np.ndarray) -> dict[str, float]:
-        """p of a KS test on the last week's cosines, whether ADWIN alarms, and what fixed thresholds look at."""
+        """P of a KS test on the last week's cosines, whether ADWIN alarms, and what fixed thresholds look at."""
         found = {"p": 1.0, "adwin": 0.0, "mean": 1.0}
         for value in cosine if self._adwin is not None else ():
             self._adwin.update(float(value))
@@ -187,7 +188,7 @@ DRIFTS: dict[str, Draw] = {
 
 def _drift(kinds: Sequence[Domain], name: str, draw: Draw, size: int, options: argparse.Namespace) -> str:
     generator = np.random.default_rng([options.seed, size, len(name)])
-    found: dict[str, list[int]] = {"loradiag": [], "adwin": [], "ks": []}
+    found: dict[str, list[int]] = {detector: [] for detector in DETECTORS}
     trials = 0
     while trials < options.trials:
         adapter = adapters(kinds, 1, generator)[0]
@@ -208,30 +209,28 @@ def _delays(adapter: Adapter, draw: Draw, size: int, generator: np.random.Genera
     watched, others = episode(adapter, size), Peers(adapter)
     line = -np.log(ALPHA * (1 - CALIBRATION) * watched.weight)
     delays: dict[str, int] = {}
-    for today in range(ONSET):
-        requests = day(adapter, today, generator)
-        take(watched, requests.cosine, requests.topic)
-        told = others.day(requests.cosine)
-        for detector, hit in (("adwin", told["adwin"] > 0), ("ks", told["p"] < ALPHA / size)):
-            if hit:
-                delays.setdefault(detector, -1)
-    if together(signals(watched)) >= line:
-        delays["loradiag"] = -1
     since = 0
-    for today in range(ONSET, DAYS):
-        requests = draw(adapter, today - ONSET, int(adapter.volumes[today]), generator)
+    for today in range(DAYS):
+        drifts = today >= ONSET
+        count = int(adapter.volumes[today])
+        requests = draw(adapter, today - ONSET, count, generator) if drifts else day(adapter, today, generator)
         for done, part in _in_parts(requests):
             take(watched, part.cosine, part.topic)
             if together(signals(watched)) >= line:
-                delays.setdefault("loradiag", since + done)
-        told = others.day(requests.cosine)
-        since += requests.cosine.size
-        for detector, hit in (("adwin", told["adwin"] > 0), ("ks", told["p"] < ALPHA / size)):
-            if hit:
-                delays.setdefault(detector, since)
-        if len(delays) == 3:
+                delays.setdefault("loradiag", since + done if drifts else -1)
+        since += count if drifts else 0
+        for detector in _alarming(others.day(requests.cosine), size):
+            delays.setdefault(detector, since if drifts else -1)
+        if len(delays) == len(DETECTORS):
             break
-    return {detector: delays.get(detector, -1) for detector in ("loradiag", "adwin", "ks")}
+    return {detector: delays.get(detector, -1) for detector in DETECTORS}
+
+
+def _alarming(told: dict[str, float], size: int) -> Iterator[str]:
+    if told["adwin"] > 0:
+        yield "adwin"
+    if told["p"] < ALPHA / size:
+        yield "ks"
 
 
 def _in_parts(requests: Requests, size: int = 10) -> Iterator[tuple[int, Requests]]:

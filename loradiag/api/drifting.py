@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged
 from loradiag.core.errors import InputError, UsageError
@@ -169,7 +171,7 @@ def drift_check(
     for name, its in chosen.items():
         asked = reach(wanted, opened.newest(name))
         found.append(check(opened, name, its, others, asked, partial(stages, name), expired(its)))
-    return [_report(drift, policy or default_policy()) for drift in adjusted(found)]
+    return [_report(drift, policy or default_policy()) for drift in _with_evidence(adjusted(found), Path(lake))]
 
 
 def calibrate_check(
@@ -271,6 +273,23 @@ def _chosen(lake: Lake, known: Names, adapters: Sequence[str]) -> Names:
             remedy,
         )
     return chosen
+
+
+def _with_evidence(found: Sequence[Drift], lake: Path) -> list[Drift]:
+    """Give each adapter's newest window the e-value of the watch over this lake, where there is one."""
+    from loradiag.api.watching import STATE
+    from loradiag.watching.lookup import evidence_in
+
+    known = evidence_in(lake / STATE)
+
+    def told(drift: Drift) -> Drift:
+        value = known.get(drift.adapter)
+        if value is None or not drift.windows:
+            return drift
+        newest = msgspec.structs.replace(drift.windows[-1], e_value=value)
+        return msgspec.structs.replace(drift, windows=[*drift.windows[:-1], newest])
+
+    return [told(drift) for drift in found]
 
 
 def _report(drift: Drift, policy: Policy) -> Report:

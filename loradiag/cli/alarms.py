@@ -35,7 +35,10 @@ Examples:
 @click.option("--all", "every", is_flag=True, help="List resolved alarms too.")
 @click.option("--acknowledge", type=int, metavar="ID", help="Say that an alarm is being dealt with.")
 @click.option(
-    "--resolve", type=int, metavar="ID", help="Say that it is over: its adapter is watched anew, from what is left of the budget."
+    "--resolve",
+    type=int,
+    metavar="ID",
+    help="Say that it is over: its adapter is watched anew, from what is left of the budget.",
 )
 @click.option("--why", metavar="TEXT", help="The reason; with --acknowledge and --resolve.")
 @click.option("--by", metavar="NAME", help="Who does so. [default: the user]")

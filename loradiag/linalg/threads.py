@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,8 +39,14 @@ def pooled(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
 
 @contextmanager
 def all_threads() -> Iterator[None]:
-    """Let BLAS use every core: for products of large matrices, one at a time."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=workers(), user_api="blas"):
+    """Let numpy's BLAS use every core: for products of large matrices, one at a time."""
+    with _controller().limit(limits=workers(), user_api="blas"):
         yield
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    """Looking for the libraries of a process takes ten milliseconds: as long as a thousand requests beside a small baseline."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

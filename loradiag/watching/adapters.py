@@ -21,10 +21,10 @@ from loradiag.watching.references import Reference
 RECENT = 200
 """Requests that are called recent."""
 
-WEIGHTS = {"novelty": 0.2, "strangeness": 0.4, "mix": 0.3}
-"""Of an adapter's part of the budget; what is left is shared out among the measures of answers."""
+WEIGHTS = {"novelty": 0.15, "strangeness": 0.3, "mix": 0.25, "perplexity": 0.1}
+"""Of an adapter's part of the budget; what is left is shared out among the other measures of answers."""
 
-_ANSWERS = (1.0 - sum(WEIGHTS.values())) / len(WATCHED)
+_OTHERS = (1.0 - sum(WEIGHTS.values())) / (len(WATCHED) - 1)
 
 
 class Episode(msgspec.Struct, kw_only=True):
@@ -167,7 +167,7 @@ def signals(episode: Episode) -> list[Evidence]:
         found.append(
             Evidence(
                 name,
-                _ANSWERS,
+                WEIGHTS.get(name, _OTHERS),
                 days.wealth.n,
                 evidence(days, metric),
                 days.wealth.peak,

@@ -33,6 +33,9 @@ _STARTS = 1
 _TOLERATED = {"ratio": 0.15, "raised": 0.05, "share": 0.05, "other": 0.1}
 """Changes that are none: of lengths as a ratio, of perplexities, of shares and of repetition, of entropy in nats."""
 
+RISES = (*RAISED, *SHARES, "repetition")
+"""Measures of which only a rise is harm."""
+
 WATCHED: dict[str, Metric] = {metric.name: metric for metric in METRICS}
 
 
@@ -88,7 +91,7 @@ def _over(state: Days, metric: Metric, value: float, salt: str) -> None:
     past = np.asarray(state.past)
     below, ties = int((past < value).sum()), int((past == value).sum())
     low = (below + _chance(f"{salt} {metric.name} {state.wealth.n}") * (ties + 1)) / (past.size + 1)
-    p = 1 - low if metric.name in RAISED else 2 * min(low, 1 - low)
+    p = 1 - low if metric.name in RISES else 2 * min(low, 1 - low)
     bet(state.wealth, rank_factors(np.array([p])), block=_STARTS)
     state.past = [*state.past, value][-_MOST_DAYS:]
 
@@ -112,6 +115,6 @@ def evidence(state: Days, metric: Metric) -> float:
     What is never larger than an e-process keeps its promise.
     """
     moved = change(state, metric)
-    if moved is None or (moved if metric.name in RAISED else abs(moved)) <= tolerated(metric):
+    if moved is None or (moved if metric.name in RISES else abs(moved)) <= tolerated(metric):
         return -np.inf
     return log_e(state.wealth)
