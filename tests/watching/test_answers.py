@@ -97,7 +97,7 @@ def test_lengths_look_both_ways_and_shares_only_up() -> None:
     noise = np.random.default_rng(3).normal(0, 0.02, 52)
     moved = np.r_[np.zeros(40), np.full(12, 0.5)]
     assert evidence(days_of(4 + noise - moved, LENGTH), LENGTH) > math.log(20)
-    assert evidence(days_of(0.1 + noise + moved, TRUNCATED), TRUNCATED) > math.log(500)
+    assert evidence(days_of(0.1 + noise + moved, TRUNCATED), TRUNCATED) > math.log(100)
     assert evidence(days_of(0.6 + noise - moved, TRUNCATED), TRUNCATED) == -math.inf
 
 
