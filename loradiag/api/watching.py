@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged
-from loradiag.core.errors import UsageError
+from loradiag.core.errors import LoradiagError, UsageError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
+from loradiag.core.text import printable
 
 if TYPE_CHECKING:
     from loradiag.core.watching import AlarmStatus, Watch, WatchAlarm, WatchTotals
@@ -78,6 +80,7 @@ def keep_watching(
     tolerance: float | None = None,
     every: float = 10.0,
     policy: Policy | None = None,
+    failed: Callable[[str], None] | None = None,
 ) -> None:
     """Do as :func:`watch` does, again and again.
 
@@ -94,6 +97,7 @@ def keep_watching(
         tolerance: The same.
         every: Seconds from the beginning of one poll to that of the next.
         policy: The same.
+        failed: Called after a poll that failed, with the reason.
 
     Raises:
         InputError: Lake, baselines or state cannot be read at the start.
@@ -107,9 +111,16 @@ def keep_watching(
     with _watcher(lake, baselines, state, alpha, tolerance, policy or default_policy()) as watcher:
         while not stop.is_set():
             began = time.monotonic()
-            news = watcher.poll()
-            told(totals_of(watcher), adapters_of(watcher), news)
+            try:
+                news = watcher.poll()
+                told(totals_of(watcher), adapters_of(watcher), news)
+            except (LoradiagError, OSError, sqlite3.Error) as error:
+                (failed or _ignore)(printable(str(error)))
             stop.wait(max(0.0, every - (time.monotonic() - began)))
+
+
+def _ignore(_: str) -> None:
+    """Nobody wants to know."""
 
 
 @contextmanager
