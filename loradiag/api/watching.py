@@ -187,7 +187,7 @@ def alarms(lake: str | Path | None = None, *, state: str | Path | None = None, e
     from loradiag.watching.alarms import alarms as found
     from loradiag.watching.state import State
 
-    opened = State(state_path(lake, state), create=False)
+    opened = State(state_path(lake, state), read_only=True)
     try:
         return found(opened, statuses=("open", "acknowledged", "resolved") if every else ("open", "acknowledged"))
     finally:

@@ -46,7 +46,7 @@ class Episode(msgspec.Struct, kw_only=True):
         mix: What was won on topics, where there are enough references to know their shares.
         answers: Of each measure that was logged.
         alarm: The number of the alarm that is open.
-        counted_then: ``counted`` when it was raised.
+        requests_then: ``requests`` when it was raised.
     """
 
     adapter: str
@@ -64,7 +64,7 @@ class Episode(msgspec.Struct, kw_only=True):
     mix: Shift | None = None
     answers: dict[str, Days] = {}
     alarm: int | None = None
-    counted_then: int = 0
+    requests_then: int = 0
 
 
 def begin(adapter: str, baseline: str, reference: Reference, scores: Floats, slot: int, weight: float) -> Episode:

@@ -44,7 +44,7 @@ def line_of(episode: Episode, alpha: float) -> float:
 
 def is_over(episode: Episode, evidence: Sequence[Evidence]) -> bool:
     """Whether an open alarm's drift is gone: for as many requests as are called recent, and to the eye."""
-    return episode.counted - episode.counted_then >= RECENT and is_calm(evidence)
+    return episode.requests - episode.requests_then >= RECENT and is_calm(evidence)
 
 
 def raise_alarm(state: State, episode: Episode, evidence: Sequence[Evidence], alpha: float) -> WatchAlarm:

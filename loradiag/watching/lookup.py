@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
-import msgspec
-
-from loradiag.watching.adapters import Episode, plain, signals, together
+from loradiag.core.errors import InputError
+from loradiag.watching.adapters import plain, signals, together
+from loradiag.watching.state import State
 
 
 def evidence_in(state: Path) -> dict[str, float]:
@@ -15,12 +14,13 @@ def evidence_in(state: Path) -> dict[str, float]:
     if not state.is_file():
         return {}
     try:
-        database = sqlite3.connect(f"{state.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
-        try:
-            rows = database.execute("SELECT state FROM episodes").fetchall()
-        finally:
-            database.close()
-        episodes = [msgspec.msgpack.decode(row[0], type=Episode) for row in rows]
-    except (sqlite3.Error, msgspec.DecodeError):
+        opened = State(state, read_only=True)
+    except InputError:
         return {}
-    return {episode.adapter: plain(together(signals(episode))) for episode in episodes}
+    try:
+        episodes = opened.episodes()
+    except InputError:
+        return {}
+    finally:
+        opened.close()
+    return {name: plain(together(signals(episode))) for name, episode in episodes.items()}

@@ -67,32 +67,42 @@ class State:
     Args:
         path: The file; made if there is none.
         create: Whether it may be made.
+        read_only: Whether nothing will be written.
 
     Raises:
         InputError: It is no such file, is damaged, or of another version.
-        UsageError: It cannot be made.
+        UsageError: It cannot be made, or written.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
         self.path = path
-        if not create and not path.is_file():
+        if (read_only or not create) and not path.is_file():
             raise InputError(path, "holds no watch", "start one: loradiag drift watch", "missing")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-            self.database.execute("PRAGMA journal_mode=WAL")
-            self.database.execute("PRAGMA synchronous=NORMAL")
-            with self.change():
-                for table in _TABLES:
-                    self.database.execute(table)
-                self.database.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", [str(VERSION)])
+            self.database = _opened(path, read_only)
+            if not read_only:
+                self._prepare()
             version = self._meta("version")
         except OSError as error:
-            raise UsageError(f"{printable(str(path))}: cannot be made ({error.strerror})") from error
+            raise self._closed(error.strerror or str(error)) from error
         except sqlite3.Error as error:
+            if not read_only and not _writable(path):
+                raise self._closed(str(error)) from error
             raise self._broken(error) from error
         if version != str(VERSION):
             raise InputError(path, f"is of version {printable(version or '?')}; this loradiag reads {VERSION}")
+
+    def _prepare(self) -> None:
+        self.database.execute("PRAGMA journal_mode=WAL")
+        self.database.execute("PRAGMA synchronous=NORMAL")
+        with self.change():
+            for table in _TABLES:
+                self.database.execute(table)
+            self.database.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", [str(VERSION)])
+
+    def _closed(self, reason: str) -> UsageError:
+        where = "give --state FILE in a folder that can be written"
+        return UsageError(f"{printable(str(self.path))}: cannot be written ({printable(reason)}); {where}")
 
     def _broken(self, error: sqlite3.Error) -> InputError:
         remedy = "move it away to begin anew, or restore it"
@@ -116,10 +126,11 @@ class State:
         self.database.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.database.execute("COMMIT")
         except BaseException:
-            self.database.execute("ROLLBACK")
+            if self.database.in_transaction:  # a full disk ends it by itself
+                self.database.execute("ROLLBACK")
             raise
-        self.database.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
@@ -215,6 +226,19 @@ class State:
         """Forget the requests of days that are over; undated ones stay."""
         self.database.execute("DELETE FROM seen WHERE day >= 0 AND day < ?", [before_keys])
         self.database.execute("DELETE FROM once WHERE day >= 0 AND day < ?", [before_labels])
+
+
+def _opened(path: Path, read_only: bool) -> sqlite3.Connection:
+    if read_only:
+        return sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
 
 
 @contextmanager

@@ -237,7 +237,7 @@ class Watcher:
             evidence = [signals(episode) for episode in episodes]
             for place in raised(episodes, evidence, self.plan.alpha * (1 - CALIBRATION)):
                 alarm = raise_alarm(self.state, episodes[place], evidence[place], self.plan.alpha * (1 - CALIBRATION))
-                episodes[place].alarm, episodes[place].counted_then = alarm.id, episodes[place].counted
+                episodes[place].alarm, episodes[place].requests_then = alarm.id, episodes[place].requests
                 news.raised.append(alarm)
             self.state.keep(episodes)
             self.state.keep_totals(self.totals)

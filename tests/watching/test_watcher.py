@@ -327,3 +327,25 @@ def test_e_values_are_written_as_numbers_that_json_has() -> None:
     assert plain(5000.0) == 1e300
     assert plain(-math.inf) == 0.0
     assert plain(0.0) == 1.0
+
+
+def test_a_folder_that_cannot_be_written_is_said(place: Path) -> None:
+    """With what to do about it; a file where a folder should be, since root may write everywhere."""
+    (place / "file").write_text("x")
+    with pytest.raises(UsageError, match="--state FILE"):
+        State(place / "file" / "watch.sqlite")
+
+
+def test_who_only_reads_writes_nothing_and_waits_for_nobody(place: Path) -> None:
+    """A reader sees what was committed while the watch is in the middle of a change."""
+    write(place / "lake", 80, seed=1, domain=3)
+    run = watcher(place)
+    run.poll()
+    with run.state.change():
+        reader = State(place / "watch.sqlite", read_only=True)
+        assert len(alarms(reader)) == 1
+        assert reader.episodes()["support"].counted == 80
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.keep_files(["x"])
+    with pytest.raises(InputError, match="no watch"):
+        State(place / "none.sqlite", read_only=True)
