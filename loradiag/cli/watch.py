@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
 from loradiag.cli.options import output_options
 from loradiag.core.errors import UsageError
+from loradiag.core.report import now
 from loradiag.core.text import plural, printable
 
 if TYPE_CHECKING:
@@ -131,29 +132,39 @@ def _serve(
     quiet: bool,
     **options: Any,
 ) -> None:
-    from loradiag.api.watching import keep_watching
+    from loradiag.api.serving import serve_watch
 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    def told(totals: WatchTotals, adapters: list[Watch], news: News) -> None:
+    def say(text: str) -> None:
         if not quiet:
-            _tell(totals, adapters, news)
+            click.echo(f"{now()}  {text}", err=True)
 
-    keep_watching(lake, baselines, told, stop=stop, **options)
+    def told(totals: WatchTotals, adapters: list[Watch], news: News) -> None:
+        for text in _lines(totals, adapters, news):
+            say(text)
+
+    serve_watch(
+        lake,
+        baselines,
+        stop=stop,
+        told=told,
+        say=say,
+        listen=listen,
+        webhooks=webhooks,
+        most_labels=most_labels,
+        **options,
+    )
 
 
-def _tell(totals: WatchTotals, adapters: list[Watch], news: News) -> None:
+def _lines(totals: WatchTotals, adapters: list[Watch], news: News) -> Iterator[str]:
     """One line at the start, and one for each alarm."""
     if totals.polls == 1 or news.raised or news.resolved:
-        click.echo(
-            f"{totals.polled}  {plural(totals.requests, 'request')} counted, {plural(len(adapters), 'adapter')} under watch",
-            err=True,
-        )
+        count = plural(totals.requests, "request")
+        yield f"{count} counted, {plural(len(adapters), 'adapter')} under watch"
     for alarm in news.raised:
-        click.echo(f"{alarm.raised}  ALARM {alarm.id} {printable(alarm.adapter)}: {printable(alarm.message)}", err=True)
+        yield f"ALARM {alarm.id} {printable(alarm.adapter)}: {printable(alarm.message)}"
     for alarm in news.resolved:
-        click.echo(
-            f"{alarm.changed}  resolved {alarm.id} {printable(alarm.adapter)}: {printable(alarm.why or '')}", err=True
-        )
+        yield f"resolved {alarm.id} {printable(alarm.adapter)}: {printable(alarm.why or '')}"

@@ -23,9 +23,9 @@ class WatchSignal(Measure, kw_only=True, frozen=True):
     ``signal``: ``novelty`` (more requests unlike any reference than are tolerated), ``strangeness`` (requests stranger than
     held-out references and than those before them, which counts where more are novel than matters), ``mix`` (topics in other
     shares), or a measure of answers as ``drift.predictions`` names them. ``n``: requests that it has seen, or days where
-    ``unit`` says so. ``e_value`` and ``peak``: of its process, now and at its highest. ``recent``: what is seen now (the share of novel requests among the
-    last 200, Cohen's w of the topics of the last 200, the change of answers in the last days); ``expected``: what there
-    would be without drift; ``tolerated``: up to which it is no drift.
+    ``unit`` says so. ``e_value`` and ``peak``: of its process, now and at its highest. ``recent``: what is seen
+    now (the share of novel requests among the last 200, Cohen's w of the topics of the last 300, the change of answers in the
+    last days); ``expected``: what there would be without drift; ``tolerated``: up to which it is no drift.
     """
 
     signal: str
@@ -62,10 +62,11 @@ class WatchAlarm(Measure, kw_only=True, frozen=True):
 class Watch(Measure, kw_only=True, frozen=True):
     """One adapter under watch.
 
-    ``e_value``: the largest of its signals', each times the signal's part of the budget; ``line``: what it must reach to alarm
-    by itself (e-BH lowers the line where several adapters have large ones). ``alpha``: the chance that any adapter under this watch ever alarms without
-    drift; ``share``: the part of it that is this adapter's. ``since`` and ``seen``: of its first and its last request since the process began;
-    ``counted``: of its ``requests``, each conversation and text once a day. ``baseline``: its directory, None if it is gone.
+    ``e_value``: the largest of its signals', each times the signal's part of the budget; ``line``: what it must reach to
+    alarm by itself (e-BH lowers the line where several adapters have large ones). ``alpha``: the chance that any adapter
+    under this watch ever alarms without drift; ``share``: the part of it that is this adapter's. ``since`` and ``seen``: of
+    its first and its last request since the process began; ``counted``: of its ``requests``, each conversation and text once
+    a day. ``baseline``: its directory, None if it is gone.
     """
 
     adapter: str

@@ -31,7 +31,7 @@ def _told(alarm: WatchAlarm) -> str:
     "drift-alarm",
     Severity.ERROR,
     source=_SOURCE,
-    advice="Look at the exemplars of 'loradiag drift check', and acknowledge the alarm: loradiag drift alarms --acknowledge ID.",
+    advice="Look at the exemplars of 'loradiag drift check'; acknowledge it: loradiag drift alarms --acknowledge ID.",
 )
 def drift_alarm(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The watch has raised an alarm that nobody has acknowledged: traffic or answers have drifted.

@@ -76,7 +76,6 @@ def totals_of(watcher: Watcher) -> WatchTotals:
     )
 
 
-def age(moment: str) -> float:
-    """Return the seconds that have passed since a moment, as reports write it."""
-    then = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return max(0.0, (datetime.now(UTC) - then).total_seconds())
+def seconds_of(moment: str) -> float:
+    """Return a moment as reports write it, in seconds since 1970."""
+    return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()

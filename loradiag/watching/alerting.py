@@ -1,0 +1,271 @@
+"""Notices of alarms, sent to webhooks in Alertmanager's formats: at least once, and with a fingerprint to know them again.
+
+An address whose path ends in ``/api/v2/alerts`` is an Alertmanager, which takes a list of alerts; any other gets what an
+Alertmanager would send it (webhook payload, version 4), so that whatever takes those takes these. No text of a request is sent.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import os
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from loradiag.core.errors import UsageError
+from loradiag.core.text import printable, shorten
+from loradiag.core.watching import WatchAlarm
+
+VARIABLE = "LORADIAG_WEBHOOK"
+"""Addresses, with commas between them: not on a command line that everyone on the machine can read."""
+
+ALERTMANAGER = "/api/v2/alerts"
+_NEVER = "0001-01-01T00:00:00Z"
+"""The end of what has not ended, as Alertmanager writes it. To itself it would mean: in five minutes, unless sent again."""
+
+_OPEN_DAYS = 365
+"""Days for which an Alertmanager is told that an alarm goes on; that it is over is sent when it is."""
+
+TRIES = 8
+_FIRST, _LONGEST = 2.0, 600.0
+"""Seconds until a notice is sent again; each time twice as many, up to ten minutes."""
+
+_AGAIN = frozenset({408, 425, 429})
+_BODY = 2048
+"""Bytes of an answer that are read."""
+
+
+class Hook(msgspec.Struct, frozen=True):
+    """Where notices go.
+
+    Attributes:
+        url: The address; it may hold credentials, and so is never shown whole.
+        timeout: Seconds for one try.
+        tries: After which a notice is given up.
+    """
+
+    url: str
+    timeout: float = 10.0
+    tries: int = TRIES
+
+    @property
+    def shown(self) -> str:
+        """The scheme and the host: paths and queries hold secrets too."""
+        parts = urlsplit(self.url)
+        return printable(f"{parts.scheme}://{parts.hostname or '?'}{f':{parts.port}' if parts.port else ''}")
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """An alarm that was raised, or is over, and how often it was tried to say so."""
+
+    id: int
+    alarm: WatchAlarm
+    resolved: bool
+    tries: int
+
+
+class Outbox(Protocol):
+    """Notices that wait to be sent; they outlive the process."""
+
+    def due(self, now: float) -> list[Notice]:
+        """Return notices to send at a time, in seconds since 1970."""
+
+    def delivered(self, number: int) -> None:
+        """Never send a notice again."""
+
+    def failed(self, number: int, again_at: float | None, error: str) -> None:
+        """Send a notice again at a time, or never where it is None."""
+
+
+class _RefusedError(Exception):
+    """A try that failed: whether another makes sense, and after how many seconds at the least."""
+
+    def __init__(self, reason: str, *, again: bool, after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.again, self.after = again, after
+
+
+def hooks_of(words: Iterable[str], *, timeout: float = 10.0) -> list[Hook]:
+    """Return the hooks of some addresses, and of the environment. They come from nowhere else.
+
+    Raises:
+        UsageError: One is no address of http or https.
+    """
+    own = [*words, *(word.strip() for word in os.environ.get(VARIABLE, "").split(","))]
+    found = []
+    for word in own:
+        if not word:
+            continue
+        if not _is_address(word):
+            raise UsageError("--webhook: an address such as https://alerts.example.org/hook is needed")
+        found.append(Hook(word, timeout))
+    return found
+
+
+def _is_address(word: str) -> bool:
+    try:
+        parts = urlsplit(word)
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and word.isprintable() and (parts.port or 1) > 0
+        )
+    except ValueError:
+        return False
+
+
+def deliver(
+    outbox: Outbox,
+    hooks: Sequence[Hook],
+    now: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+) -> int:
+    """Send what is due, once, and return how many notices were delivered.
+
+    A notice counts as delivered when every hook has taken it; where one has not, all get it again, which is why they carry a
+    fingerprint. Retried are connections that fail, 408, 425, 429 and 5xx, after twice as long each time, and as long as
+    ``Retry-After`` says; other answers are final.
+
+    Args:
+        outbox: What waits.
+        hooks: Where to.
+        now: Gives the time, in seconds since 1970.
+        chance: Gives numbers between 0 and 1, so that many watches do not try at once.
+    """
+    done = 0
+    for notice in outbox.due(now()):
+        troubles = [trouble for hook in hooks if (trouble := _tried(hook, notice)) is not None]
+        if not troubles:
+            outbox.delivered(notice.id)
+            done += 1
+            continue
+        reason = "; ".join(str(trouble) for trouble in troubles)
+        most = max((hook.tries for hook in hooks), default=TRIES)
+        final = not any(trouble.again for trouble in troubles) or notice.tries + 1 >= most
+        wait = min(_FIRST * 2**notice.tries, _LONGEST) * (0.75 + 0.5 * chance())
+        wait = max(wait, *(min(trouble.after, _LONGEST) for trouble in troubles))
+        outbox.failed(notice.id, None if final else now() + wait, reason)
+    return done
+
+
+def _tried(hook: Hook, notice: Notice) -> _RefusedError | None:
+    try:
+        _send(hook, notice)
+    except _RefusedError as trouble:
+        return trouble
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = shorten(printable(str(error) or type(error).__name__), 120)
+        return _RefusedError(f"{hook.shown}: {reason}", again=True)
+    return None
+
+
+def _send(hook: Hook, notice: Notice) -> None:
+    parts = urlsplit(hook.url)
+    body = msgspec.json.encode(payload(notice, hook))
+    headers = {"Content-Type": "application/json", "User-Agent": "loradiag", **_credentials(parts)}
+    connection = _connection(parts, hook.timeout)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        answer.read(_BODY)
+        if not 200 <= answer.status < 300:
+            again = answer.status in _AGAIN or answer.status >= 500
+            after = _seconds(answer.getheader("Retry-After"))
+            raise _RefusedError(f"{hook.shown}: answered {answer.status}", again=again, after=after)
+    finally:
+        connection.close()
+
+
+def _connection(parts: SplitResult, timeout: float) -> http.client.HTTPConnection:
+    """The standard library follows no redirects, which is what is wanted: they would carry notices elsewhere."""
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=context)
+    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+
+
+def _credentials(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    import base64
+    from urllib.parse import unquote
+
+    told = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(told).decode()}"}
+
+
+def _seconds(word: str | None) -> float:
+    """What ``Retry-After`` says: seconds, or a date."""
+    if not word:
+        return 0.0
+    if word.strip().isdigit():
+        return float(word)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(word).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+def payload(notice: Notice, hook: Hook) -> Any:
+    """Return what is sent: a list for an Alertmanager, a webhook payload for others."""
+    alert = _alert(notice)
+    if urlsplit(hook.url).path.rstrip("/").endswith(ALERTMANAGER):
+        if not notice.resolved:
+            alert["endsAt"] = _later(notice.alarm.raised)
+        return [{key: value for key, value in alert.items() if key not in ("status", "fingerprint")}]
+    return {
+        "version": "4",
+        "groupKey": f'{{}}:{{alertname="LoradiagDrift", adapter={msgspec.json.encode(alert["labels"]["adapter"]).decode()}}}',
+        "truncatedAlerts": 0,
+        "status": alert["status"],
+        "receiver": "loradiag",
+        "groupLabels": {"alertname": "LoradiagDrift", "adapter": alert["labels"]["adapter"]},
+        "commonLabels": alert["labels"],
+        "commonAnnotations": alert["annotations"],
+        "externalURL": "",
+        "alerts": [alert],
+    }
+
+
+def _later(moment: str) -> str:
+    begun = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return f"{begun + timedelta(days=_OPEN_DAYS):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _alert(notice: Notice) -> dict[str, Any]:
+    alarm = notice.alarm
+    name = shorten(printable(alarm.adapter), 120)
+    labels = {
+        "alertname": "LoradiagDrift",
+        "adapter": name,
+        "signal": printable(alarm.signal),
+        "severity": "critical",
+        "alarm": str(alarm.id),
+    }
+    annotations = {
+        "summary": f"The traffic of {name} has drifted" if not notice.resolved else f"The drift of {name} is over",
+        "description": printable(alarm.message),
+        "e_value": f"{alarm.e_value:.3g}",
+        "line": f"{alarm.line:.3g}",
+    }
+    if alarm.why:
+        annotations["why"] = printable(alarm.why)
+    alert: dict[str, Any] = {
+        "status": "resolved" if notice.resolved else "firing",
+        "labels": labels,
+        "annotations": annotations,
+        "startsAt": alarm.raised,
+        "generatorURL": "",
+        "fingerprint": f"{alarm.id:016x}",
+    }
+    if notice.resolved:
+        alert["endsAt"] = alarm.changed or alarm.raised
+    else:
+        alert["endsAt"] = _NEVER
+    return alert
