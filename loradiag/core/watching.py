@@ -23,9 +23,10 @@ class WatchSignal(Measure, kw_only=True, frozen=True):
     ``signal``: ``novelty`` (more requests unlike any reference than are tolerated), ``strangeness`` (requests stranger than
     held-out references and than those before them, which counts where more are novel than matters), ``mix`` (topics in other
     shares), or a measure of answers as ``drift.predictions`` names them. ``n``: requests that it has seen, or days where
-    ``unit`` says so. ``e_value`` and ``peak``: of its process, now and at its highest. ``recent``: what is seen
-    now (the share of novel requests among the last 200, Cohen's w of the topics of the last 300, the change of answers in the
-    last days); ``expected``: what there would be without drift; ``tolerated``: up to which it is no drift.
+    ``unit`` says so. ``e_value`` and ``peak``: of its process, now and at its highest; ``line``: what it must reach for its
+    adapter to alarm. ``recent``: what is seen now (the share of novel requests among the last 200, Cohen's w of the topics of
+    the last 300, the change of answers in the last days); ``expected``: what there would be without drift; ``tolerated``: up
+    to which it is no drift.
     """
 
     signal: str
@@ -33,6 +34,7 @@ class WatchSignal(Measure, kw_only=True, frozen=True):
     n: int
     e_value: float
     peak: float
+    line: float
     recent: float | None = None
     expected: float | None = None
     tolerated: float | None = None

@@ -144,12 +144,17 @@ def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
 def without_spectra(report: Report) -> bool:
     """Whether this is about what is served, or about what it is asked, which are measured without spectra."""
     found = report.measurements
-    return found.merge is not None or found.forgetting is not None or found.drift is not None
+    return found.merge is not None or found.forgetting is not None or is_traffic(report)
 
 
 def has_modules(reports: Sequence[Report]) -> bool:
     """Whether any of them is about an adapter that was opened, and not about its traffic alone."""
-    return any(report.measurements.drift is None or report.subject.modules for report in reports)
+    return any(not is_traffic(report) or report.subject.modules for report in reports)
+
+
+def is_traffic(report: Report) -> bool:
+    """Whether this is about what an adapter is asked: a check of it, or a watch."""
+    return report.measurements.drift is not None or report.measurements.watch is not None
 
 
 def _median_relative(report: Report) -> float | None:

@@ -19,6 +19,11 @@ def facts(report: Report) -> list[tuple[str, str]]:
         from loradiag.outputs.trafficfacts import traffic_facts
 
         return traffic_facts(report, drift)
+    watch = report.measurements.watch
+    if watch is not None and report.measurements.integrity is None:
+        from loradiag.outputs.watch import facts_of
+
+        return facts_of(report, watch)
     subject, coverage = report.subject, report.measurements.coverage
     scale = report.measurements.scale
     layers = sum(stack.layers for stack in coverage.stacks) if coverage else 0

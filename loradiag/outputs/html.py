@@ -26,6 +26,7 @@ from loradiag.outputs.page import (
     tables,
     terms,
     traffic,
+    watch,
 )
 from loradiag.outputs.page.colors import stylesheet
 from loradiag.outputs.page.findings import NAMES, findings, policy
@@ -149,6 +150,7 @@ def _report(
         ("Traffic", "", traffic.traffic(report)),
         ("Novel requests", "", traffic.novel(report)),
         ("Answers", traffic.ANSWERS_NOTE, traffic.changed(report)),
+        ("Watch", "", watch.watch(report)),
         ("Findings", "", findings(report)),
         ("Documents that changed", _CHANGED, forgetting.documents(report)),
         ("Beside its base", "", terms.beside_base(report)),

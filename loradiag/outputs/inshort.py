@@ -8,9 +8,15 @@ from loradiag.core.report import Report
 from loradiag.outputs.advice import deploys
 from loradiag.outputs.forgetting import in_short as forgot
 from loradiag.outputs.traffic import in_short as traffic
+from loradiag.outputs.watch import in_short as watch
 
 
 def in_words(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
     """Titles, each with words on every report, safe to show; what no report was asked about is left out."""
-    every = (("deploy as", deploys(reports)), ("forgot", forgot(reports)), ("traffic", traffic(reports)))
+    every = (
+        ("deploy as", deploys(reports)),
+        ("forgot", forgot(reports)),
+        ("traffic", traffic(reports)),
+        ("watch", watch(reports)),
+    )
     return [(title, said) for title, said in every if said]

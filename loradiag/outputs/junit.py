@@ -17,6 +17,7 @@ from loradiag.outputs.inshort import in_words
 from loradiag.outputs.notes import named
 from loradiag.outputs.style import Style
 from loradiag.outputs.trafficcases import answer_cases, window_cases
+from loradiag.outputs.watchcases import watch_cases
 
 NAMES = 20
 """Modules named in the text of a finding; the JSON report has all."""
@@ -58,6 +59,8 @@ def _suite(parent: Element, report: Report) -> None:
         _one(suite, f"forgetting.{report.subject.path}", task)
     for window in (*window_cases(report), *answer_cases(report)):
         _one(suite, f"traffic.{report.subject.path}", window)
+    for watched in watch_cases(report):
+        _one(suite, f"watch.{report.subject.path}", watched)
     made = suite.findall("testcase")
     suite.set("tests", str(len(made)))
     for plural, singular in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):

@@ -34,6 +34,7 @@ from loradiag.outputs.mdforgetting import forgetting
 from loradiag.outputs.mdroutes import notes, routes
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.mdtraffic import traffic
+from loradiag.outputs.mdwatch import watch
 from loradiag.outputs.notes import Card, asides, cards, named
 from loradiag.outputs.style import Style
 
@@ -76,6 +77,7 @@ def _report(report: Report, style: Style) -> list[str]:
         *routes(report, style),
         *forgetting(report, style),
         *traffic(report, style),
+        *watch(report),
         *_findings(report),
         *_beside(report, style),
         *_deployability(report),

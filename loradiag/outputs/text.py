@@ -54,7 +54,7 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
         yield from modules(report, style)
         yield from beside_base(report, style)
         yield from _deployability(report)
-    elif report.measurements.drift is not None:
+    elif report.measurements.drift is not None or report.measurements.watch is not None:
         yield _header(report, style)
         yield from _traffic(report, style)
     yield from _findings(report, style)
@@ -80,6 +80,10 @@ def _traffic(report: Report, style: Style) -> Iterable[RenderableType]:
         from loradiag.outputs.terminal.traffic import traffic
 
         yield from traffic(report, style)
+    if report.measurements.watch is not None:
+        from loradiag.outputs.terminal.watch import watch
+
+        yield from watch(report, style)
 
 
 def _header(report: Report, style: Style) -> Table:

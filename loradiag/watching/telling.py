@@ -47,6 +47,7 @@ def _watch(watcher: Watcher, episode: Episode, own: Sequence[WatchAlarm]) -> Wat
                 n=row.n,
                 e_value=plain(row.log_e),
                 peak=plain(row.peak),
+                line=line_of(episode, bets) / row.weight,
                 recent=row.recent,
                 expected=row.expected,
                 tolerated=row.tolerated,

@@ -58,6 +58,7 @@ def watch(*alarms: WatchAlarm, **changes: Any) -> Watch:
                 n=1300,
                 e_value=0.4,
                 peak=3.0,
+                line=290.0,
                 recent=0.05,
                 expected=0.05,
                 tolerated=0.08,

@@ -78,6 +78,8 @@ def _label(tick: float) -> str:
         mantissa, _, exponent = f"{tick:e}".partition("e")
         power = "10" + str(int(exponent)).translate(_RAISED)
         return power if float(mantissa) == 1 else f"{float(mantissa):g}·{power}"
+    if abs(tick) >= 1000:
+        return f"{tick:,.0f}"
     return short_number(tick) if abs(tick) >= 0.01 else f"{tick:g}"
 
 

@@ -23,6 +23,9 @@ _WORTH = {
     "deploys": 6,
     "forgot": 7,
     "traffic": 8,
+    "watch": 9,
+    "e": 5,
+    "requests": 1,
     "energy_rank_99": 1,
     "frobenius_norm": 2,
     "stable_rank": 3,
@@ -66,12 +69,13 @@ def overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType
 def _figures(reports: Sequence[Report]) -> list[Column]:
     measured: Mapping[str, Sequence[float | None]] = overview_of(reports)
     modules = Column("modules", [f"{report.subject.modules:,}" for report in reports], _WORTH["modules"])
-    ways, lost, sent = _ways(reports), _forgot(reports), _traffic(reports)
+    ways, lost, sent, watched = _ways(reports), _forgot(reports), _traffic(reports), _watched(reports)
     return [
         *([modules] if has_modules(reports) else []),
         *([Column("deploy as", ways, _WORTH["deploys"])] if ways else []),
         *([Column("forgot", lost, _WORTH["forgot"])] if lost else []),
         *([Column("traffic", sent, _WORTH["traffic"])] if sent else []),
+        *watched,
         *(Column(OVERVIEW[name], list(map(short_number, values)), _WORTH[name]) for name, values in measured.items()),
     ]
 
@@ -101,6 +105,22 @@ def _traffic(reports: Sequence[Report]) -> list[str]:
     from loradiag.outputs.traffic import in_short
 
     return in_short(reports)
+
+
+def _watched(reports: Sequence[Report]) -> list[Column]:
+    """The state of each under watch, its evidence and how many requests were counted."""
+    if not any(report.measurements.watch for report in reports):
+        return []
+    from loradiag.outputs.watch import e_words, in_short
+
+    found = [report.measurements.watch for report in reports]
+    return [
+        Column("requests", [f"{row.requests:,}" if row else "" for row in found], _WORTH["requests"]),
+        Column(
+            "e-value", [f"{e_words(row.e_value)} of {e_words(row.line)}" if row else "" for row in found], _WORTH["e"]
+        ),
+        Column("watch", in_short(reports), _WORTH["watch"]),
+    ]
 
 
 def _serious(report: Report) -> list[Finding]:
