@@ -3,8 +3,8 @@
 python benchmarks/serving.py [--adapters N] [--rate N] [--polls N] [--references N] [--dimension N]
 
 A lake grows by ten seconds' worth of requests at a time: half of them spread evenly over the adapters, half of them on a few.
-The watch looks after each. Then a watch in a process of its own is killed with SIGKILL in the middle of its work, and another is
-started, which must find the state of what was counted.
+The watch looks after each. Then a watch in a process of its own is killed with SIGKILL in the middle of its work, and the next
+must find the state of what was counted.
 """
 
 from __future__ import annotations

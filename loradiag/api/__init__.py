@@ -1,5 +1,6 @@
 """The functions behind the commands: measure, judge, report."""
 
+from loradiag.api.canary import canary
 from loradiag.api.drifting import baseline, calibrate_check, drift_check
 from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_all
 from loradiag.api.inspecting import Against, inspect, inspect_all
@@ -15,6 +16,7 @@ __all__ = [
     "alarms",
     "baseline",
     "calibrate_check",
+    "canary",
     "compact",
     "default_policy",
     "drift_check",

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, Entry] = {
     "calibrate-check": Entry("loradiag.cli.drift:calibrate_check", summary="How often does a check cry wolf?"),
     "watch": Entry("loradiag.cli.watch:watch", summary="Watch day and night, with one budget of false alarms."),
     "alarms": Entry("loradiag.cli.alarms:alarms", summary="The watch's alarms: list, acknowledge, resolve."),
+    "canary": Entry("loradiag.cli.canary:canary", summary="A new adapter beside the old one: promote, or roll back?"),
     "monitoring": Entry("loradiag.cli.monitoring:monitoring", summary="Alert rules and a dashboard for the watch."),
 }
 

@@ -6,6 +6,7 @@ infinity never appear. A list called ``modules`` has one row a module, in the or
 
 from __future__ import annotations
 
+from loradiag.core.canary import Canary
 from loradiag.core.drift import Drift
 from loradiag.core.forgetting import Forgetting
 from loradiag.core.measure import Measure
@@ -437,3 +438,4 @@ class Measurements(Measure, kw_only=True, frozen=True):
     forgetting: Forgetting | None = None
     drift: Drift | None = None
     watch: Watch | None = None
+    canary: Canary | None = None

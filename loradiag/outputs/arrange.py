@@ -153,8 +153,9 @@ def has_modules(reports: Sequence[Report]) -> bool:
 
 
 def is_traffic(report: Report) -> bool:
-    """Whether this is about what an adapter is asked: a check of it, or a watch."""
-    return report.measurements.drift is not None or report.measurements.watch is not None
+    """Whether this is about what an adapter is asked: a check of it, a watch, or a canary."""
+    found = report.measurements
+    return found.drift is not None or found.watch is not None or found.canary is not None
 
 
 def _median_relative(report: Report) -> float | None:

@@ -24,6 +24,10 @@ def facts(report: Report) -> list[tuple[str, str]]:
         from loradiag.outputs.watch import facts_of
 
         return facts_of(report, watch)
+    if report.measurements.canary is not None and report.measurements.integrity is None:
+        from loradiag.outputs.canary import facts_of as canary_facts
+
+        return canary_facts(report.measurements.canary)
     subject, coverage = report.subject, report.measurements.coverage
     scale = report.measurements.scale
     layers = sum(stack.layers for stack in coverage.stacks) if coverage else 0

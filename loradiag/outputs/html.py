@@ -13,6 +13,7 @@ from loradiag.core.text import plural, shorten
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts
 from loradiag.outputs.page import (
+    canary,
     curves,
     dots,
     forgetting,
@@ -151,6 +152,7 @@ def _report(
         ("Novel requests", "", traffic.novel(report)),
         ("Answers", traffic.ANSWERS_NOTE, traffic.changed(report)),
         ("Watch", "", watch.watch(report)),
+        ("Canary", "", canary.canary(report)),
         ("Findings", "", findings(report)),
         ("Documents that changed", _CHANGED, forgetting.documents(report)),
         ("Beside its base", "", terms.beside_base(report)),

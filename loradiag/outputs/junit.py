@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from loradiag.core.findings import Disposition, Finding
@@ -11,6 +11,7 @@ from loradiag.core.report import Report
 from loradiag.core.text import listed, printable
 from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import deciding, gates, tally, undecided, unreadable
+from loradiag.outputs.canarycases import canary_cases
 from loradiag.outputs.cases import Case, cases, task_cases
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.inshort import in_words
@@ -53,19 +54,26 @@ def _suite(parent: Element, report: Report) -> None:
         _case(suite, report, f"{code} {rule}", found)
     if not _said(report, suite):
         _verdict(suite, report)
-    for route in cases(report):
-        _one(suite, f"merge-drift.{report.subject.path}", route)
-    for task in task_cases(report):
-        _one(suite, f"forgetting.{report.subject.path}", task)
-    for window in (*window_cases(report), *answer_cases(report)):
-        _one(suite, f"traffic.{report.subject.path}", window)
-    for watched in watch_cases(report):
-        _one(suite, f"watch.{report.subject.path}", watched)
+    for where, case in _parts(report):
+        _one(suite, f"{where}.{report.subject.path}", case)
     made = suite.findall("testcase")
     suite.set("tests", str(len(made)))
     for plural, singular in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(plural, str(sum(case.find(singular) is not None for case in made)))
     suite.set("time", "0")
+
+
+def _parts(report: Report) -> Iterator[tuple[str, Case]]:
+    """What was measured part by part: routes, tasks, windows and answers, adapters under watch, metrics of a canary."""
+    for where, found in (
+        ("merge-drift", cases(report)),
+        ("forgetting", task_cases(report)),
+        ("traffic", [*window_cases(report), *answer_cases(report)]),
+        ("watch", watch_cases(report)),
+        ("canary", canary_cases(report)),
+    ):
+        for case in found:
+            yield where, case
 
 
 def _case(suite: Element, report: Report, name: str, found: Sequence[Finding]) -> None:

@@ -30,6 +30,7 @@ from loradiag.outputs.arrange import (
 from loradiag.outputs.beside import Beside, beside, listings, only_beside, shape, statements, title
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.inshort import in_words
+from loradiag.outputs.mdcanary import canary
 from loradiag.outputs.mdforgetting import forgetting
 from loradiag.outputs.mdroutes import notes, routes
 from loradiag.outputs.mdtext import code, folded, prose, table
@@ -78,6 +79,7 @@ def _report(report: Report, style: Style) -> list[str]:
         *forgetting(report, style),
         *traffic(report, style),
         *watch(report),
+        *canary(report),
         *_findings(report),
         *_beside(report, style),
         *_deployability(report),

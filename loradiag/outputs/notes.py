@@ -93,6 +93,10 @@ def of_measures(report: Report, finding: Finding) -> bool:
     """Whether what a finding names are measures of answers."""
     found = report.measurements.drift
     metrics = {row.metric for row in found.predictions} if found else set()
+    if report.measurements.canary:
+        metrics |= {row.metric for row in report.measurements.canary.metrics}
+    if report.measurements.watch:
+        metrics |= {row.signal for row in report.measurements.watch.signals}
     return bool(finding.modules) and set(finding.modules) <= metrics
 
 

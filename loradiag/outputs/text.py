@@ -12,7 +12,7 @@ from rich.text import Text
 from loradiag.core.findings import Severity
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored, without_spectra
+from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored, is_traffic, without_spectra
 from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import facts
 from loradiag.outputs.grid import grids, shown
@@ -54,7 +54,7 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
         yield from modules(report, style)
         yield from beside_base(report, style)
         yield from _deployability(report)
-    elif report.measurements.drift is not None or report.measurements.watch is not None:
+    elif is_traffic(report):
         yield _header(report, style)
         yield from _traffic(report, style)
     yield from _findings(report, style)
@@ -84,6 +84,10 @@ def _traffic(report: Report, style: Style) -> Iterable[RenderableType]:
         from loradiag.outputs.terminal.watch import watch
 
         yield from watch(report, style)
+    if report.measurements.canary is not None:
+        from loradiag.outputs.terminal.canary import canary
+
+        yield from canary(report, style)
 
 
 def _header(report: Report, style: Style) -> Table:

@@ -183,6 +183,7 @@ RULES: Mapping[str, Entry] = {
         },
     ),
     **_family("watching", {"LD813": "drift-alarm", "LD814": "acknowledged-alarm"}),
+    **_family("canary", {"LD815": "canary-worse", "LD816": "canary-undecided", "LD817": "canary-uneven-split"}),
     **_family(
         "provenance",
         {

@@ -34,7 +34,7 @@ _COLUMNS = (
 )
 _DETAILS = ("request_id", "key", "prompt", "response")
 _ROWS = (
-    f"SELECT {', '.join(_COLUMNS)} FROM requests WHERE adapter = ? AND NOT failed "  # noqa: S608 - of constants
+    f"SELECT {', '.join(_COLUMNS)} FROM requests WHERE adapter = ? AND (NOT failed OR ?) "  # noqa: S608 - of constants
     "AND coalesce(epoch_us(time) >= ?, ? IS NULL) AND coalesce(epoch_us(time) < ?, ? IS NULL)"
 )
 
@@ -156,18 +156,21 @@ class Lake:
             lake_requests=every,
         )
 
-    def rows(self, adapter: str, encoder: str, since: int | None = None, until: int | None = None) -> Rows:
-        """Return an adapter's requests from ``since`` to before ``until``, a record once; failed ones are left out.
+    def rows(
+        self, adapter: str, encoder: str, since: int | None = None, until: int | None = None, *, failed: bool = False
+    ) -> Rows:
+        """Return an adapter's requests from ``since`` to before ``until``, a record once.
 
         Args:
             adapter: Its name in the traffic.
             encoder: The SHA-256 of the encoder whose vectors are wanted.
             since: Microseconds; undated requests are given only where there are no bounds.
             until: Microseconds.
+            failed: Whether failed ones are given too.
         """
         files = self._of(adapter, dated(self.files, since, until))
         days = [
-            self._day(list(group), adapter, encoder, since, until)
+            self._day(list(group), [encoder, adapter, failed, since, since, until, until])
             for _, group in groupby(files, key=lambda file: file.date)
         ]
         columns: dict[str, Any] = {}
@@ -250,11 +253,8 @@ class Lake:
         bucket = bucket_of(adapter)
         return [file for file in files if file.bucket == bucket]
 
-    def _day(
-        self, files: Sequence[LakeFile], adapter: str, encoder: str, since: int | None, until: int | None
-    ) -> dict[str, Any]:
+    def _day(self, files: Sequence[LakeFile], values: Sequence[Any]) -> dict[str, Any]:
         """The requests of one day as columns, a record once: the one that has a vector, if one has."""
-        values = [encoder, adapter, since, since, until, until]
         found = self._asked(lambda files: self._engine.table(_ROWS, files, values), files, None)
         if found is None:
             return dict(_EMPTY)

@@ -1,0 +1,1 @@
+"""Two adapters on split traffic, compared request by request."""

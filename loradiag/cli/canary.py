@@ -1,0 +1,83 @@
+"""``loradiag drift canary``: a new adapter beside the old one, on split traffic."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.options import output_options
+
+
+@click.command(
+    "canary",
+    epilog="""\b
+Examples:
+  loradiag drift canary support-v1 support-v2 --lake lake/ --since 2026-11-20
+  loradiag drift canary support-v1 support-v2 --lake lake/ --metric latency --metric truncated --margin latency=0.2
+  loradiag drift canary support-v1 support-v2 --lake lake/ -o canary.html""",
+)
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option("--lake", required=True, metavar="DIR", type=click.Path(path_type=str), help="What traffic ingest wrote.")
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME", help="Compare this; may be repeated. [default: all logged]"
+)
+@click.option(
+    "--margin",
+    "margins",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="The harm that does not matter: 0.05 for +5% of a ratio, or five points of a share.",
+)
+@click.option("--since", metavar="DATE", help="When the split began: 2026-11-02, or with a time.")
+@click.option("--until", metavar="DATE", help="None from this on.")
+@click.option(
+    "--alpha", type=float, default=0.05, metavar="CHANCE", help="Of any wrong interval, ever. [default: 0.05]"
+)
+@click.option(
+    "--floor", type=click.IntRange(2), default=100, metavar="N", help="Pairs that a metric needs. [default: 100]"
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show every figure.")
+@output_options
+def canary(
+    old: str,
+    new: str,
+    *,
+    margins: tuple[str, ...],
+    verbose: bool,
+    format_: str | None,
+    outputs: tuple[str, ...],
+    policy_path: str | None,
+    fail_on: str | None,
+    quiet: bool,
+    color: str,
+    **options: Any,
+) -> None:
+    """Compare the adapters OLD and NEW, between which traffic is split: promote NEW, roll back, or keep going.
+
+    Ask as often as you like: intervals hold at all times at once, for all metrics together. Exit 1 where NEW is certainly
+    worse.
+    """
+    from loradiag.api import canary as run
+    from loradiag.api import read_policy
+
+    targets = plan(format_, outputs)
+    policy = with_fail_on(read_policy(policy_path), fail_on)
+    report = run(old, new, margins=_margins(margins), policy=policy, **options)
+    emit([report], targets, style_for(color, verbose=verbose), quiet=quiet)
+    tell_unused(report.policy)
+    sys.exit(exit_code([report]))
+
+
+def _margins(words: tuple[str, ...]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise click.BadParameter(f"{word}: write NAME=VALUE, such as latency=0.2", param_hint="--margin") from None
+    return found
