@@ -107,6 +107,7 @@ def drift_check(
     exemplars: int = 8,
     show_text: bool = False,
     seed: int = 0,
+    device: str | None = None,
     policy: Policy | None = None,
     progress: Stages | None = None,
 ) -> list[Report]:
@@ -128,6 +129,7 @@ def drift_check(
         exemplars: Novel requests to show of a window.
         show_text: Whether texts that lake and baseline keep go into the report.
         seed: Of samples and permutations.
+        device: Where requests are held against references: a GPU for many references if there is one, where None.
         policy: What to judge by; the default policy if None.
         progress: Told the adapter, the requests that were scored, and their number.
 
@@ -164,7 +166,7 @@ def drift_check(
     )
     stages = progress or silent
     opened = Lake(lake)
-    known = _named(baselines)
+    known = _named(baselines, device)
     chosen = _chosen(opened, known, adapters)
     others = list(known.values())
     found: list[Drift] = []
@@ -233,14 +235,14 @@ def moment(word: str | None, option: str) -> int | None:
     return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1e6)
 
 
-def _named(paths: Sequence[str | Path]) -> Names:
+def _named(paths: Sequence[str | Path], device: str | None) -> Names:
     from loradiag.baselines.reading import open_baselines
 
     if not paths:
         raise UsageError("name a baseline: --baseline DIR, made by 'loradiag drift baseline'")
     found: Names = {}
     for path in paths:
-        for one in open_baselines(path):
+        for one in open_baselines(path, device):
             if one.name in found:
                 raise UsageError(
                     f"{printable(str(one.path))} and {printable(str(found[one.name].path))}: both are baselines of "

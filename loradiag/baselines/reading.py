@@ -41,6 +41,7 @@ class Baseline(msgspec.Struct, frozen=True, dict=True):
         topics: Their topics [m].
         centres: Unit vectors of topics [k, d].
         examples: The reference nearest to each centre [k], a row of the index.
+        device: Where nearest references are searched.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Baseline(msgspec.Struct, frozen=True, dict=True):
     topics: npt.NDArray[np.int16]
     centres: Singles
     examples: Indexes
+    device: str | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +69,7 @@ class Baseline(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def search(self) -> Search:
         """Finds nearest references."""
-        return search_over(self.index)
+        return search_over(self.index, self.device)
 
     def texts(self, rows: Indexes) -> list[str | None]:
         """Return the texts of references, None where the baseline keeps none."""
@@ -79,8 +81,12 @@ class Baseline(msgspec.Struct, frozen=True, dict=True):
         return [column[int(row)].as_py() for row in rows]
 
 
-def open_baseline(path: str | Path) -> Baseline:
+def open_baseline(path: str | Path, device: str | None = None) -> Baseline:
     """Open a baseline.
+
+    Args:
+        path: The directory.
+        device: Where nearest references are searched: a GPU for large ones if there is one, where None.
 
     Raises:
         InputError: There is none, or a file of it is missing, damaged or of another baseline.
@@ -103,23 +109,28 @@ def open_baseline(path: str | Path) -> Baseline:
         topics=array(parts.TOPICS, (held,), np.int16),
         centres=array(parts.CENTRES, (topics, dimension), np.float32),
         examples=array(parts.EXAMPLES, (topics,), np.int64),
+        device=device,
     )
 
 
-def open_baselines(path: str | Path) -> list[Baseline]:
+def open_baselines(path: str | Path, device: str | None = None) -> list[Baseline]:
     """Open the baseline at ``path``, or every one that lies directly in it, by the names of directories.
+
+    Args:
+        path: The directory.
+        device: As of :func:`open_baseline`.
 
     Raises:
         InputError: There is none.
     """
     folder = Path(path)
     if (folder / parts.NAME).is_file() or not folder.is_dir():
-        return [open_baseline(folder)]
+        return [open_baseline(folder, device)]
     found = sorted(entry.parent for entry in folder.glob(f"*/{parts.NAME}") if not entry.parent.name.startswith("."))
     if not found:
         remedy = "make one with 'loradiag drift baseline'"
         raise InputError(folder, "holds no baseline", remedy, "missing")
-    return [open_baseline(entry) for entry in found]
+    return [open_baseline(entry, device) for entry in found]
 
 
 def expired(baseline: Baseline) -> list[str]:

@@ -178,6 +178,7 @@ Examples:
 @click.option(
     "--exemplars", type=click.IntRange(0), default=8, metavar="N", help="Novel requests to show. [default: 8]"
 )
+@click.option("--device", metavar="DEVICE", help="Where requests are scored. [default: a GPU if it is worth it]")
 @click.option("--show-text", is_flag=True, help="Put texts that lake and baseline keep into the report.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Of samples and permutations. [default: 0]")
 @click.option("-v", "--verbose", is_flag=True, help="Show every window, topic and measure.")

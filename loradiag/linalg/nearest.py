@@ -212,15 +212,39 @@ def _neighbours_together(references: Vectors) -> Indexes:
     return np.argsort(nearest, kind="stable")
 
 
-def search_over(references: Vectors) -> Search:
-    """Return the faster search on this machine over unit vectors [n, d], found out by a trial of some milliseconds."""
-    if references.size * 2 > _IN_MEMORY or len(references) < 4 * _REFERENCES:
+def search_over(references: Vectors, device: str | None = None) -> Search:
+    """Return a search over unit vectors [n, d].
+
+    Args:
+        references: What is searched; few are searched by plain products on the processor.
+        device: Where: a GPU if there is one, where None; else what is faster on the processor, found out by a trial of some
+            milliseconds.
+
+    Raises:
+        UsageError: There is no such device.
+    """
+    if len(references) < 4 * _REFERENCES and (device is None or device == "cpu"):
+        return BlockedSearch(references)
+    if device != "cpu" and (device is not None or _has_gpu()):
+        from loradiag.linalg.nearest_device import DeviceSearch
+
+        return DeviceSearch(references, device or "cuda")
+    if references.size * 2 > _IN_MEMORY:
         return BlockedSearch(references)
     try:
         quick = _halves_are_quicker(references.shape[1])
     except MissingExtraError:
         quick = False
     return BoundedSearch(references) if quick else BlockedSearch(references)
+
+
+def _has_gpu() -> bool:
+    from loradiag.linalg.nearest_device import has_gpu
+
+    try:
+        return has_gpu()
+    except MissingExtraError:
+        return False
 
 
 def _halves_are_quicker(dimension: int) -> bool:
