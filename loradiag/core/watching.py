@@ -89,10 +89,11 @@ class Watch(Measure, kw_only=True, frozen=True):
 class WatchTotals(Measure, kw_only=True, frozen=True):
     """The watch as a whole.
 
-    ``polled``: the last time that the lake was looked at to the end; ``seconds``: how long that took; ``behind``: seconds from
-    the newest request's arrival in the lake to its being counted. ``unwatched``: requests of adapters without a baseline;
-    ``unattributed``: of no adapter, and no base; ``late``: that came more than thirty days after the newest, and were not
-    counted. ``budget_left``: the part of alpha that is left for adapters and episodes to come.
+    ``polled``: the last time that the lake was looked at to the end; ``seconds``: how long that took; ``behind``: seconds
+    from the newest request's arrival in the lake to its being counted. ``unwatched``: requests of adapters without a
+    baseline; ``unattributed``: of no adapter, and no base; ``late``: that came more than thirty days after the newest, or
+    from as far in the future, and were not counted. ``budget_left``: the part of alpha that is left for adapters and episodes
+    to come.
     """
 
     started: str

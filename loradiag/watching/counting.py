@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Set
 from functools import lru_cache
 
@@ -21,7 +22,10 @@ Indexes = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
 REMEMBERED = 30
-"""Days for which requests are known again; what comes later than that is not counted."""
+"""Days for which requests are known again; what comes later than that, or from as far in the future, is not counted."""
+
+_CREDIBLE = 20
+"""Requests of a day in one file before that day is taken for the newest: one wrong clock must not make all others late."""
 
 GRACE = 6 * 3_600_000_000
 """Microseconds."""
@@ -49,10 +53,11 @@ def count_part(part: Part, state: State, totals: Totals, find: Find, encoders: S
     """
     changed: dict[str, Episode] = {}
     rows = np.flatnonzero(~part.failed)
+    latest = max(int(time.time() * 1e6) // DAY, totals.newest_day or 0) + REMEMBERED
     for day, of_day in split_by(part.day, rows):
-        if day >= 0:
+        if day <= latest and of_day.size >= _CREDIBLE:
             totals.newest_day = max(totals.newest_day or 0, day)
-        if 0 <= day < (totals.newest_day or 0) - REMEMBERED:
+        if day > latest or 0 <= day < (totals.newest_day or 0) - REMEMBERED:
             totals.late += of_day.size
             continue
         for episode in _count_day(part, day, of_day, state, totals, find, encoders):

@@ -164,12 +164,25 @@ def test_requests_of_nobody_and_of_others_are_told_apart(place: Path) -> None:
 
 def test_what_comes_a_month_late_is_told_and_not_counted(place: Path) -> None:
     """Older requests are not remembered one by one, so none of them may count twice."""
-    write(place / "lake", 10, seed=1, day=40)
+    write(place / "lake", 30, seed=1, day=40)
     run = watcher(place)
     run.poll()
     write(place / "lake", 10, seed=2, day=1)
     run.poll()
-    assert (run.totals.late, run.totals.requests) == (10, 10)
+    assert (run.totals.late, run.totals.requests) == (10, 30)
+
+
+def test_a_wrong_clock_makes_nobody_else_late(place: Path) -> None:
+    """Requests from a far future are not counted, and a few from next week do not make those of today late."""
+    lake = place / "lake"
+    write(lake, 40, seed=1, day=40_000)
+    write(lake, 5, seed=2, day=45)
+    write(lake, 30, seed=3, nll=1.0)
+    run = watcher(place)
+    run.poll()
+    assert (run.totals.late, run.totals.requests, run.episodes["support"].counted) == (40, 35, 35)
+    assert run.totals.newest_day is not None
+    assert run.totals.newest_day < 40_000
 
 
 def test_torn_files_are_named_and_the_rest_goes_on(place: Path) -> None:
