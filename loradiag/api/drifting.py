@@ -108,6 +108,9 @@ def drift_check(
     show_text: bool = False,
     seed: int = 0,
     device: str | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
+    workers: int | None = None,
     policy: Policy | None = None,
     progress: Stages | None = None,
 ) -> list[Report]:
@@ -130,6 +133,9 @@ def drift_check(
         show_text: Whether texts that lake and baseline keep go into the report.
         seed: Of samples and permutations.
         device: Where requests are held against references: a GPU for many references if there is one, where None.
+        engine: Where requests are scored: ``local`` or ``ray``; the numbers are the same.
+        ray_address: Of a cluster, ``auto`` or ``ray://host:10001``; a local one is begun if None.
+        workers: Of ``ray``; as many as the cluster has CPUs if None.
         policy: What to judge by; the default policy if None.
         progress: Told the adapter, the requests that were scored, and their number.
 
@@ -142,6 +148,7 @@ def drift_check(
         UsageError: An option makes no sense.
     """
     from loradiag.analyzers.drift.check import adjusted, check, reach
+    from loradiag.analyzers.drift.engines import engine_of
     from loradiag.analyzers.drift.wanted import FLOOR, TOLERANCE, Wanted, window_of
     from loradiag.baselines.reading import expired
     from loradiag.traffic.reading import Lake
@@ -170,9 +177,10 @@ def drift_check(
     chosen = _chosen(opened, known, adapters)
     others = list(known.values())
     found: list[Drift] = []
-    for name, its in chosen.items():
-        asked = reach(wanted, opened.newest(name))
-        found.append(check(opened, name, its, others, asked, partial(stages, name), expired(its)))
+    with engine_of(engine, address=ray_address, workers=workers) as scorer:
+        for name, its in chosen.items():
+            asked = reach(wanted, opened.newest(name))
+            found.append(check(opened, name, its, others, asked, partial(stages, name), expired(its), scorer))
     return [_report(drift, policy or default_policy()) for drift in _with_evidence(adjusted(found), Path(lake))]
 
 

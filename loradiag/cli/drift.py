@@ -179,6 +179,11 @@ Examples:
     "--exemplars", type=click.IntRange(0), default=8, metavar="N", help="Novel requests to show. [default: 8]"
 )
 @click.option("--device", metavar="DEVICE", help="Where requests are scored. [default: a GPU if it is worth it]")
+@click.option("--engine", default="local", metavar="NAME", help="local, or ray: the same numbers. [default: local]")
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Of a cluster: auto, ray://host:10001. [default: begin a local one]"
+)
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Of ray. [default: the cluster's CPUs]")
 @click.option("--show-text", is_flag=True, help="Put texts that lake and baseline keep into the report.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Of samples and permutations. [default: 0]")
 @click.option("-v", "--verbose", is_flag=True, help="Show every window, topic and measure.")

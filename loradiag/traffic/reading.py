@@ -186,7 +186,7 @@ class Lake:
             InputError: A file changed while it was read, or holds vectors of another length.
         """
         order = wanted[np.lexsort((rows.row[wanted], rows.file[wanted]))]
-        for number, group in _runs(rows.file[order]):
+        for number, group in runs(rows.file[order]):
             file = self.files[number]
             places = order[group]
             for inside, vectors in taking.vectors(file.path, rows.row[places].astype(np.int64)):
@@ -202,7 +202,7 @@ class Lake:
         """
         order = np.lexsort((rows.row[positions], rows.file[positions]))
         found = np.empty(positions.size, dtype=np.float32)
-        for number, group in _runs(rows.file[positions[order]]):
+        for number, group in runs(rows.file[positions[order]]):
             places = order[group]
             found[places] = taking.numbers(self.files[number].path, name, rows.row[positions[places]].astype(np.int64))
         return found
@@ -211,7 +211,7 @@ class Lake:
         """Return what can be shown of some requests, in the order of ``positions``."""
         found: dict[int, Detail] = {}
         order = positions[np.lexsort((rows.row[positions], rows.file[positions]))]
-        for number, group in _runs(rows.file[order]):
+        for number, group in runs(rows.file[order]):
             places = order[group]
             wanted = rows.row[places].astype(np.int64)
             for inside, table in taking.tables(self.files[number].path, _DETAILS, wanted):
@@ -285,8 +285,8 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def _runs(numbers: npt.NDArray[np.int32]) -> Iterator[tuple[int, slice]]:
-    """Stretches of equal numbers."""
+def runs(numbers: npt.NDArray[np.int32]) -> Iterator[tuple[int, slice]]:
+    """Yield stretches of equal numbers: the number, and where they stand."""
     edges = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1))
     for start, end in pairwise(edges):
         yield int(numbers[start]), slice(int(start), int(end))

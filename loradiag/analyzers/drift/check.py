@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from loradiag.analyzers.drift.cutting import cut
+from loradiag.analyzers.drift.engines import Engine, LocalEngine
 from loradiag.analyzers.drift.predictions import compare_answers
-from loradiag.analyzers.drift.scoring import score
 from loradiag.analyzers.drift.wanted import DAY, Wanted
 from loradiag.analyzers.drift.windows import Surroundings, measure
 from loradiag.baselines.reading import Baseline
@@ -32,6 +32,7 @@ def check(
     wanted: Wanted,
     progress: Progress,
     expired: Sequence[str] = (),
+    engine: Engine | None = None,
 ) -> Drift:
     """Measure the traffic of one adapter. p-values are not yet adjusted: see :func:`adjusted`.
 
@@ -43,6 +44,7 @@ def check(
         wanted: What is to be checked.
         progress: Told the requests that were scored, and their number.
         expired: What has changed since the baseline was made (:func:`loradiag.baselines.reading.expired`).
+        engine: Where requests are scored; in this process if None.
 
     Raises:
         InputError: The lake cannot be read.
@@ -57,7 +59,7 @@ def check(
         floor=wanted.floor,
         tolerance=wanted.tolerance,
         baseline=facts(baseline, expired),
-        windows=_windows(adapter, lake, rows, baseline, comparable, wanted, progress),
+        windows=_windows(adapter, lake, rows, baseline, comparable, wanted, progress, engine or LocalEngine()),
         predictions=compare_answers(rows, partial(lake.measure, rows), wanted),
         attribution=lake.attribution(adapter, encoder, wanted.since, wanted.until),
         flawed_files=list(lake.flawed),
@@ -107,11 +109,12 @@ def _windows(
     others: Sequence[Baseline],
     wanted: Wanted,
     progress: Progress,
+    engine: Engine,
 ) -> list[DriftWindow]:
     cuts = cut(rows, wanted)
     judged = [window.counted for window in cuts if window.counted.size >= wanted.floor]
     positions = np.sort(np.concatenate(judged)) if judged else np.zeros(0, dtype=np.int64)
-    scores = score(lake, rows, positions, baseline, progress)
+    scores = engine.score(lake, rows, positions, baseline, progress)
     around = Surroundings(adapter, lake, rows, scores, baseline, others, wanted)
     return [measure(around, window) for window in cuts]
 

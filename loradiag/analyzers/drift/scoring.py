@@ -31,14 +31,18 @@ class Scores(msgspec.Struct, frozen=True):
     topic: npt.NDArray[np.int16]
 
 
+def nothing(count: int) -> Scores:
+    """Return scores of requests none of which was looked at."""
+    return Scores(
+        np.full(count, np.nan, dtype=np.float32), np.full(count, -1, dtype=np.int32), np.full(count, -1, dtype=np.int16)
+    )
+
+
 def score(
     lake: Lake, rows: Rows, positions: Indexes, baseline: Baseline, progress: Callable[[int, int], None]
 ) -> Scores:
     """Score the requests at ``positions``; embeddings are read as they are needed and forgotten."""
-    count = rows.key.size
-    found = Scores(
-        np.full(count, np.nan, dtype=np.float32), np.full(count, -1, dtype=np.int32), np.full(count, -1, dtype=np.int16)
-    )
+    found = nothing(rows.key.size)
     done = 0
     for places, vectors in lake.embeddings(rows, positions):
         cosine, neighbour = baseline.search.nearest(vectors)
