@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,11 @@ FIXTURES = ROOT / "fixtures"
 SHARED = ROOT.parent / "shared"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def pytest_configure() -> None:
+    """Text is laid out for a terminal of this width, whatever the one is that the tests run in."""
+    os.environ["COLUMNS"] = "100"
 
 
 def write_safetensors(path: Path, arrays: Arrays, dtype: str = "F32") -> None:

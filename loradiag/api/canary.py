@@ -10,11 +10,13 @@ import msgspec
 
 from loradiag.api.drifting import moment
 from loradiag.api.judging import default_policy, judged
+from loradiag.api.places import here
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.core.text import listed, printable
+from loradiag.storage.remote import shown
 
 if TYPE_CHECKING:
     from loradiag.analyzers.canary.comparing import Metric
@@ -71,7 +73,7 @@ def canary(
         since=moment(since, "since"),
         until=moment(until, "until"),
     )
-    opened = Lake(lake)
+    opened = Lake(here(lake), shown(lake))
     there = opened.names()
     for name in (old, new):
         if name not in there:

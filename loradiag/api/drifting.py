@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,13 @@ import msgspec
 
 from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged
+from loradiag.api.places import all_here, here, named, origins, sent_back
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.core.text import listed, printable
+from loradiag.storage.remote import shown
 
 if TYPE_CHECKING:
     from loradiag.analyzers.drift.replay import Replay
@@ -87,7 +89,8 @@ def baseline(
         keep_text=keep_text,
     )
     loaded = load_encoder(encoder or DEFAULT, device=device)
-    return build_baseline(data, output, loaded, recipe, field=field, force=force, progress=progress or silent)
+    with sent_back(output) as (place, _):
+        return build_baseline(data, place, loaded, recipe, field=field, force=force, progress=progress or silent)
 
 
 def drift_check(
@@ -172,16 +175,19 @@ def drift_check(
         seed=seed,
     )
     stages = progress or silent
-    opened = Lake(lake)
-    known = _named(baselines, device)
+    place = here(lake, stages)
+    opened = Lake(place, shown(lake))
+    known = _named(all_here(baselines, stages), device)
+    urls = origins([lake, *baselines])
     chosen = _chosen(opened, known, adapters)
     others = list(known.values())
     found: list[Drift] = []
-    with engine_of(engine, address=ray_address, workers=workers) as scorer:
+    with engine_of(engine, address=ray_address, workers=workers, origins=urls) as scorer:
         for name, its in chosen.items():
             asked = reach(wanted, opened.newest(name))
             found.append(check(opened, name, its, others, asked, partial(stages, name), expired(its), scorer))
-    return [_report(drift, policy or default_policy()) for drift in _with_evidence(adjusted(found), Path(lake))]
+    told = [_by_url(drift, urls) for drift in _with_evidence(adjusted(found), place)]
+    return [_report(drift, policy or default_policy()) for drift in told]
 
 
 def calibrate_check(
@@ -225,7 +231,7 @@ def calibrate_check(
     )
     stages = progress or silent
     thresholds = (policy or default_policy()).thresholds
-    return replay(open_baseline(path), wanted, trials, thresholds, lambda done: stages("replay", done, trials))
+    return replay(open_baseline(here(path)), wanted, trials, thresholds, lambda done: stages("replay", done, trials))
 
 
 def moment(word: str | None, option: str) -> int | None:
@@ -278,7 +284,7 @@ def _chosen(lake: Lake, known: Names, adapters: Sequence[str]) -> Names:
         there = listed([printable(name) for name in seen], 5) or "none"
         remedy = "name the adapter as the traffic does: --adapter NAME, or drift baseline --name NAME"
         raise InputError(
-            lake.path,
+            lake.name,
             f"has no request of {listed([printable(name) for name in known], 5)}; adapters there: {there}",
             remedy,
         )
@@ -300,6 +306,12 @@ def _with_evidence(found: Sequence[Drift], lake: Path) -> list[Drift]:
         return msgspec.structs.replace(drift, windows=[*drift.windows[:-1], newest])
 
     return [told(drift) for drift in found]
+
+
+def _by_url(drift: Drift, urls: Mapping[str, str]) -> Drift:
+    """Call what lies behind a URL by that, and not by its copy here."""
+    baseline = msgspec.structs.replace(drift.baseline, path=named(drift.baseline.path, urls))
+    return msgspec.structs.replace(drift, baseline=baseline)
 
 
 def _report(drift: Drift, policy: Policy) -> Report:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loradiag.api.places import file_here, here, sent_back
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.text import printable
+from loradiag.storage.remote import is_remote, remote_files, shown
 
 if TYPE_CHECKING:
     from loradiag.traffic.compacting import Compacted
-    from loradiag.traffic.ingesting import Ingested
+    from loradiag.traffic.ingesting import Ingested, Ingestion
     from loradiag.traffic.stats import Stats
 
 Progress = Callable[[int], None]
@@ -46,8 +48,8 @@ def ingest(
     """Read request logs into a lake. A record that lies there already is not written again.
 
     Args:
-        sources: Files, patterns, directories, or ``-`` for standard input.
-        lake: A folder; made if there is none.
+        sources: Files, patterns, directories, URLs of these, or ``-`` for standard input.
+        lake: A folder, or the URL of one; made if there is none.
         encoder: A sentence-transformers model that embeds what users asked; without one nothing is embedded.
         device: Where the encoder runs; a GPU if there is one, where None.
         source: The format of all records: openai, litellm, otel, langfuse, generic; told record by record if None.
@@ -72,7 +74,6 @@ def ingest(
     from loradiag.traffic.following import Follower
     from loradiag.traffic.ingesting import Ingestion, Options
     from loradiag.traffic.naming import names_of
-    from loradiag.traffic.records import records
     from loradiag.traffic.sources import SOURCES
     from loradiag.traffic.sources.generic import parse_map
 
@@ -81,8 +82,8 @@ def ingest(
     if fields and source not in (None, "generic"):
         raise UsageError("--map says where things are in records of no known format: leave --from out")
     paths = [str(path) for path in sources]
-    if follow and "-" in paths:
-        raise UsageError("--follow watches files and directories, not standard input")
+    if follow and any(path == "-" or is_remote(path) for path in paths):
+        raise UsageError("--follow watches files and directories of this machine, no URL and not standard input")
     named, unread = (paths, {}) if follow else _named(paths, Path(lake))
     options = Options(
         names=names_of(adapter, tuple(base_models), models, tuple(aliases)),
@@ -92,25 +93,34 @@ def ingest(
         given_by=load_encoder(embeddings_by, device=device).identity if embeddings_by else None,
     )
     loaded = load_encoder(encoder, device=device) if encoder else None
-    run = Ingestion(Path(lake), loaded, options, progress or _silent)
-    for path, error in unread.items():
-        run.unread(path, error)
-    try:
-        if follow:
-            Follower(run, Path(lake), named, every).follow()
-        for path in named:
-            try:
-                run.take(path, records(path))
-            except InputError as error:
-                unread[path] = error
-                run.unread(path, error)
-        run.finish()
-    except KeyboardInterrupt as stopped:
-        run.flush()  # a second interrupt leaves it, to be read again
-        raise InterruptedIngestError(run.done) from stopped
+    with sent_back(lake) as (place, send):
+        run = Ingestion(place, loaded, options, progress or _silent)
+        for path, error in unread.items():
+            run.unread(path, error)
+        try:
+            if follow:
+                Follower(run, place, named, every, send).follow()
+            _take(run, named, unread)
+            run.finish()
+        except KeyboardInterrupt as stopped:
+            run.flush()  # a second interrupt leaves it, to be read again
+            raise InterruptedIngestError(run.done) from stopped
     if unread and not run.done.records:
         raise next(iter(unread.values()))
     return run.done
+
+
+def _take(run: Ingestion, named: Sequence[str], unread: dict[str, InputError]) -> None:
+    """Take file after file; those that cannot be read are put into ``unread``."""
+    from loradiag.traffic.records import records
+
+    for path in named:
+        try:
+            with file_here(path) as file:
+                run.take(shown(path), records(file))
+        except InputError as error:
+            unread[path] = error
+            run.unread(shown(path), error)
 
 
 def _named(paths: Sequence[str], lake: Path) -> tuple[list[str], dict[str, InputError]]:
@@ -119,13 +129,16 @@ def _named(paths: Sequence[str], lake: Path) -> tuple[list[str], dict[str, Input
     Raises:
         InputError: No source names anything.
     """
-    from loradiag.traffic.records import sources_of
+    from loradiag.traffic.records import is_log, sources_of
 
     found: dict[str, None] = {}
     unread: dict[str, InputError] = {}
     for path in paths:
         try:
-            found.update(dict.fromkeys(sources_of([path], lake)))
+            names = remote_files(path, is_log) if is_remote(path) else sources_of([path], lake)
+            if not names:
+                raise InputError(shown(path), "names no log", "check the URL", "missing")
+            found.update(dict.fromkeys(names))
         except InputError as error:
             unread[path] = error
     if unread and not found:
@@ -142,7 +155,7 @@ def traffic_stats(lake: str | Path) -> Stats:
     """
     from loradiag.traffic.stats import stats
 
-    return stats(Path(lake))
+    return stats(here(lake), shown(lake))
 
 
 def compact(lake: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Compacted:
@@ -155,7 +168,9 @@ def compact(lake: str | Path, *, progress: Callable[[int, int], None] | None = N
     """
     from loradiag.traffic.compacting import compact as run
 
-    return run(Path(lake), progress or _silent_of)
+    here(lake)  # a URL that holds nothing
+    with sent_back(lake) as (place, _):
+        return run(place, progress or _silent_of)
 
 
 def _silent(done: int) -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged
+from loradiag.api.places import all_here, here
 from loradiag.core.errors import LoradiagError, UsageError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.core.text import printable
+from loradiag.storage.remote import is_remote, shown
 
 if TYPE_CHECKING:
     from loradiag.core.watching import AlarmStatus, Watch, WatchAlarm, WatchTotals
@@ -64,7 +66,7 @@ def watch(
 
     judge_by = policy or default_policy()
     stages = progress or silent
-    with _watcher(lake, baselines, state, alpha, tolerance, judge_by) as watcher:
+    with _watcher(lake, baselines, state, alpha, tolerance, judge_by, stages) as watcher:
         watcher.poll(lambda done, total: stages("lake", done, total))
         return [_report(found, watcher, judge_by) for found in adapters_of(watcher)]
 
@@ -108,10 +110,11 @@ def keep_watching(
 
     if not every > 0:
         raise UsageError("every: seconds above 0")
-    with _watcher(lake, baselines, state, alpha, tolerance, policy or default_policy()) as watcher:
+    with _watcher(lake, baselines, state, alpha, tolerance, policy or default_policy(), silent) as watcher:
         while not stop.is_set():
             began = time.monotonic()
             try:
+                all_here([lake, *baselines])
                 news = watcher.poll()
                 told(totals_of(watcher), adapters_of(watcher), news)
             except (LoradiagError, OSError, sqlite3.Error) as error:
@@ -131,6 +134,7 @@ def _watcher(
     alpha: float,
     tolerance: float | None,
     policy: Policy,
+    stages: Stages,
 ) -> Iterator[Watcher]:
     from loradiag.analyzers.drift.wanted import TOLERANCE
     from loradiag.traffic.files import check_lake
@@ -143,15 +147,17 @@ def _watcher(
         raise UsageError("tolerance: Cohen's w from 0 to 1, such as 0.2")
     if not baselines:
         raise UsageError("name a baseline: --baseline DIR, made by 'loradiag drift baseline'")
-    check_lake(Path(lake))
+    remembered = state_path(lake, state)
+    place = here(lake, stages)
+    check_lake(place)
     plan = Plan(
-        lake=Path(lake),
-        baselines=[Path(path) for path in baselines],
+        lake=place,
+        baselines=all_here(baselines, stages),
         alpha=alpha,
         tolerance=TOLERANCE if tolerance is None else tolerance,
         least_share=policy.thresholds["LD801"]["least_share"],
     )
-    opened = State(state_path(lake, state))
+    opened = State(remembered)
     try:
         with opened.watching():
             yield Watcher(plan, opened)
@@ -163,12 +169,16 @@ def state_path(lake: str | Path | None, state: str | Path | None) -> Path:
     """Return where a watch remembers what it has counted.
 
     Raises:
-        UsageError: Neither is given.
+        UsageError: Neither is given, or the lake lies behind a URL: what is changed often must lie on this machine.
     """
     if state is not None:
         return Path(state)
     if lake is None:
         raise UsageError("name the lake that is watched (--lake DIR), or the state of the watch (--state FILE)")
+    if is_remote(lake):
+        raise UsageError(
+            f"{shown(lake)}: say where on this machine the watch remembers what it has counted: --state FILE"
+        )
     return Path(lake) / STATE
 
 

@@ -21,7 +21,9 @@ Examples:
 )
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
-@click.option("--lake", required=True, metavar="DIR", type=click.Path(path_type=str), help="What traffic ingest wrote.")
+@click.option(
+    "--lake", required=True, metavar="DIR_OR_URL", type=click.Path(path_type=str), help="What traffic ingest wrote."
+)
 @click.option(
     "--metric", "metrics", multiple=True, metavar="NAME", help="Compare this; may be repeated. [default: all logged]"
 )

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from loradiag.traffic.ingesting import Ingested
     from loradiag.traffic.stats import Coverage, Stats
 
-_lake_option = click.option("--lake", required=True, metavar="DIR", type=click.Path(path_type=str), help="The lake.")
+_lake_option = click.option(
+    "--lake", required=True, metavar="DIR_OR_URL", type=click.Path(path_type=str), help="The lake."
+)
 
 
 @click.group(

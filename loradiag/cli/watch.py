@@ -39,7 +39,9 @@ Examples:
     type=click.Path(path_type=str),
     help="A baseline, or a directory of some; may be repeated. Their adapters are watched.",
 )
-@click.option("--lake", required=True, metavar="DIR", type=click.Path(path_type=str), help="What traffic ingest wrote.")
+@click.option(
+    "--lake", required=True, metavar="DIR_OR_URL", type=click.Path(path_type=str), help="What traffic ingest wrote."
+)
 @click.option(
     "--state",
     metavar="FILE",

@@ -12,7 +12,7 @@ from typing import IO
 
 import msgspec
 
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, LoradiagError
 from loradiag.storage.files import unreadable
 from loradiag.storage.writing import write_whole
 from loradiag.traffic.compacting import compact
@@ -58,13 +58,23 @@ class Follower:
         lake: The lake, in which positions are remembered, for these sources.
         paths: Files, directories or patterns; what they name is looked up again at every look.
         every: Seconds after which what waits is written.
+        send: Called after that: sends what is new to where the lake really lies.
     """
 
-    def __init__(self, ingestion: Ingestion, lake: Path, paths: list[str], every: float) -> None:
+    def __init__(
+        self,
+        ingestion: Ingestion,
+        lake: Path,
+        paths: list[str],
+        every: float,
+        send: Callable[[], None] = lambda: None,
+    ) -> None:
         self._ingestion = ingestion
         self._lake = lake
         self._paths = paths
         self._every = every
+        self._send = send
+        self._unsent = True
         named = "\0".join(sorted(os.path.abspath(path) for path in paths))
         digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self._file = lake / FOLDER / f"follow-{digest}.json"
@@ -108,7 +118,20 @@ class Follower:
             self._writes += 1
             if self._writes % TIDY == 0:
                 compact(self._lake, lambda *_: None)
+            self._unsent = True
+        if self._unsent:
+            self._sent()
         self._flushed = time.monotonic()
+
+    def _sent(self) -> None:
+        """Send; what cannot be sent waits for the next time, and a network that is down ends nothing."""
+        try:
+            self._send()
+        except LoradiagError as error:
+            self._ingestion.done.unreadable["sending"] = str(error)
+            return
+        self._ingestion.done.unreadable.pop("sending", None)
+        self._unsent = False
 
     def _take(self, path: str) -> None:
         status = os.stat(path)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from loradiag.core.drift import Attribution, FlawedFile
 from loradiag.core.errors import InputError
+from loradiag.core.text import printable
 from loradiag.traffic import taking
 from loradiag.traffic.engine import Engine
 from loradiag.traffic.files import LakeFile, dated, find_files, look_again
@@ -77,14 +78,16 @@ class Lake:
 
     Args:
         path: What ``traffic ingest`` wrote.
+        name: What it is called in reports; its path if None.
 
     Raises:
         InputError: There is no such folder, or it is no lake.
         MissingExtraError: duckdb or pyarrow is not installed.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, name: str | None = None) -> None:
         self.path = Path(path)
+        self.name = name or printable(str(path))
         self.files: list[LakeFile]
         self.flawed: list[FlawedFile]
         self.files, self.flawed = find_files(self.path)

@@ -59,18 +59,18 @@ GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 """
 
 
-def stats(path: Path) -> Stats:
-    """Count what a lake has, each record once.
+def stats(path: Path, name: str | None = None) -> Stats:
+    """Count what a lake has, each record once; ``name`` is what it is called, its path if None.
 
     Raises:
         InputError: There is no such lake.
     """
-    lake = Lake(path)
+    lake = Lake(path, name)
     rows = [
         Coverage(**dict(zip(Coverage.__struct_fields__, row, strict=True))) for row in lake.ask(_BY_NAME, lake.files)
     ]
     return Stats(
-        lake=str(path),
+        lake=lake.name,
         files=len(lake.files),
         requests=sum(row.requests for row in rows),
         rows=rows,

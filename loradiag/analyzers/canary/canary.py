@@ -11,7 +11,6 @@ from loradiag.analyzers.canary.comparing import PROMPTS, Metric, compare, values
 from loradiag.analyzers.canary.pairing import counted, pairs_of
 from loradiag.analyzers.drift.windows import stamp
 from loradiag.core.canary import Canary, CanaryMetric, Decision
-from loradiag.core.text import printable
 from loradiag.statistics.checks import Floats
 from loradiag.traffic.reading import Lake
 
@@ -67,7 +66,7 @@ def run(lake: Lake, asked: Question) -> Canary:
     return Canary(
         old=asked.old,
         new=asked.new,
-        lake=printable(str(lake.path)),
+        lake=lake.name,
         start=stamp(int(min(part[0] for part in times))) if matched[0].size else None,
         end=stamp(int(max(part[-1] for part in times))) if matched[0].size else None,
         alpha=asked.alpha,

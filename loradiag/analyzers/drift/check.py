@@ -54,7 +54,7 @@ def check(
     rows = lake.rows(adapter, encoder, since=wanted.since, until=wanted.until)
     return Drift(
         adapter=adapter,
-        lake=printable(str(lake.path)),
+        lake=lake.name,
         window=wanted.window.word,
         floor=wanted.floor,
         tolerance=wanted.tolerance,

@@ -1,14 +1,15 @@
 """Requests scored by Ray Data: files of the lake are handed out to actors that have opened the baseline once.
 
-Workers read the lake and the baseline by path, so both must lie where every worker sees them. Only numbers come back, and they
-are put where the local engine puts them, in whatever order files are done.
+Workers read the lake and the baseline by path, so both must lie where every worker sees them: in a shared folder, or behind a
+URL, of which each machine then copies what its workers need. Only numbers come back, and they are put where the local engine
+puts them, in whatever order files are done.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import numpy as np
 from loradiag.analyzers.drift.scoring import Indexes, Scores, nothing
 from loradiag.baselines.reading import Baseline, open_baseline
 from loradiag.baselines.topics import assign
-from loradiag.core.errors import InputError, UsageError
+from loradiag.bases.cache import folder
+from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
+from loradiag.storage.remote import RemoteFolder
 from loradiag.traffic import taking
 from loradiag.traffic.reading import Lake, Rows, runs
 
@@ -33,18 +36,26 @@ class RayEngine:
     Args:
         address: Of a cluster: ``auto``, ``ray://host:10001``; None for a local one, which ends with the engine.
         workers: Actors; as many as the cluster has CPUs if None.
+        origins: URLs by the folders here that are copies of them.
 
     Raises:
         MissingExtraError: Ray is not installed.
         UsageError: The cluster cannot be reached.
     """
 
-    def __init__(self, address: str | None = None, workers: int | None = None, **_: Any) -> None:
+    def __init__(
+        self,
+        address: str | None = None,
+        workers: int | None = None,
+        origins: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> None:
         self._ray = require("ray", "fleet")
         require("ray.data", "fleet")
         self._own = not self._ray.is_initialized()
         if self._own:
             self._begin(address, workers)
+        self._origins = {os.path.realpath(copy): url for copy, url in (origins or {}).items()}
         self._workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def _begin(self, address: str | None, workers: int | None) -> None:
@@ -103,7 +114,7 @@ class RayEngine:
         context.enable_progress_bars = False
         made = data.from_items(items, override_num_blocks=len(items)).map_batches(
             Scorer,
-            fn_constructor_args=(str(baseline.path.resolve()),),
+            fn_constructor_args=(str(baseline.path.resolve()), self._origins),
             batch_size=1,
             compute=data.ActorPoolStrategy(min_size=1, max_size=min(self._workers, len(items))),
             num_cpus=1,
@@ -116,10 +127,12 @@ class Scorer:
 
     Args:
         baseline: The directory.
+        origins: URLs by the folders that are copies of them where the work was handed out.
     """
 
-    def __init__(self, baseline: str) -> None:
+    def __init__(self, baseline: str, origins: Mapping[str, str] | None = None) -> None:
         self._path, self._baseline = baseline, None
+        self._origins = origins or {}
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         """Score the rows of some files; what goes wrong with one is told, and the others are done."""
@@ -129,15 +142,23 @@ class Scorer:
             numbers: tuple[bytes, bytes, bytes] = (b"", b"", b"")
             trouble = ""
             try:
-                numbers = self._scored(Path(str(file)), np.frombuffer(rows, dtype=np.int32).astype(np.int64))
-            except InputError as error:
-                trouble = error.problem
+                numbers = self._scored(self._here(str(file)), np.frombuffer(rows, dtype=np.int32).astype(np.int64))
+            except LoradiagError as error:
+                trouble = error.problem if isinstance(error, InputError) else str(error)
             for name, value in zip(names, (int(number), str(file), *numbers, trouble), strict=True):
                 found[name].append(value)
         return found
 
+    def _here(self, path: str) -> Path:
+        """The path on this machine, to which it is brought if it lies behind a URL."""
+        for copy, url in self._origins.items():
+            inside = os.path.relpath(path, copy)
+            if inside != ".." and not inside.startswith("../"):
+                return RemoteFolder(url, folder()).bring("" if inside == "." else inside)
+        return Path(path)
+
     def _scored(self, file: Path, rows: Indexes) -> tuple[bytes, bytes, bytes]:
-        baseline: Baseline = self._baseline or open_baseline(self._path)
+        baseline: Baseline = self._baseline or open_baseline(self._here(self._path))
         self._baseline = baseline  # type: ignore[assignment]
         cosine, neighbour = np.empty(rows.size, np.float32), np.empty(rows.size, np.int32)
         topic = np.empty(rows.size, np.int16)

@@ -122,3 +122,26 @@ def test_engines_are_listed_and_others_refused() -> None:
     assert list(ENGINES) == ["local", "ray"]
     with pytest.raises(UsageError, match="there are local, ray"):
         engine_of("spark")
+
+
+def test_a_worker_of_another_machine_copies_what_it_needs(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a URL, where neither lake nor baseline lies where the work was handed out: the file in hand, and the baseline."""
+    lake, baseline = Lake(place / "lake"), open_baseline(place / "baseline")
+    rows = lake.rows("support", ENCODER)
+    own = np.flatnonzero(rows.file == rows.file[0])
+    monkeypatch.setenv("LORADIAG_CACHE", str(tmp_path))
+    origins = {"/elsewhere/lake": f"file://{place}/lake", "/elsewhere/baseline": f"file://{place}/baseline"}
+    file = lake.files[int(rows.file[0])].path.relative_to(place)
+    work = {"number": [3], "file": [f"/elsewhere/{file}"], "rows": [rows.row[own].tobytes()]}
+    answer = ray_engine.Scorer("/elsewhere/baseline", origins)(work)
+    expected = LocalEngine().score(lake, rows, own, baseline, lambda *_: None)
+    assert answer["error"] == [""]
+    assert np.array_equal(np.frombuffer(answer["cosine"][0], np.float32), expected.cosine[own])
+    assert np.array_equal(np.frombuffer(answer["neighbour"][0], np.int32), expected.neighbour[own])
+    assert len(list((tmp_path / "remote").rglob("*.parquet"))) == 1
+    lost = ray_engine.Scorer("/elsewhere/baseline", {})(work)
+    assert "elsewhere" in lost["error"][0] or "missing" in lost["error"][0] or "no baseline" in lost["error"][0], lost[
+        "error"
+    ]

@@ -1,0 +1,105 @@
+"""Where lakes, baselines and logs lie: on this machine, or behind a URL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from loradiag.api.beside import Stages, silent
+from loradiag.core.errors import InputError
+from loradiag.storage.remote import RemoteFolder, fetch_file, is_remote, shown
+
+
+def folder_of(path: str | Path) -> RemoteFolder | None:
+    """Return the folder behind a URL; None of a path of this machine.
+
+    Raises:
+        MissingExtraError: fsspec is not installed.
+        UsageError: Nothing here can open such a URL.
+    """
+    from loradiag.bases.cache import folder
+
+    return RemoteFolder(str(path), folder()) if is_remote(path) else None
+
+
+def here(path: str | Path, progress: Stages | None = None) -> Path:
+    """Return a folder of this machine: the path itself, or a copy of what lies behind a URL, brought up to date.
+
+    Raises:
+        InputError: The URL cannot be read, or holds nothing.
+        MissingExtraError: fsspec is not installed.
+        UsageError: Nothing here can open such a URL.
+    """
+    found = folder_of(path)
+    if found is None:
+        return Path(path)
+    stages = progress or silent
+    copy = found.fetch(lambda done, total: stages(f"fetching {shown(path)}", done, total))
+    if not found.has_any():
+        raise InputError(shown(path), "holds nothing", "check the URL", "missing")
+    return copy
+
+
+def all_here(paths: Sequence[str | Path], progress: Stages | None = None) -> list[Path]:
+    """Do so with several."""
+    return [here(path, progress) for path in paths]
+
+
+def origins(paths: Sequence[str | Path]) -> dict[str, str]:
+    """Return the URLs of those that are URLs, by the folder of their copy: for workers on other machines."""
+    return {str(found.local): found.url for path in paths if (found := folder_of(path)) is not None}
+
+
+@contextmanager
+def sent_back(path: str | Path, progress: Stages | None = None) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A folder to write into, and a function that sends what is new to the URL; it is called in the end, also after an error.
+
+    Raises:
+        InputError: The URL cannot be read.
+        MissingExtraError: fsspec is not installed.
+        UsageError: Nothing here can open such a URL, or it cannot be written; what was not sent waits for the next time.
+    """
+    found = folder_of(path)
+    if found is None:
+        yield Path(path), _nothing
+        return
+    stages = progress or silent
+
+    def send() -> None:
+        found.send(lambda done, total: stages(f"sending {shown(path)}", done, total))
+
+    found.fetch(lambda done, total: stages(f"fetching {shown(path)}", done, total))
+    try:
+        yield found.local, send
+    finally:
+        send()
+
+
+@contextmanager
+def file_here(path: str) -> Iterator[str]:
+    """A file of this machine: the path itself, or a copy of what lies behind a URL, for as long as it is read.
+
+    Raises:
+        InputError: The URL cannot be read.
+        MissingExtraError: fsspec is not installed.
+        UsageError: Nothing here can open such a URL.
+    """
+    if not is_remote(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="loradiag-") as folder:
+        yield str(fetch_file(path, Path(folder)))
+
+
+def named(path: str, urls: Mapping[str, str]) -> str:
+    """What a folder is called in reports: by its URL, if it lies in the copy of one (:func:`origins`)."""
+    for copy, url in urls.items():
+        if path == copy or path.startswith(f"{copy}/"):
+            return shown(url) + path[len(copy) :]
+    return path
+
+
+def _nothing() -> None:
+    """Nothing waits to be sent."""

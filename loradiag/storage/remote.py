@@ -1,0 +1,354 @@
+"""Folders behind a URL (``s3://``, ``gs://``, ``memory://`` …), by fsspec: copied here for reading, sent back when written.
+
+Of each file that was fetched or sent it is remembered, beside the copy, which version of it is there and which is here. So only
+what is new is fetched; what was written here and never sent waits, also after a kill; what was removed on one side goes on the
+other. Files are renamed into place when they are whole, here and there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from loradiag.core.errors import InputError, LoradiagError, UsageError
+from loradiag.core.lazy import require
+from loradiag.core.text import printable, shorten
+from loradiag.storage.writing import write_whole
+
+Progress = Callable[[int, int], None]
+
+_PART = ".part"
+_STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "memory"))
+"""Where a file appears only when it is whole, so that none needs to be renamed."""
+
+_KEPT = 100
+"""Files after which it is remembered what was sent."""
+
+_AT_ONCE = 8
+"""Files that are under way at once: what takes time is mostly waiting for each."""
+
+
+def is_remote(path: str | Path) -> bool:
+    """Whether this is a URL, and no path of this machine."""
+    scheme, separator, _ = str(path).partition("://")
+    return bool(separator) and len(scheme) > 1 and scheme.replace("+", "").isalnum()
+
+
+def shown(url: str | Path) -> str:
+    """A URL for messages, without credentials; a path as it is."""
+    text = str(url)
+    if not is_remote(text):
+        return printable(text)
+    scheme, _, rest = text.partition("://")
+    host, slash, path = rest.partition("/")
+    return printable(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
+
+
+class Known(msgspec.Struct, frozen=True, array_like=True):
+    """A file that was the same here and there: its version there, and its size and time of change here."""
+
+    there: str
+    size: int
+    changed: int
+
+
+class RemoteFolder:
+    """A folder behind a URL, and its copy on this machine. Many processes may use one copy.
+
+    Args:
+        url: The folder.
+        cache: Where copies lie.
+
+    Raises:
+        MissingExtraError: fsspec is not installed.
+        UsageError: Nothing here can open such a URL, or the cache cannot be written.
+    """
+
+    def __init__(self, url: str, cache: Path) -> None:
+        self.url = url.rstrip("/")
+        self._system, self._root = _opened(self.url)
+        names = self._system.protocol
+        self._is_store = bool(_STORES & {names} if isinstance(names, str) else _STORES.intersection(names))
+        self.local = cache / "remote" / hashlib.sha256(self.url.encode()).hexdigest()[:24]
+        self._memory = self.local.with_suffix(".json")
+        try:
+            self.local.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{printable(str(self.local))}: cannot be written ({error.strerror})") from error
+
+    def fetch(self, progress: Progress | None = None) -> Path:
+        """Bring the copy up to date, and return it.
+
+        Args:
+            progress: Told the files that were fetched, and their number.
+
+        Raises:
+            InputError: The folder cannot be read.
+        """
+        with self._alone():
+            there, known = self._listed(), self._known()
+            for name in known.keys() - there.keys():
+                (self.local / name).unlink(missing_ok=True)
+                del known[name]
+            self._fetch(there, known, progress)
+        return self.local
+
+    def bring(self, name: str) -> Path:
+        """Return the copy of one file, or of all below one folder; what was brought before is not looked at again.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        place = self.local / name
+        if not (name in self._known() and place.is_file()):
+            with self._alone():
+                self._fetch(self._listed(name), self._known(), None)
+        return place
+
+    def send(self, progress: Progress | None = None) -> int:
+        """Send what is new or changed in the copy, and remove there what was removed from it.
+
+        What was written last, such as the list of what belongs together, is sent when all else is there.
+
+        Args:
+            progress: Told the files that were sent, and their number.
+
+        Returns:
+            How many were sent.
+
+        Raises:
+            UsageError: The folder cannot be written; what was not sent waits.
+        """
+        with self._alone():
+            known = self._known()
+            here = self._here()
+            waiting = [name for name, (size, changed) in here.items() if not _is_as(known.get(name), size, changed)]
+            try:
+                for number, _ in enumerate(self._sent(waiting, here, known), 1):
+                    if progress:
+                        progress(number, len(waiting))
+                    if number % _KEPT == 0:
+                        self._remember(known)
+                for name in known.keys() - here.keys():
+                    self._remove(name)
+                    del known[name]
+            finally:
+                self._remember(known)
+        return len(waiting)
+
+    def _sent(self, names: list[str], here: Mapping[str, tuple[int, int]], known: dict[str, Known]) -> Iterator[str]:
+        """Send files, and yield the name of each when it is there."""
+
+        def send(name: str) -> tuple[str, Known]:
+            return name, self._send_one(name, *here[name])
+
+        for part in (names[:-1], names[-1:]):
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                under_way = [pool.submit(send, name) for name in part]
+                try:
+                    for done in as_completed(under_way):
+                        name, known[name] = done.result()
+                        yield name
+                finally:
+                    pool.shutdown(cancel_futures=True)
+                    known.update(done.result() for done in under_way if _is_done(done))
+
+    def has_any(self) -> bool:
+        """Whether there is any file in the copy."""
+        return any(True for _ in self._here())
+
+    def _listed(self, below: str = "") -> dict[str, str]:
+        """Files there by name, with their version."""
+        start = f"{self._root}/{below}" if below else self._root
+        with self._told("read", InputError):
+            self._system.invalidate_cache()
+            try:
+                found = self._system.find(start, detail=True)
+            except FileNotFoundError:
+                return {}
+            root = PurePosixPath(self._system._strip_protocol(self._root))
+            names = {_below(root, path): _version(facts) for path, facts in found.items()}
+        return {name: version for name, version in names.items() if name and _is_plain(name)}
+
+    def _fetch(self, there: Mapping[str, str], known: dict[str, Known], progress: Progress | None) -> None:
+        missing = [name for name in sorted(there) if self._is_missing(name, there[name], known.get(name))]
+        with ThreadPoolExecutor(_AT_ONCE) as pool, self._told("read", InputError):
+            fetched = pool.map(self._fetch_one, missing)
+            try:
+                for number, (name, status) in enumerate(zip(missing, fetched, strict=True), 1):
+                    if status is not None:
+                        known[name] = Known(there[name], status.st_size, status.st_mtime_ns)
+                    if progress:
+                        progress(number, len(missing))
+            finally:
+                pool.shutdown(cancel_futures=True)
+                self._remember(known)
+
+    def _is_missing(self, name: str, version: str, known: Known | None) -> bool:
+        return known is None or known.there != version or not (self.local / name).is_file()
+
+    def _fetch_one(self, name: str) -> os.stat_result | None:
+        target = self.local / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}{_PART}")
+        try:
+            self._system.get_file(f"{self._root}/{name}", str(part))
+        except FileNotFoundError:
+            part.unlink(missing_ok=True)
+            return None  # it was merged with others meanwhile
+        os.replace(part, target)
+        return target.stat()
+
+    def _here(self) -> dict[str, tuple[int, int]]:
+        """Files of the copy with size and time of change, the oldest first; without those that are being written."""
+        found = {}
+        for path in self.local.rglob("*"):
+            name = path.relative_to(self.local).as_posix()
+            if _is_plain(name) and path.is_file():
+                status = path.stat()
+                found[name] = (status.st_size, status.st_mtime_ns)
+        return dict(sorted(found.items(), key=lambda row: (row[1][1], row[0])))
+
+    def _send_one(self, name: str, size: int, changed: int) -> Known:
+        target = f"{self._root}/{name}"
+        folder, _, last = target.rpartition("/")
+        with self._told("written", _unwritten):
+            if self._is_store:
+                self._system.put_file(str(self.local / name), target)
+            else:
+                part = f"{folder}/.{last}{_PART}"
+                self._system.makedirs(folder, exist_ok=True)
+                self._system.put_file(str(self.local / name), part)
+                self._system.mv(part, target)
+            self._system.invalidate_cache(folder)
+            return Known(_version(self._system.info(target)), size, changed)
+
+    def _remove(self, name: str) -> None:
+        with self._told("written", _unwritten):
+            try:
+                self._system.rm_file(f"{self._root}/{name}")
+            except FileNotFoundError:
+                return
+
+    def _known(self) -> dict[str, Known]:
+        try:
+            return msgspec.json.decode(self._memory.read_bytes(), type=dict[str, Known])
+        except (OSError, msgspec.DecodeError):
+            return {}  # all is compared by what is here and there
+
+    def _remember(self, known: Mapping[str, Known]) -> None:
+        write_whole(self._memory, msgspec.json.encode(known))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time brings a copy up to date."""
+        with self.local.with_suffix(".lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _told(self, done: str, kind: Callable[[str, str, str], LoradiagError]) -> Iterator[None]:
+        with told(self.url, done, kind):
+            yield
+
+
+def remote_files(url: str, wanted: Callable[[str], bool]) -> list[str]:
+    """Return the URLs of files: of one, of a pattern's, or of those in a folder whose names are ``wanted``.
+
+    Raises:
+        InputError: They cannot be listed.
+        MissingExtraError: fsspec is not installed.
+        UsageError: Nothing here can open such a URL.
+    """
+    system, path = _opened(url.rstrip("/"))
+    with told(url, "read", InputError):
+        if any(sign in path for sign in "*?["):
+            found = [name for name in system.glob(path) if not system.isdir(name)]
+        elif system.isdir(path):
+            found = [name for name in system.find(path) if wanted(name.rpartition("/")[2])]
+        else:
+            found = [path] if system.exists(path) else []
+        return sorted(str(system.unstrip_protocol(name)) for name in found)
+
+
+def fetch_file(url: str, folder: Path) -> Path:
+    """Copy one file into a folder, and return it there, under its own name.
+
+    Raises:
+        InputError: It cannot be read.
+        MissingExtraError: fsspec is not installed.
+        UsageError: Nothing here can open such a URL.
+    """
+    system, path = _opened(url)
+    target = folder / (PurePosixPath(path).name or "file")
+    with told(url, "read", InputError):
+        system.get_file(path, str(target))
+    return target
+
+
+@contextmanager
+def told(url: str, done: str, kind: Callable[[str, str, str], LoradiagError]) -> Iterator[None]:
+    """Turn what an object store or its client raises into a line that names the URL and no credentials.
+
+    Args:
+        url: What is read or written.
+        done: ``read`` or ``written``.
+        kind: Makes the error of a path, a problem and a remedy.
+    """
+    try:
+        yield
+    except LoradiagError:
+        raise
+    except Exception as error:  # each implementation raises errors of its own
+        reason = shorten(printable(str(error).partition("\n")[0] or type(error).__name__), 160)
+        raise kind(shown(url), f"cannot be {done} ({reason})", "check the URL and the credentials") from error
+
+
+def _unwritten(path: str, problem: str, remedy: str) -> LoradiagError:
+    return UsageError(f"{path}: {problem}; {remedy}")
+
+
+def _opened(url: str) -> tuple[Any, str]:
+    library = require("fsspec", "remote")
+    try:
+        system, path = library.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        reason = shorten(printable(str(error).partition("\n")[0]), 160)
+        raise UsageError(f"{shown(url)}: cannot be opened ({reason}); loradiag[remote] brings s3://") from error
+    return system, str(path)
+
+
+def _version(facts: Mapping[str, Any]) -> str:
+    """What tells one version of a file there from the next: its size, and hash or time, as far as the store has them."""
+    names = ("size", "ETag", "etag", "md5Hash", "checksum", "LastModified", "last_modified", "mtime", "created")
+    return json.dumps([str(facts[name]) for name in names if facts.get(name) is not None])
+
+
+def _is_as(known: Known | None, size: int, changed: int) -> bool:
+    return known is not None and (known.size, known.changed) == (size, changed)
+
+
+def _is_done(future: Future[tuple[str, Known]]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
+def _below(root: PurePosixPath, path: str) -> str:
+    try:
+        return str(PurePosixPath(path).relative_to(root))
+    except ValueError:
+        return ""
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file is to be copied: within the folder, and none that is being written or kept for one machine alone."""
+    parts: Iterable[str] = PurePosixPath(name).parts
+    return name != "." and not any(part.startswith((".", "_state", "/")) or "\0" in part for part in parts)
