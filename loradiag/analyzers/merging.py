@@ -132,7 +132,7 @@ def thin_factors(pair: Pair, values: Values) -> tuple[Array, Array]:
     module = pair.module
     if module.method is Method.VERA:
         b, d = _load(module, "b", values).reshape(-1), _load(module, "d", values).reshape(-1)
-        width = None if pair.weight is None else pair.weight.shape[0 if pair.transposed else 1]
+        width = module.d_in if pair.weight is None else pair.weight.shape[0 if pair.transposed else 1]
         shared_a = _load(module, "vera_A", values)[:, :width]
         return b[:, None] * _load(module, "vera_B", values)[: b.size] * d[None, :], shared_a
     left, right = _load(module, "B", values), _load(module, "A", values)
@@ -151,18 +151,30 @@ def _dora(pair: Pair, values: Values) -> Merge:
 
 
 def _loha(pair: Pair, values: Values) -> Merge:
+    (a1, b1), (a2, b2) = _hadamard_sides(pair.module, values)
+    if a1.shape[1] * a2.shape[1] < min(a1.shape[0], b1.shape[1]) // 2:
+        left, right = loha_factors(pair.module, values)
+        return LowRank(right.T, left.T) if pair.transposed else LowRank(left, right)
+    return _dense(pair, lambda: (a1 @ b1) * (a2 @ b2) * pair.module.scale.value)
+
+
+def loha_factors(module: Module, values: Values) -> tuple[Array, Array]:
+    """Factors of rank r² of a LoHa update with the scale in them: [d_out, r²] and [r², d_in].
+
+    Raises:
+        NotMergedError: They are not finite.
+    """
+    (a1, b1), (a2, b2) = _hadamard_sides(module, values)
+    return spectra.face_splitting(a1, a2) * module.scale.value, spectra.face_splitting(b1.T, b2.T).T
+
+
+def _hadamard_sides(module: Module, values: Values) -> list[tuple[Array, Array]]:
     sides = []
     for number in ("1", "2"):
-        a, b = _load(pair.module, f"w{number}_a", values), _load(pair.module, f"w{number}_b", values)
+        a, b = _load(module, f"w{number}_a", values), _load(module, f"w{number}_b", values)
         core = f"t{number}"
-        known = core in pair.module.factors
-        sides.append((a.T, contract(_load(pair.module, core, values), b)) if known else (a, b))
-    (a1, b1), (a2, b2) = sides
-    scale = pair.module.scale.value
-    if a1.shape[1] * a2.shape[1] < min(a1.shape[0], b1.shape[1]) // 2:
-        left, right = spectra.face_splitting(a1, a2) * scale, spectra.face_splitting(b1.T, b2.T).T
-        return LowRank(right.T, left.T) if pair.transposed else LowRank(left, right)
-    return _dense(pair, lambda: (a1 @ b1) * (a2 @ b2) * scale)
+        sides.append((a.T, contract(_load(module, core, values), b)) if core in module.factors else (a, b))
+    return sides
 
 
 def _lokr(pair: Pair, values: Values) -> Merge:

@@ -1,0 +1,1 @@
+"""Adapters beside each other: different ones, or the checkpoints of one run."""
