@@ -89,7 +89,7 @@ def baseline(
         keep_text=keep_text,
     )
     loaded = load_encoder(encoder or DEFAULT, device=device)
-    with sent_back(output) as (place, _):
+    with sent_back(output, replaced=True) as (place, _):
         return build_baseline(data, place, loaded, recipe, field=field, force=force, progress=progress or silent)
 
 

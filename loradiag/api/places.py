@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from loradiag.api.beside import Stages, silent
 from loradiag.core.errors import InputError
 from loradiag.storage.remote import RemoteFolder, fetch_file, is_remote, shown
+
+
+class Send(Protocol):
+    """Sends what is new in the copy of a folder to its URL."""
+
+    def __call__(self, removed: Sequence[Path] = ()) -> None:
+        """Send; ``removed``: files that were removed on purpose, and are to be removed there."""
 
 
 def folder_of(path: str | Path) -> RemoteFolder | None:
@@ -53,8 +61,15 @@ def origins(paths: Sequence[str | Path]) -> dict[str, str]:
 
 
 @contextmanager
-def sent_back(path: str | Path, progress: Stages | None = None) -> Iterator[tuple[Path, Callable[[], None]]]:
+def sent_back(
+    path: str | Path, progress: Stages | None = None, *, replaced: bool = False
+) -> Iterator[tuple[Path, Send]]:
     """A folder to write into, and a function that sends what is new to the URL; it is called in the end, also after an error.
+
+    Args:
+        path: The folder, or its URL.
+        progress: Told what is fetched and sent.
+        replaced: Whether the folder is written anew as a whole: what it held before and holds no more is removed there.
 
     Raises:
         InputError: The URL cannot be read.
@@ -67,14 +82,17 @@ def sent_back(path: str | Path, progress: Stages | None = None) -> Iterator[tupl
         return
     stages = progress or silent
 
-    def send() -> None:
-        found.send(lambda done, total: stages(f"sending {shown(path)}", done, total))
+    def send(removed: Sequence[Path] = ()) -> None:
+        found.send(lambda done, total: stages(f"sending {shown(path)}", done, total), removed)
 
     found.fetch(lambda done, total: stages(f"fetching {shown(path)}", done, total))
+    before = [*found.local.rglob("*")] if replaced else []
+    finished = False
     try:
         yield found.local, send
+        finished = True
     finally:
-        send()
+        send(before if finished else ())
 
 
 @contextmanager
@@ -101,5 +119,5 @@ def named(path: str, urls: Mapping[str, str]) -> str:
     return path
 
 
-def _nothing() -> None:
+def _nothing(removed: Sequence[Path] = ()) -> None:
     """Nothing waits to be sent."""

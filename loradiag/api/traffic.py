@@ -169,8 +169,12 @@ def compact(lake: str | Path, *, progress: Callable[[int, int], None] | None = N
     from loradiag.traffic.compacting import compact as run
 
     here(lake)  # a URL that holds nothing
-    with sent_back(lake) as (place, _):
-        return run(place, progress or _silent_of)
+    removed: list[Path] = []
+    with sent_back(lake) as (place, send):
+        try:
+            return run(place, progress or _silent_of, removed=removed.append)
+        finally:
+            send(removed)
 
 
 def _silent(done: int) -> None:

@@ -1,8 +1,9 @@
 """Folders behind a URL (``s3://``, ``gs://``, ``memory://`` …), by fsspec: copied here for reading, sent back when written.
 
 Of each file that was fetched or sent it is remembered, beside the copy, which version of it is there and which is here. So only
-what is new is fetched; what was written here and never sent waits, also after a kill; what was removed on one side goes on the
-other. Files are renamed into place when they are whole, here and there.
+what is new is fetched; what was written here and never sent waits, also after a kill; what was removed there goes here. It is a
+cache: whoever empties it loses nothing there, so only what is said to have been removed here goes there. Files are renamed into
+place when they are whole, here and there.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,6 +31,12 @@ Progress = Callable[[int, int], None]
 _PART = ".part"
 _STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "memory"))
 """Where a file appears only when it is whole, so that none needs to be renamed."""
+
+_SIGNED = frozenset(("http", "https"))
+"""Schemes of which what follows a question mark may be a signature; elsewhere it is a part of a name, or a version."""
+
+_VERSIONS = (("ETag", "etag", "md5Hash", "checksum"), ("LastModified", "last_modified", "mtime", "created"))
+"""Names of hashes, and of times, in what different stores say of a file."""
 
 _KEPT = 100
 """Files after which it is remembered what was sent."""
@@ -50,7 +58,27 @@ def shown(url: str | Path) -> str:
         return printable(text)
     scheme, _, rest = text.partition("://")
     host, slash, path = rest.partition("/")
+    if scheme in _SIGNED:
+        path = path.partition("?")[0]  # a signature, or a token
     return printable(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
+
+
+def _secrets(url: str) -> list[str]:
+    """What of a URL must not be shown: its user and password, together and each, and what follows a question mark."""
+    rest = url.partition("://")[2]
+    user, at, _ = rest.partition("/")[0].rpartition("@")
+    query = rest.partition("?")[2]
+    found = [f"{user}{at}", user.partition(":")[2], query, *(part.partition("=")[2] for part in query.split("&"))]
+    return [secret for secret in found if secret]
+
+
+def _reason(url: str, error: BaseException) -> str:
+    """What an error says, in one line, without what the URL keeps secret."""
+    lines = (line.strip() for line in str(error).splitlines())
+    text = next((line for line in lines if line), type(error).__name__)
+    for secret in _secrets(url):
+        text = text.replace(secret, "" if secret.endswith("@") else "***")
+    return shorten(printable(text), 160)
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
@@ -114,13 +142,15 @@ class RemoteFolder:
                 self._fetch(self._listed(name), self._known(), None)
         return place
 
-    def send(self, progress: Progress | None = None) -> int:
-        """Send what is new or changed in the copy, and remove there what was removed from it.
+    def send(self, progress: Progress | None = None, removed: Collection[Path] = ()) -> int:
+        """Send what is new or changed in the copy, and remove there what was removed from it on purpose.
 
-        What was written last, such as the list of what belongs together, is sent when all else is there.
+        What was written last, such as the list of what belongs together, is sent when all else is there. Other files that
+        the copy lacks were lost with a part of the cache, and stay there.
 
         Args:
             progress: Told the files that were sent, and their number.
+            removed: Files of the copy that were removed on purpose.
 
         Returns:
             How many were sent.
@@ -138,8 +168,10 @@ class RemoteFolder:
                         progress(number, len(waiting))
                     if number % _KEPT == 0:
                         self._remember(known)
+                gone = {path.relative_to(self.local).as_posix() for path in removed}
                 for name in known.keys() - here.keys():
-                    self._remove(name)
+                    if name in gone:
+                        self._remove(name)
                     del known[name]
             finally:
                 self._remember(known)
@@ -205,6 +237,10 @@ class RemoteFolder:
         except FileNotFoundError:
             part.unlink(missing_ok=True)
             return None  # it was merged with others meanwhile
+        with part.open(
+            "rb"
+        ) as file:  # a copy that a power cut tore would be taken for one that was changed here, and sent
+            os.fsync(file.fileno())
         os.replace(part, target)
         return target.stat()
 
@@ -213,9 +249,9 @@ class RemoteFolder:
         found = {}
         for path in self.local.rglob("*"):
             name = path.relative_to(self.local).as_posix()
-            if _is_plain(name) and path.is_file():
-                status = path.stat()
-                found[name] = (status.st_size, status.st_mtime_ns)
+            with suppress(FileNotFoundError):  # another process has merged it with others
+                if _is_plain(name) and stat.S_ISREG((status := path.stat()).st_mode):
+                    found[name] = (status.st_size, status.st_mtime_ns)
         return dict(sorted(found.items(), key=lambda row: (row[1][1], row[0])))
 
     def _send_one(self, name: str, size: int, changed: int) -> Known:
@@ -309,8 +345,9 @@ def told(url: str, done: str, kind: Callable[[str, str, str], LoradiagError]) ->
     except LoradiagError:
         raise
     except Exception as error:  # each implementation raises errors of its own
-        reason = shorten(printable(str(error).partition("\n")[0] or type(error).__name__), 160)
-        raise kind(shown(url), f"cannot be {done} ({reason})", "check the URL and the credentials") from error
+        raise kind(
+            shown(url), f"cannot be {done} ({_reason(url, error)})", "check the URL and the credentials"
+        ) from error
 
 
 def _unwritten(path: str, problem: str, remedy: str) -> LoradiagError:
@@ -322,15 +359,21 @@ def _opened(url: str) -> tuple[Any, str]:
     try:
         system, path = library.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        reason = shorten(printable(str(error).partition("\n")[0]), 160)
+        reason = _reason(url, error)
         raise UsageError(f"{shown(url)}: cannot be opened ({reason}); loradiag[remote] brings s3://") from error
     return system, str(path)
 
 
 def _version(facts: Mapping[str, Any]) -> str:
-    """What tells one version of a file there from the next: its size, and hash or time, as far as the store has them."""
-    names = ("size", "ETag", "etag", "md5Hash", "checksum", "LastModified", "last_modified", "mtime", "created")
-    return json.dumps([str(facts[name]) for name in names if facts.get(name) is not None])
+    """What tells one version of a file there from the next: its size and hash, or its time where the store has no hash.
+
+    Stores tell a time to the millisecond in one answer, and to the second in another.
+    """
+    for names in _VERSIONS:
+        told = [str(facts[name]) for name in names if facts.get(name) is not None]
+        if told:
+            break
+    return json.dumps([str(facts.get("size")), *told])
 
 
 def _is_as(known: Known | None, size: int, changed: int) -> bool:

@@ -32,7 +32,13 @@ class Compacted(msgspec.Struct, kw_only=True):
     removed: int = 0
 
 
-def compact(lake: Path, progress: Callable[[int, int], None], grace: float = GRACE) -> Compacted:
+def compact(
+    lake: Path,
+    progress: Callable[[int, int], None],
+    grace: float = GRACE,
+    *,
+    removed: Callable[[Path], object] = lambda _: None,
+) -> Compacted:
     """Merge the files of every partition.
 
     A merged file names those that it was made of, which readers then pass over; they are removed by a later run, an hour after.
@@ -43,6 +49,7 @@ def compact(lake: Path, progress: Callable[[int, int], None], grace: float = GRA
         lake: The lake.
         progress: Told the partitions that are done, and their number.
         grace: Seconds after which merged files are removed.
+        removed: Told each file that was removed.
 
     Raises:
         InputError: There is no such lake.
@@ -58,21 +65,22 @@ def compact(lake: Path, progress: Callable[[int, int], None], grace: float = GRA
             if len(batch) > 1:
                 done.repeated += _merge(batch)
         done.after += len(files_of(folder)[0])
-        done.removed += _sweep(folder, grace)
+        done.removed += _sweep(folder, grace, removed)
         progress(number, len(partitions))
     return done
 
 
-def _sweep(folder: Path, grace: float) -> int:
-    """Remove files that were merged long enough ago."""
+def _sweep(folder: Path, grace: float, removed: Callable[[Path], object]) -> int:
+    """Remove files that were merged long enough ago, and return how many."""
     live, merged, _ = files_of(folder)
-    removed = 0
+    count = 0
     for file in merged:
         into = [other for other in live if file.path.name in other.merges]
         if into and all(time.time() - other.path.stat().st_mtime >= grace for other in into):
             file.path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+            removed(file.path)
+            count += 1
+    return count
 
 
 def _batches(files: list[LakeFile]) -> list[list[LakeFile]]:

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -58,7 +58,7 @@ class Follower:
         lake: The lake, in which positions are remembered, for these sources.
         paths: Files, directories or patterns; what they name is looked up again at every look.
         every: Seconds after which what waits is written.
-        send: Called after that: sends what is new to where the lake really lies.
+        send: Called after that, with files that were removed: sends what is new to where the lake really lies.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Follower:
         lake: Path,
         paths: list[str],
         every: float,
-        send: Callable[[], None] = lambda: None,
+        send: Callable[[Sequence[Path]], None] = lambda _: None,
     ) -> None:
         self._ingestion = ingestion
         self._lake = lake
@@ -75,6 +75,7 @@ class Follower:
         self._every = every
         self._send = send
         self._unsent = True
+        self._removed: list[Path] = []
         named = "\0".join(sorted(os.path.abspath(path) for path in paths))
         digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         self._file = lake / FOLDER / f"follow-{digest}.json"
@@ -117,7 +118,7 @@ class Follower:
             self._changed = False
             self._writes += 1
             if self._writes % TIDY == 0:
-                compact(self._lake, lambda *_: None)
+                compact(self._lake, lambda *_: None, removed=self._removed.append)
             self._unsent = True
         if self._unsent:
             self._sent()
@@ -126,11 +127,12 @@ class Follower:
     def _sent(self) -> None:
         """Send; what cannot be sent waits for the next time, and a network that is down ends nothing."""
         try:
-            self._send()
+            self._send(self._removed)
         except LoradiagError as error:
             self._ingestion.done.unreadable["sending"] = str(error)
             return
         self._ingestion.done.unreadable.pop("sending", None)
+        self._removed.clear()
         self._unsent = False
 
     def _take(self, path: str) -> None:

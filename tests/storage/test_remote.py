@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loradiag.core.errors import InputError, UsageError
-from loradiag.storage.remote import RemoteFolder, fetch_file, is_remote, remote_files, shown
+from loradiag.storage.remote import RemoteFolder, _unwritten, _version, fetch_file, is_remote, remote_files, shown
+from loradiag.storage.remote import told as told_of
+
+URL = "https://user:SECRET@host/x.jsonl?sig=TOKEN"
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -74,7 +78,7 @@ def test_only_what_is_new_is_fetched(url: str, tmp_path: Path) -> None:
 
 
 def test_only_what_changed_is_sent(url: str, tmp_path: Path) -> None:
-    """New and changed files go there in the order of writing, removed ones are removed, and others' files stay."""
+    """New and changed files go there, those that were removed on purpose are removed, and others' files stay."""
     folder = RemoteFolder(url, tmp_path / "cache")
     put(url, "others.txt", "theirs")
     folder.fetch()
@@ -86,10 +90,51 @@ def test_only_what_changed_is_sent(url: str, tmp_path: Path) -> None:
     put(url, "late.txt", "by another")
     write(folder, "a/second.txt", "changed")
     (folder.local / "z/first.txt").unlink()
-    assert folder.send() == 1
+    assert folder.send(removed=[folder.local / "z/first.txt"]) == 1
     assert there(url) == {"others.txt": "theirs", "a/second.txt": "changed", "late.txt": "by another"}
     folder.fetch()
     assert here(folder) == there(url)
+
+
+def test_a_cache_that_was_emptied_loses_nothing_there(url: str, tmp_path: Path) -> None:
+    """Whoever tidies caches while something is written meanwhile: only what is new is sent, and the rest comes back."""
+    folder = RemoteFolder(url, tmp_path / "cache")
+    put(url, "a/1.txt", "1")
+    put(url, "a/2.txt", "2")
+    folder.fetch()
+    shutil.rmtree(folder.local)
+    write(folder, "a/3.txt", "3")
+    assert folder.send() == 1
+    assert there(url) == {"a/1.txt": "1", "a/2.txt": "2", "a/3.txt": "3"}
+    folder.fetch()
+    assert here(folder) == there(url)
+
+
+def test_files_that_vanish_while_they_are_listed_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that uses the same copy has merged one with others."""
+    folder = RemoteFolder(f"file://{tmp_path}/there", tmp_path / "cache")
+    write(folder, "a.txt", "a")
+    real = Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda self, pattern: [*real(self, pattern), self / "gone.txt"])
+    assert folder.send() == 1
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (
+            {"size": 1, "ETag": '"x"', "LastModified": "10:00:00.123"},
+            {"size": 1, "ETag": '"x"', "LastModified": "10:00:00"},
+        ),
+        ({"size": 1, "mtime": 5.0}, {"size": 1, "mtime": 5.0, "name": "else"}),
+    ],
+)
+def test_a_version_is_the_same_in_every_answer_of_a_store(answers: tuple[dict[str, object], ...]) -> None:
+    """Listings tell times to the millisecond, and single files to the second: a hash says more."""
+    assert _version(answers[0]) == _version(answers[1])
+    assert _version(answers[0]) != _version({**answers[0], "size": 2})
 
 
 def test_what_one_machine_keeps_for_itself_is_not_sent(url: str, tmp_path: Path) -> None:
@@ -194,6 +239,23 @@ def test_errors_name_the_folder_and_no_credentials(tmp_path: Path) -> None:
         (tmp_path / "shut").mkdir(mode=0o500)
         with pytest.raises(UsageError, match="cannot be written"):
             RemoteFolder("memory://x", tmp_path / "shut")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError("https://user:SECRET@host/x.jsonl?sig=TOKEN"),
+        OSError("\n  \nInvalid bucket 'user:SECRET@host', password SECRET, signature TOKEN"),
+        ValueError(""),
+    ],
+)
+def test_no_credentials_in_what_a_client_says(error: Exception) -> None:
+    """Neither user and password, nor the signature of an address, whatever the message of the error repeats."""
+    for done, kind in (("read", InputError), ("written", _unwritten)):
+        with pytest.raises((InputError, UsageError)) as caught, told_of(URL, done, kind):
+            raise error
+        assert "https://host/x.jsonl: cannot be" in str(caught.value)
+        assert not any(word in str(caught.value) for word in ("SECRET", "TOKEN", "user", "\n"))
 
 
 def test_logs_by_pattern_folder_and_name(url: str, tmp_path: Path) -> None:

@@ -166,6 +166,20 @@ def test_small_files_are_merged_there(store: Any, tmp_path: Path, monkeypatch: p
     assert told(traffic, "stats", "--lake", lake)["requests"] == 3
 
 
+def test_a_baseline_that_is_made_again_leaves_nothing_of_the_old_one(store: Any) -> None:
+    """Texts that the first one kept are gone there, when the second keeps none."""
+    adapter, data = str(FIXTURES / "adapters" / "healthy"), str(FIXTURES / "traffic" / "chant_train.jsonl")
+    asked = ("--data", data, "--encoder", str(FIXTURES / "encoder"), "-o", "s3://bucket/again/chant")
+    kept = []
+    for more in (("--keep-text",), ("--force",)):
+        done = run(drift, "baseline", adapter, *asked, *more)
+        assert done.exit_code == 0, done.output
+        store.invalidate_cache()
+        kept.append({name.rpartition("/")[2] for name in store.find("bucket/again/chant")})
+    assert kept[0] - kept[1] == {"texts.parquet"}
+    assert not kept[1] - kept[0]
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "code", "said"),
     [
