@@ -1,6 +1,7 @@
 """The functions behind the commands: measure, judge, report."""
 
 from loradiag.api.canary import canary
+from loradiag.api.comparing import compare
 from loradiag.api.drifting import baseline, calibrate_check, drift_check
 from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_all
 from loradiag.api.inspecting import Against, inspect, inspect_all
@@ -18,6 +19,7 @@ __all__ = [
     "calibrate_check",
     "canary",
     "compact",
+    "compare",
     "default_policy",
     "drift_check",
     "forgetting",

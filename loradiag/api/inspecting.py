@@ -93,12 +93,12 @@ def inspect_all(
     policy = policy or default_policy()
     for found in open_all(path, allow_pickle=allow_pickle):
         if isinstance(found, InputError):
-            yield _unreadable(path, found, policy)
+            yield unreadable(path, found, policy)
             continue
         try:
             yield _report(found, policy, progress, surroundings)
         except InputError as error:  # cut short after its header was read, or changed underneath
-            yield _unreadable(found.path, error, policy)
+            yield unreadable(found.path, error, policy)
 
 
 def _surroundings(base: str | Path | Against | None) -> tuple[Base, Wanted] | None:
@@ -143,7 +143,8 @@ def accounting_of(adapter: Adapter) -> Accounting:
     )
 
 
-def _unreadable(path: str | Path, error: InputError, policy: Policy) -> Report:
+def unreadable(path: str | Path, error: InputError, policy: Policy) -> Report:
+    """Return the report of an adapter that cannot be read, which says why."""
     # The error names the file at fault; the subject is what the user named.
     shown = error.path if error.path.startswith(printable(str(path))) else str(path)
     reason = Unreadable(kind=error.kind, file=error.path, detail=error.problem, remedy=error.remedy)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from loradiag.core import abilities, windows
+from loradiag.core import abilities, relations, windows
 from loradiag.core.findings import Disposition, Finding, Severity, fingerprint
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Ignore, Policy
@@ -35,7 +35,7 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
     rule said that the question could not be answered; else ``pass``.
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
-    evidence = _with_windows(_with_abilities(evidence, policy), policy)
+    evidence = _with_relations(_with_windows(_with_abilities(evidence, policy), policy), policy)
     used: set[int] = set()
     judged: list[Judged] = []
     for rule in rules:
@@ -80,6 +80,17 @@ def _with_windows(evidence: Evidence, policy: Policy) -> Evidence:
         return evidence
     settled = windows.settle(found, {code: row for code, row in policy.thresholds.items() if policy.selects(code)})
     return msgspec.structs.replace(evidence, measurements=msgspec.structs.replace(evidence.measurements, drift=settled))
+
+
+def _with_relations(evidence: Evidence, policy: Policy) -> Evidence:
+    """The evidence with what the policy's thresholds make of every pair of adapters."""
+    found = evidence.measurements.comparison
+    if found is None:
+        return evidence
+    settled = relations.settle(found, {code: row for code, row in policy.thresholds.items() if policy.selects(code)})
+    return msgspec.structs.replace(
+        evidence, measurements=msgspec.structs.replace(evidence.measurements, comparison=settled)
+    )
 
 
 def _floor(policy: Policy) -> Severity:

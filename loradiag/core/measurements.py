@@ -7,10 +7,12 @@ infinity never appear. A list called ``modules`` has one row a module, in the or
 from __future__ import annotations
 
 from loradiag.core.canary import Canary
+from loradiag.core.comparing import Comparison
 from loradiag.core.drift import Drift
 from loradiag.core.forgetting import Forgetting
 from loradiag.core.measure import Measure
 from loradiag.core.merge import Merge
+from loradiag.core.trajectory import TrainingLog, Trajectory
 from loradiag.core.watching import Watch
 
 
@@ -439,3 +441,6 @@ class Measurements(Measure, kw_only=True, frozen=True):
     drift: Drift | None = None
     watch: Watch | None = None
     canary: Canary | None = None
+    comparison: Comparison | None = None
+    training_log: TrainingLog | None = None
+    trajectory: Trajectory | None = None

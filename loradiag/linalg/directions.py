@@ -80,12 +80,13 @@ def orthonormal(matrix: Array) -> tuple[Array, Array]:
 
 def _half(matrix: Array) -> tuple[Array, Array] | None:
     try:
-        lower = np.linalg.cholesky(matrix.T @ matrix)
+        lower = cast("Array", np.linalg.cholesky(matrix.T @ matrix))
     except np.linalg.LinAlgError:
         return None
     if not lower.size or np.diagonal(lower).min() < _SAFE:
         return None
-    return matrix @ np.linalg.inv(lower).T, lower.T
+    upper: Array = lower.T
+    return matrix @ np.linalg.inv(upper), upper
 
 
 def overlap(first: Directions, second: Directions) -> Overlap:

@@ -28,6 +28,10 @@ def facts(report: Report) -> list[tuple[str, str]]:
         from loradiag.outputs.canary import facts_of as canary_facts
 
         return canary_facts(report.measurements.canary)
+    if report.measurements.comparison is not None:
+        from loradiag.outputs.comparing import facts_of as compared_facts
+
+        return compared_facts(report.measurements.comparison)
     subject, coverage = report.subject, report.measurements.coverage
     scale = report.measurements.scale
     layers = sum(stack.layers for stack in coverage.stacks) if coverage else 0

@@ -14,6 +14,7 @@ from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, 
 from loradiag.outputs.facts import facts
 from loradiag.outputs.page import (
     canary,
+    comparing,
     curves,
     dots,
     forgetting,
@@ -153,7 +154,9 @@ def _report(
         ("Answers", traffic.ANSWERS_NOTE, traffic.changed(report)),
         ("Watch", "", watch.watch(report)),
         ("Canary", "", canary.canary(report)),
+        ("Beside each other", "", comparing.comparing(report)),
         ("Findings", "", findings(report)),
+        ("Where they meet", "", comparing.meeting(report, key)),
         ("Documents that changed", _CHANGED, forgetting.documents(report)),
         ("Beside its base", "", terms.beside_base(report)),
         ("Layers and roles", heatmap.note(series), heatmap.heat_map(report, style.measure, key, scales)),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from loradiag.core.report import Report
 from loradiag.outputs.advice import deploys
 from loradiag.outputs.canary import in_short as canary
+from loradiag.outputs.comparing import in_short as compared
 from loradiag.outputs.forgetting import in_short as forgot
 from loradiag.outputs.traffic import in_short as traffic
 from loradiag.outputs.watch import in_short as watch
@@ -20,5 +21,6 @@ def in_words(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
         ("traffic", traffic(reports)),
         ("watch", watch(reports)),
         ("canary", canary(reports)),
+        ("compared", compared(reports)),
     )
     return [(title, said) for title, said in every if said]

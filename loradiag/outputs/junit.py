@@ -13,6 +13,7 @@ from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import deciding, gates, tally, undecided, unreadable
 from loradiag.outputs.canarycases import canary_cases
 from loradiag.outputs.cases import Case, cases, task_cases
+from loradiag.outputs.comparedcases import pair_cases
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.inshort import in_words
 from loradiag.outputs.notes import named
@@ -71,6 +72,7 @@ def _parts(report: Report) -> Iterator[tuple[str, Case]]:
         ("traffic", [*window_cases(report), *answer_cases(report)]),
         ("watch", watch_cases(report)),
         ("canary", canary_cases(report)),
+        ("compare", pair_cases(report)),
     ):
         for case in found:
             yield where, case

@@ -31,6 +31,7 @@ from loradiag.outputs.beside import Beside, beside, listings, only_beside, shape
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.inshort import in_words
 from loradiag.outputs.mdcanary import canary
+from loradiag.outputs.mdcomparing import comparing
 from loradiag.outputs.mdforgetting import forgetting
 from loradiag.outputs.mdroutes import notes, routes
 from loradiag.outputs.mdtext import code, folded, prose, table
@@ -80,6 +81,7 @@ def _report(report: Report, style: Style) -> list[str]:
         *traffic(report, style),
         *watch(report),
         *canary(report),
+        *comparing(report, style),
         *_findings(report),
         *_beside(report, style),
         *_deployability(report),

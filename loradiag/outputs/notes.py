@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from loradiag.core.findings import Finding, Severity
+from loradiag.core.relations import PAIRWISE
 from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.outputs.arrange import active, gates
@@ -59,7 +60,7 @@ def asides(report: Report) -> list[Aside]:
     if routes := folded(report):
         found.append(Aside("route", folded_words(report, routes), routes))
     notes = [row for row in active(report) if row.severity is Severity.INFO and not gates(report, row)]
-    for noun in ("task", "window"):
+    for noun in ("task", "window", "pair"):
         own = [finding for finding in notes if noun_of(report, finding) == noun]
         if len(own) > _FEW:
             found.append(Aside(noun, f"{plural(len(own), 'note')} on single {noun}s", own))
@@ -72,7 +73,9 @@ def apart(report: Report) -> list[Finding]:
 
 
 def noun_of(report: Report, finding: Finding) -> str:
-    """What a finding is about alone: a ``task``, a ``measure`` of answers, a ``window`` of traffic; nothing for all others."""
+    """What a finding is about: ``task``, ``measure`` of answers, ``window`` of traffic, ``pair`` of adapters, or nothing."""
+    if report.measurements.comparison is not None:
+        return "pair" if finding.code in PAIRWISE else ""
     if len(finding.modules) == 1:
         return "task" if finding.modules[0] in _tasks(report) else "measure" if of_measures(report, finding) else ""
     single = report.measurements.drift is not None and finding.code in SINGLE and not finding.modules

@@ -57,6 +57,10 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
     elif is_traffic(report):
         yield _header(report, style)
         yield from _traffic(report, style)
+    elif report.measurements.comparison is not None:
+        from loradiag.outputs.terminal.comparing import comparing
+
+        yield from comparing(report, style)
     yield from _findings(report, style)
     yield from _accounting(report, style)
     yield _verdict(report)

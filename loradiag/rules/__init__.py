@@ -183,6 +183,20 @@ RULES: Mapping[str, Entry] = {
         },
     ),
     **_family("watching", {"LD813": "drift-alarm", "LD814": "acknowledged-alarm"}),
+    **_family(
+        "comparing",
+        {
+            "LD516": "same-update",
+            "LD517": "near-duplicate",
+            "LD518": "bases-differ",
+            "LD519": "nothing-in-common",
+            "LD520": "compared-in-part",
+            "LD521": "related-adapters",
+            "LD615": "updates-interfere",
+            "LD616": "signs-conflict",
+            "LD617": "whole-layers-collide",
+        },
+    ),
     **_family("canary", {"LD815": "canary-worse", "LD816": "canary-undecided", "LD817": "canary-uneven-split"}),
     **_family(
         "provenance",

@@ -63,11 +63,12 @@ def heat_map(report: Report, chosen: str, key: str, common: dict[str, Scale | No
 
 
 def _panel(maps: Sequence[Grid], title: str, index: int, scale: Scale | None) -> Markup:
-    tables = [_table(grid, title, scale) for grid in maps]
+    tables = [map_table(grid, title, scale) for grid in maps]
     return element("div", *tables, _legend(maps, title, scale), class_=f"panel h{index}")
 
 
-def _table(grid: Grid, title: str, scale: Scale | None) -> Markup:
+def map_table(grid: Grid, title: str, scale: Scale | None) -> Markup:
+    """One stack's grid as a table."""
     dense = len(grid.columns) > DENSE
     heads = [element("td")] + [_head(column, index, dense) for index, column in enumerate(grid.columns)]
     body = rows(

@@ -16,13 +16,13 @@ DEAD, BROKEN, ABSENT, UNKNOWN = "0", "!", "·", "?"
 _COLORS = ("#575d6d", "#666970", "#7d7c78", "#948e77", "#aaa074", "#c4b56c", "#ddc95c", "#fee838")
 
 
-def heat_map(grids: Sequence[Grid], measure: str, width: int) -> list[Text]:
+def heat_map(grids: Sequence[Grid], measure: str, width: int, title: str | None = None) -> list[Text]:
     """Lines of all grids on one common scale, with a legend. Empty if there is nothing to show."""
     values = [value for grid in grids for value in grid.values]
     if not grids:
         return []
     low, high = (min(values), max(values)) if values else (0.0, 0.0)
-    lines = [Text(f"{MEASURES[measure]} by role and layer", style="bold")]
+    lines = [Text(f"{title or MEASURES[measure]} by role and layer", style="bold")]
     for grid in grids:
         lines += _grid(grid, low, high, width)
     lines.append(_legend(grids, low, high))

@@ -1,0 +1,56 @@
+"""``loradiag compare``: adapters beside each other, and the checkpoints of one run."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unread, tell_unused, with_fail_on
+from loradiag.cli.options import output_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  loradiag compare support-v1/ support-v2/                 # are they the same, related, do they collide?
+  loradiag compare adapters/*/ -o compare.html             # all with all
+  loradiag compare runs/2026-11/                           # the story of one run: losses, norms, ranks over its checkpoints
+  loradiag compare a/ b/ --fail-on warning                 # exit 1 where they are one, or would collide"""
+)
+@click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...", type=click.Path(path_type=str))
+@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every pair and every module.")
+@output_options
+def compare(
+    adapters: tuple[str, ...],
+    allow_pickle: bool,
+    verbose: bool,
+    format_: str | None,
+    outputs: tuple[str, ...],
+    policy_path: str | None,
+    fail_on: str | None,
+    quiet: bool,
+    color: str,
+) -> None:
+    """Say what adapters are to each other, and how a run went.
+
+    ADAPTER is a directory or a weight file in any layout that `loradiag inspect` reads. Of every pair: the overlap of what the two
+    write and read, the cosine of their updates, how much of them would collide if both were added to one base, duplicates, and what
+    they are to each other: checkpoints of one run, two seeds of one recipe, or strangers. A directory of checkpoints is told as one
+    story, and stands by its last checkpoint beside others.
+    """
+    from loradiag.api import compare as run
+    from loradiag.api import read_policy
+    from loradiag.cli.progress import Bar
+
+    targets = plan(format_, outputs)
+    policy = with_fail_on(read_policy(policy_path), fail_on)
+    with Bar(enabled=not quiet) as bar:
+        reports = run(adapters, policy=policy, allow_pickle=allow_pickle, progress=bar.stage)
+    if not (len(reports) == 1 and exit_code(reports) == 3 and targets == [("text", None)]):
+        emit(reports, targets, style_for(color, verbose=verbose), quiet=quiet)
+    tell_unread(reports, told=False)
+    for report in reports[:1]:
+        tell_unused(report.policy)
+    sys.exit(exit_code(reports))

@@ -1,0 +1,364 @@
+"""LD516 to LD521, and LD615 to LD617: adapters beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+from loradiag.core.comparing import ComparedAdapter, ComparedPair, Comparison
+from loradiag.core.findings import Confidence, Severity
+from loradiag.core.relations import NEAR, RELATED, SAME
+from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
+from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.rules.common import of_all
+
+_SUBSPACES = "Hu et al. 2021 (arXiv 2106.09685), §7.2"
+_MEASURED = "measured on 276 pairs of the project's fixtures and of a second family of adapters on another base"
+
+
+def _pairs(evidence: Evidence) -> Iterator[tuple[ComparedPair, str, str, Comparison]]:
+    """Every pair with the names of its two adapters, safe to show."""
+    found = evidence.measurements.comparison
+    for pair in found.pairs if found else ():
+        yield pair, _name(found, pair.a), _name(found, pair.b), found  # type: ignore[arg-type, misc]
+
+
+def _name(found: Comparison, place: int) -> str:
+    return shorten(printable(found.adapters[place].label), 60)
+
+
+def _about(one: str, other: str) -> str:
+    return f"{one} and {other}"
+
+
+@rule(
+    SAME,
+    "same-update",
+    Severity.WARNING,
+    source="‖Δₐ − Δ_b‖_F from the factors; rounding to BF16 changes an update by about 0.3%",
+    advice="Keep one of them, or find out why a training run gave what was there before.",
+    thresholds=[
+        Threshold("most_distance", 0.01, "‖Δₐ − Δ_b‖ / the larger of the two norms", "three times what BF16 rounds off")
+    ],
+)
+def same_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Two adapters are one: the same update but for rounding, whatever their files, ranks or names are.
+
+    ## Why it matters
+    A copy that is served as a new version is no new version; a training run that gives what was there before did nothing. Files
+    need not be equal: another precision, order, layout or factorisation of one update is the same update.
+
+    ## How sure
+    Every module is compared, and both have the same ones. Layers that are stored whole and biases are compared only where the
+    files are the same to the byte.
+
+    ## What to do
+    Keep one. If the second was to be another: look at the paths of the run, and at what was loaded to begin it.
+    """
+    for pair, one, other, _ in _pairs(evidence):
+        if pair.relation == "same":
+            how = "the same file, byte for byte" if pair.same_file else f"apart by {pair.distance or 0.0:.2%}"
+            yield Match(
+                f"{_about(one, other)} are the same update: {how}",
+                observed=pair.distance,
+                threshold=limits["most_distance"],
+                about=_about(one, other),
+            )
+
+
+@rule(
+    NEAR,
+    "near-duplicate",
+    Severity.INFO,
+    source=f"‖Δₐ − Δ_b‖_F from the factors; {_MEASURED}",
+    advice="Serve one of them, unless the difference was measured to matter.",
+    thresholds=[
+        Threshold(
+            "most_distance",
+            0.25,
+            "‖Δₐ − Δ_b‖ / the larger of the two norms",
+            "late checkpoints of one run lie 0.02 to 0.22 apart, two seeds of one recipe 0.9 and more",
+        )
+    ],
+)
+def near_duplicate(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Two adapters are almost one, as late checkpoints of one run are.
+
+    ## Why it matters
+    Each that is served takes memory and attention; a difference that small is rarely one that users see.
+
+    ## What to do
+    Compare what they score. Where that is the same, keep the one that forgot less.
+    """
+    for pair, one, other, _ in _pairs(evidence):
+        if pair.relation == "near-duplicate":
+            yield Match(
+                f"{_about(one, other)} are {pair.distance or 0.0:.0%} apart (cosine {pair.cosine or 0.0:.3f})",
+                observed=pair.distance,
+                threshold=limits["most_distance"],
+                about=_about(one, other),
+            )
+
+
+@rule(
+    RELATED,
+    "related-adapters",
+    Severity.INFO,
+    confidence=Confidence.MEDIUM,
+    source=f"overlap of what updates read, {_SUBSPACES}; {_MEASURED}",
+    advice="Nothing, where it is known; else ask who trained them, from what, and on which data.",
+    thresholds=[
+        Threshold(
+            "least_start",
+            0.35,
+            "Overlap of what both read, beyond chance",
+            "0.43 and more where A began from the same numbers, 0.23 and less where not",
+        ),
+        Threshold(
+            "least_cosine",
+            0.05,
+            "Cosine of the two updates",
+            "0.08 and more where both learned one domain and neither diverged, 0.034 and less where they learned different ones",
+        ),
+    ],
+)
+def related_adapters(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Two adapters have more in common than strangers on one base: their start, or what they learned.
+
+    ## Why it matters
+    LoRA's A begins at random and moves little, so what two updates *read* overlaps far beyond chance only if they began from the
+    same numbers: they are checkpoints of one run, or runs of one seed. Where they began apart and still point the same way, they
+    learned alike, as two seeds of one recipe do. Either may be news to those who were told that they are independent.
+
+    ## How sure
+    Told apart on all pairs that were measured. Overlap beyond chance says nothing where the rank is near the width of a weight,
+    and starts that are taken from the base (PiSSA and its kin) overlap in every run.
+
+    ## What to do
+    Nothing where it is known. An ensemble or an evaluation that counts on independence needs another seed.
+    """
+    for pair, one, other, _ in _pairs(evidence):
+        if pair.relation == "one-start":
+            yield Match(
+                f"{_about(one, other)} began from the same numbers: what they read overlaps by {pair.right_excess or 0.0:.0%} "
+                f"beyond chance; cosine {pair.cosine or 0.0:+.2f}",
+                observed=pair.right_excess,
+                threshold=limits["least_start"],
+                about=_about(one, other),
+            )
+        elif pair.relation == "alike":
+            yield Match(
+                f"{_about(one, other)} learned alike from different starts: cosine {pair.cosine or 0.0:+.2f}",
+                observed=pair.cosine,
+                threshold=limits["least_cosine"],
+                about=_about(one, other),
+            )
+
+
+@rule(
+    "LD518",
+    "bases-differ",
+    Severity.WARNING,
+    source="the configurations, and the shapes of the updates",
+    advice="Compare and merge only adapters of one base.",
+)
+def bases_differ(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Two adapters say that they were trained on different bases, or their updates have different shapes.
+
+    ## Why it matters
+    Directions are told in the base's own coordinates: between two bases neither overlap nor cosine means anything, and an update
+    merged into another base than its own is noise.
+
+    ## How sure
+    Certain where shapes differ. Names are what configurations say; a local path and a name on the hub may be one base.
+    `loradiag inspect --base` looks at the weights.
+
+    ## What to do
+    Name adapters of one base. Where both names mean one: stamp them (`loradiag stamp`).
+    """
+    found = evidence.measurements.comparison
+    for pair, one, other, _ in _pairs(evidence):
+        a, b = (found.adapters[place] for place in (pair.a, pair.b))  # type: ignore[union-attr]
+        if pair.misshapen:
+            yield Match(
+                f"{_about(one, other)}: {of_all(len(pair.misshapen), pair.compared + len(pair.misshapen))} in common have "
+                "different shapes, so that these are no adapters of one base",
+                modules=pair.misshapen,
+                about=_about(one, other),
+            )
+        elif a.base and b.base and _last(a) != _last(b):
+            names = f"{shorten(printable(a.base), 80)} and {shorten(printable(b.base), 80)}"
+            yield Match(f"{_about(one, other)}: {names}", confidence=Confidence.MEDIUM, about=_about(one, other))
+
+
+def _last(adapter: ComparedAdapter) -> str:
+    """The last part of a base's name: a local copy keeps it."""
+    return (adapter.base or "").rstrip("/").rpartition("/")[2].lower()
+
+
+@rule(
+    "LD519",
+    "nothing-in-common",
+    Severity.WARNING,
+    source="the modules' names",
+    advice="Name adapters that change the same weights.",
+    undecided=True,
+)
+def nothing_in_common(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Two adapters have no module in common that could be compared.
+
+    ## Why it matters
+    Nothing can be said of them: that they do not collide is true, and worth little where the same weights have other names.
+
+    ## What to do
+    See that both are of one base, and that their names are (`loradiag inspect` shows them). Vectors (IA³), prompts and Kronecker
+    products (LoKr) have no thin factors and are not compared.
+    """
+    for pair, one, other, found in _pairs(evidence):
+        if not pair.compared and not pair.misshapen:
+            reasons = dict.fromkeys(row.reason for place in (pair.a, pair.b) for row in found.adapters[place].uncompared)
+            why = f" ({listed([printable(reason) for reason in reasons], 2)})" if reasons else ""
+            yield Match(f"{_about(one, other)} have no module in common that has directions{why}", about=_about(one, other))
+
+
+@rule(
+    "LD520",
+    "compared-in-part",
+    Severity.INFO,
+    source="the modules of both",
+    advice="Mind that what is said of two adapters is said of the modules that were compared.",
+)
+def compared_in_part(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Some modules of an adapter could not be compared, or its factors hold a part of the base.
+
+    ## Why it matters
+    A cosine over some of the modules is not one over all. And where B·A as stored is not what training changed (PiSSA, OLoRA and
+    their kin before conversion), all that is said of it is said of the base as well.
+
+    ## What to do
+    Convert such adapters with PEFT (`save_pretrained(path_initial_model_for_weight_conversion=…)`) and compare again.
+    """
+    found = evidence.measurements.comparison
+    for adapter in found.adapters if found else ():
+        name = shorten(printable(adapter.label), 60)
+        if adapter.holds_part_of_base:
+            yield Match(
+                f"{name}: its factors hold a part of the base, as they began with it",
+                severity=Severity.WARNING,
+                about=f"{name} base",
+            )
+        if adapter.uncompared:
+            reasons = listed([printable(reason) for reason in dict.fromkeys(row.reason for row in adapter.uncompared)], 3)
+            total = adapter.modules + len(adapter.uncompared)
+            yield Match(
+                f"{name}: {of_all(len(adapter.uncompared), total)} not compared: {reasons}",
+                modules=[row.name for row in adapter.uncompared],
+                about=name,
+            )
+
+
+@rule(
+    "LD615",
+    "updates-interfere",
+    Severity.WARNING,
+    confidence=Confidence.MEDIUM,
+    source="blocks of the singular task interference, Gargiulo et al. 2024 (arXiv 2412.00081), in the Frobenius norm",
+    advice="Merge them by a method that takes shared directions apart (TIES, TSV), or serve them apart.",
+    thresholds=[
+        Threshold(
+            "most_interference",
+            0.25,
+            "Share of the two updates that falls into each other's directions",
+            "a convention; see docs: the loss that merging costs rises with it",
+        )
+    ],
+)
+def updates_interfere(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Two adapters write and read in the same directions, so that added together neither does what it did alone.
+
+    ## Why it matters
+    Where both add to the same directions, a sum doubles what they have in common (cosine above zero) or cancels it (below), and
+    what each does alone is bent. Where directions differ, a sum does both.
+
+    ## What to do
+    Served one at a time from one base, adapters do not interfere. To merge: average instead of adding where they are alike, or
+    use a method that resolves what collides; then measure with `loradiag merge-drift` and `loradiag forgetting`.
+    """
+    for pair, one, other, _ in _pairs(evidence):
+        clash = pair.interference is not None and pair.interference >= limits["most_interference"]
+        if clash and pair.relation not in ("same", "near-duplicate"):
+            worst = sorted(pair.modules, key=lambda row: -row.interference)[:5]
+            cosine = pair.cosine or 0.0
+            sign = "adds up" if cosine > 0.1 else "cancels" if cosine < -0.1 else "mixes"
+            yield Match(
+                f"{_about(one, other)}: {pair.interference:.0%} of the two meets in the same directions and {sign} "
+                f"(cosine {cosine:+.2f})",
+                modules=[row.name for row in worst if row.interference >= limits["most_interference"]],
+                observed=pair.interference,
+                threshold=limits["most_interference"],
+                about=_about(one, other),
+            )
+
+
+@rule(
+    "LD616",
+    "signs-conflict",
+    Severity.INFO,
+    confidence=Confidence.MEDIUM,
+    source="TIES, Yadav et al. 2023 (arXiv 2306.01708): signs of the largest fifth of the entries",
+    advice="Elect signs before adding (TIES), or merge with smaller weights.",
+    thresholds=[
+        Threshold("most_conflict", 0.55, "Share of opposite signs among entries that are large in both", "half is chance")
+    ],
+)
+def signs_conflict(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Of the entries that are large in both updates, more than half have opposite signs: they pull against each other.
+
+    ## Why it matters
+    A sum cancels them. Strangers have half of their signs opposed, by chance; those that learned alike fewer.
+
+    ## How sure
+    Counted on a sample of each module's entries, the same for every pair.
+
+    ## What to do
+    TIES elects a sign for each entry before it adds.
+    """
+    for pair, one, other, _ in _pairs(evidence):
+        if pair.sign_conflict is not None and pair.sign_conflict > limits["most_conflict"]:
+            yield Match(
+                f"{_about(one, other)}: {pair.sign_conflict:.0%} of the entries that are large in both have opposite signs",
+                observed=pair.sign_conflict,
+                threshold=limits["most_conflict"],
+                about=_about(one, other),
+            )
+
+
+@rule(
+    "LD617",
+    "whole-layers-collide",
+    Severity.WARNING,
+    source="layers that the files hold in full",
+    advice="Decide whose layer is kept before merging; serve them from separate processes.",
+)
+def whole_layers_collide(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """Several adapters each bring their own copy of the same layer.
+
+    ## Why it matters
+    Updates can be added; two copies of a head or of an embedding cannot: merging keeps one of them, and what the other learned
+    for it is lost. Servers of many adapters over one base (vLLM, SGLang) do not take whole layers at all.
+
+    ## What to do
+    Train heads and embeddings as LoRA modules where adapters are to share a base. To merge: choose whose layer stays, or average
+    the two and measure.
+    """
+    found = evidence.measurements.comparison
+    for first, second in combinations(found.adapters if found else (), 2):
+        both = sorted({*first.stored_whole} & {*second.stored_whole})
+        if both and first.sha256 != second.sha256:
+            one, other = (shorten(printable(row.label), 60) for row in (first, second))
+            shown = listed([shorten(printable(name), 60) for name in both], 3)
+            yield Match(
+                f"{_about(one, other)} both hold {plural(len(both), 'layer')} in full: {shown}",
+                modules=both,
+                about=_about(one, other),
+            )
