@@ -44,8 +44,8 @@ def discoveries(log_e: Floats, weights: Floats, alpha: float) -> Flags:
 
     The largest k of them are, where k is the largest number for which the k-th largest weight times e-value is at least
     1/(k·α). The expected share of false ones among them is at most α whatever the dependence (Wang and Ramdas, Journal of the
-    Royal Statistical Society B 84, 2022); and where none is true, the chance that there ever is one is at most α, at all times
-    together, since the weighted sum is then at least 1/α.
+    Royal Statistical Society B 84, 2022). Where there is one, the weighted sum is at least 1/α: where none is true, and the
+    sum is an e-process, that ever happens with a chance of at most α.
 
     Args:
         log_e: Logarithms of e-values [n].

@@ -15,7 +15,7 @@ from loradiag.statistics.betting import Wealth, bet, log_e, share_factors, share
 from loradiag.statistics.checks import Floats
 from loradiag.statistics.ranking import Ranked, bet_on_ranks, ranked
 from loradiag.statistics.shifting import Shift, bet_on_topics, recent_effect, shift
-from loradiag.watching.answers import WATCHED, Days, change, evidence, tolerated
+from loradiag.watching.answers import RISES, WATCHED, Days, change, evidence, tolerated
 from loradiag.watching.references import Reference
 
 RECENT = 200
@@ -214,7 +214,13 @@ def strongest(found: Sequence[Evidence]) -> Evidence:
 
 def is_calm(found: Sequence[Evidence]) -> bool:
     """Whether everything that is seen of late is within what would be no drift."""
-    return all(abs(row.recent or 0.0) <= (row.tolerated or 0.0) for row in found)
+    return all(_moved(row) <= (row.tolerated or 0.0) for row in found)
+
+
+def _moved(row: Evidence) -> float:
+    """How far a signal is from where it should be; a fall is none where only a rise is harm."""
+    recent = row.recent or 0.0
+    return recent if row.signal in RISES else abs(recent)
 
 
 def plain(logarithm: float) -> float:

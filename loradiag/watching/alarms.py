@@ -26,6 +26,11 @@ _NAMED = 200
 def raised(episodes: Sequence[Episode], evidence: Sequence[Sequence[Evidence]], alpha: float) -> list[int]:
     """Return which adapters alarm now, by their places: those whose evidence is enough, and that have no open alarm.
 
+    e-BH lets many adapters alarm of which none reaches its own line. What is promised over all time needs one that does: each
+    ever reaches its line with a chance of at most its part of alpha, whatever adapters have to do with each other. For the sum
+    of evidence that does not hold, since ranks and bets know different things of the past (Choe and Ramdas, "Combining evidence
+    across filtrations", 2024).
+
     Args:
         episodes: Of all adapters.
         evidence: The signals of each; none of one that has seen nothing.
@@ -33,6 +38,8 @@ def raised(episodes: Sequence[Episode], evidence: Sequence[Sequence[Evidence]], 
     """
     logs = np.array([together(rows) if rows else 0.0 for rows in evidence])
     weights = np.array([episode.weight for episode in episodes])
+    if float((logs + np.log(weights)).max(initial=-np.inf)) < -np.log(alpha):
+        return []
     found = discoveries(logs, weights, alpha)
     return [place for place in np.flatnonzero(found).tolist() if episodes[place].alarm is None and evidence[place]]
 

@@ -25,6 +25,9 @@ UNDATED = -1
 _SETTLED = 5.0
 """Seconds after which a file that cannot be read will not become readable: it is torn, and named."""
 
+_AGAIN, _LONGEST = 60.0, 3600.0
+"""Seconds until a file that could not be read to its end is tried again; each time twice as many, up to an hour."""
+
 _TICK = 2.0
 """Seconds for which a folder may change again without another time of change."""
 
@@ -81,6 +84,7 @@ class Arrivals:
         self._counted: dict[str, set[str]] = {}
         self.count(counted)
         self._unchanged: dict[str, int] = {}
+        self._put_off: dict[str, tuple[float, float]] = {}
         self.flawed: dict[str, str] = {}
 
     def count(self, names: Iterable[str]) -> None:
@@ -88,6 +92,13 @@ class Arrivals:
         for name in names:
             folder, _, file = name.rpartition("/")
             self._counted.setdefault(folder, set()).add(file)
+
+    def put_off(self, file: LakeFile, problem: str) -> None:
+        """Name a file that cannot be read, and look at it again later: a disk, or a limit of open files, may recover."""
+        name = self.name_of(file.path)
+        self.flawed[name] = problem
+        wait = min(2 * self._put_off.get(name, (0.0, _AGAIN / 2))[1], _LONGEST)
+        self._put_off[name] = (time.monotonic() + wait, wait)
 
     def name_of(self, path: Path) -> str:
         """The name of a file within the lake."""
@@ -129,7 +140,12 @@ class Arrivals:
         prefix = self.name_of(folder) + "/"
         found: list[LakeFile] = []
         settled = True
+        for name in [name for name in self.flawed if name.startswith(prefix) and name[len(prefix) :] not in there]:
+            del self.flawed[name]  # somebody has removed it
         for name in sorted(there.keys() - known):
+            if time.monotonic() < self._put_off.get(prefix + name, (0.0, 0.0))[0]:
+                settled = False
+                continue
             path = folder / name
             try:
                 file = look_at(path)

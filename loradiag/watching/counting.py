@@ -134,9 +134,14 @@ def _count_answers(episode: Episode, part: Part, day: int, rows: Indexes) -> Non
             answers.add(episode.answers.setdefault(name, answers.Days()), day, float(known.sum()), int(known.size))
 
 
-def close_days(episode: Episode) -> None:
-    """Bet on the answers of days that are over: six hours after midnight nothing of the day before is waited for."""
-    today = ((episode.seen or 0) - GRACE) // DAY
+def close_days(episode: Episode, latest: int) -> None:
+    """Bet on the answers of days that are over: six hours after midnight nothing of the day before is waited for.
+
+    Args:
+        episode: Changed in place.
+        latest: The time after which none is believed: one wrong clock must not end days that go on.
+    """
+    today = (min(episode.seen or 0, latest) - GRACE) // DAY
     for name, days in episode.answers.items():
         answers.close(days, answers.WATCHED[name], today, f"{episode.adapter} {episode.slot}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import sqlite3
 import time
@@ -76,6 +77,7 @@ class State:
 
     def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
         self.path = path
+        self._written: dict[str, bytes] = {}
         if (read_only or not create) and not path.is_file():
             raise InputError(path, "holds no watch", "start one: loradiag drift watch", "missing")
         try:
@@ -128,6 +130,7 @@ class State:
             yield
             self.database.execute("COMMIT")
         except BaseException:
+            self._written.clear()
             if self.database.in_transaction:  # a full disk ends it by itself
                 self.database.execute("ROLLBACK")
             raise
@@ -165,9 +168,13 @@ class State:
             raise InputError(self.path, f"is damaged ({error})", "move it away to begin anew, or restore it") from error
 
     def keep(self, episodes: Iterable[Episode]) -> None:
-        """Write the evidence of some adapters."""
-        rows = [(episode.adapter, msgspec.msgpack.encode(episode)) for episode in episodes]
-        self.database.executemany("INSERT OR REPLACE INTO episodes VALUES (?, ?)", rows)
+        """Write the evidence of some adapters, where it has changed: polls that find nothing must not wear out a disk."""
+        for episode in episodes:
+            state = msgspec.msgpack.encode(episode)
+            digest = hashlib.sha256(state).digest()
+            if self._written.get(episode.adapter) != digest:
+                self.database.execute("INSERT OR REPLACE INTO episodes VALUES (?, ?)", [episode.adapter, state])
+                self._written[episode.adapter] = digest
 
     def files(self) -> set[str]:
         """Return the names of files that were counted, within the lake."""

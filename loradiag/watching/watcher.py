@@ -18,6 +18,7 @@ from loradiag.core.text import printable
 from loradiag.core.watching import WatchAlarm
 from loradiag.statistics.budget import weight_of
 from loradiag.traffic.files import LakeFile, check_lake
+from loradiag.traffic.schema import DAY
 from loradiag.watching.adapters import Episode, begin, signals
 from loradiag.watching.alarms import alarm_of, is_over, raise_alarm, raised, settle
 from loradiag.watching.arrivals import Arrivals, names_in, parts_of
@@ -74,12 +75,6 @@ class Watcher:
         self.episodes = state.episodes()
         self._arrivals = Arrivals(plan.lake, state.files())
         self._look_for_baselines()
-        if not self.baselines.known:
-            names = ", ".join(printable(str(path)) for path in plan.baselines)
-            trouble = next(iter(self.baselines.troubles.values()), "")
-            raise InputError(
-                names, f"holds no baseline {trouble}".strip(), "make one: loradiag drift baseline", "missing"
-            )
 
     @property
     def flawed(self) -> dict[str, str]:
@@ -104,7 +99,7 @@ class Watcher:
             progress: Told the files that are done, and their number.
 
         Raises:
-            InputError: The lake cannot be read.
+            InputError: The lake cannot be read, or there is no baseline.
         """
         began = time.time()
         self._look_for_baselines()
@@ -116,7 +111,18 @@ class Watcher:
         return news
 
     def _look_for_baselines(self) -> None:
+        """Begin to watch adapters whose baselines are new.
+
+        Raises:
+            InputError: There is none: a folder that is gone for a moment must not make all requests those of nobody.
+        """
         self.baselines.look()
+        if not self.baselines.known:
+            names = ", ".join(printable(str(path)) for path in self.plan.baselines)
+            trouble = next(iter(self.baselines.troubles.values()), "")
+            raise InputError(
+                names, f"holds no baseline {trouble}".strip(), "make one: loradiag drift baseline", "missing"
+            )
         fresh = [
             name
             for name, known in self.baselines.known.items()
@@ -195,7 +201,8 @@ class Watcher:
         except InputError as error:
             if not file.path.exists():
                 return  # it was merged with others meanwhile: the next poll finds what it was merged into
-            self._arrivals.flawed[self._arrivals.name_of(file.path)] = error.problem
+            self._arrivals.put_off(file, error.problem)
+            return
         names = names_in(self.plan.lake, [file])
         with self.state.change():
             self.state.keep_files(names)
@@ -232,8 +239,9 @@ class Watcher:
         with self._undone_if_it_fails(), self.state.change():
             news.resolved.extend(self._resolve())
             episodes = list(self.episodes.values())
+            latest = max(int(time.time() * 1e6), ((self.totals.newest_day or 0) + 1) * DAY - 1)
             for episode in episodes:
-                close_days(episode)
+                close_days(episode, latest)
             evidence = [signals(episode) for episode in episodes]
             for place in raised(episodes, evidence, self.plan.alpha * (1 - CALIBRATION)):
                 alarm = raise_alarm(self.state, episodes[place], evidence[place], self.plan.alpha * (1 - CALIBRATION))
@@ -254,7 +262,8 @@ class Watcher:
                 over.append(self._end(episode.alarm, "recent requests are within what is tolerated again"))
                 ended.append(name)
         for name in ended:
-            if (fresh := self._episode(name)) is not None:
+            # Where its baseline is gone, or damaged, it begins anew when there is one again.
+            if name in self.baselines.known and (fresh := self._episode(name)) is not None:
                 self.episodes[name] = fresh
         return over
 
