@@ -2,8 +2,9 @@
 
 python benchmarks/interference.py [--zoo DIR --texts DIR]
 
-Every pair of adapters on one base is added to it, both in full (task arithmetic) and both by half, and each is asked on held-out
-text of what it learned: lost = (loss of the sum − loss alone) / (loss of the base − loss alone). 0 keeps all of the gain, 1 none.
+Every pair of adapters on one base is added to it, both in full (task arithmetic) and both by half, and each is asked on
+held-out text of what it learned: lost = (loss of the sum − loss alone) / (loss of the base − loss alone). 0 keeps all of the
+gain, 1 none.
 """
 
 from __future__ import annotations
@@ -34,7 +35,16 @@ from loradiag.api import compare  # noqa: E402
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 _TEXTS = 120
-HEAD = ("pair", "interference", "cosine", "opposite signs", "lost by adding: first", "second", "by halves: first", "second")
+HEAD = (
+    "pair",
+    "interference",
+    "cosine",
+    "opposite signs",
+    "lost by adding: first",
+    "second",
+    "by halves: first",
+    "second",
+)
 
 # name of adapters -> the held-out text of what they learned
 _FIXTURES = {
@@ -67,7 +77,9 @@ class Trial(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table and the correlations for each family."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--zoo", type=Path, metavar="DIR", help="another family: base, adapters as the table _ZOO names them")
+    parser.add_argument(
+        "--zoo", type=Path, metavar="DIR", help="another family: base, adapters as the table _ZOO names them"
+    )
     parser.add_argument("--texts", type=Path, metavar="DIR", help="its texts: NAME_test.jsonl")
     options = parser.parse_args(arguments)
     families = [(FIXTURES, _FIXTURES, lambda name: FIXTURES / "text" / f"{name}_heldout.jsonl")]
@@ -79,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(markdown(HEAD, (trial.cells() for trial in sorted(found, key=lambda trial: trial.interference))), "\n")
         for title, lost in (("adding", "full"), ("halves", "half")):
             value = rank_correlation([row.interference for row in found], [max(getattr(row, lost)) for row in found])
-            print(f"- rank correlation of interference with the larger loss by {title}, {len(found)} pairs: {value:.2f}")
+            print(
+                f"- rank correlation of interference with the larger loss by {title}, {len(found)} pairs: {value:.2f}"
+            )
         print(flush=True)
 
 
@@ -96,7 +110,8 @@ def trials(folder: Path, names: Mapping[str, str], texts: Mapping[str, Path]) ->
         for weight in (1.0, 0.5):
             both = [(weight, deltas[one]), (weight, deltas[other])]
             lost[weight] = tuple(
-                (scorer.loss(both, names[name]) - alone[name]) / (bare[names[name]] - alone[name]) for name in (one, other)
+                (scorer.loss(both, names[name]) - alone[name]) / (bare[names[name]] - alone[name])
+                for name in (one, other)
             )
         yield Trial(
             f"{one} + {other}", pair.interference or 0.0, pair.cosine or 0.0, pair.sign_conflict, lost[1.0], lost[0.5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,8 @@ def compare(
         progress: Told what is measured, the parts of it that are done, and their number.
 
     Returns:
-        The comparison, where there are two adapters to compare; a report for every run of checkpoints; and one for every adapter
-        that cannot be read.
+        The comparison, where there are two adapters to compare; a report for every run of checkpoints; and one for every
+        adapter that cannot be read.
 
     Raises:
         MissingExtraError: Reading an adapter needs a package that is not installed.
@@ -57,7 +58,7 @@ def compare(
     for path in runs:
         from loradiag.api.trajectories import trajectory
 
-        reports.append(trajectory(path, policy=judge_by, allow_pickle=allow_pickle, progress=stages))
+        reports.append(trajectory(path, policy=judge_by, allow_pickle=allow_pickle, progress=partial(stages, "checkpoints")))
     return reports + failed
 
 
@@ -109,10 +110,7 @@ def _named(found: Sequence[tuple[str, Adapter]]) -> list[Named]:
 
     digests = list(pooled(lambda row: content_sha256(row[1].weights), found))
     labels = short_names([str(adapter.path) for _, adapter in found])
-    return [
-        Named(label, adapter, digest)
-        for label, (_, adapter), digest in zip(labels, found, digests, strict=True)
-    ]
+    return [Named(label, adapter, digest) for label, (_, adapter), digest in zip(labels, found, digests, strict=True)]
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

@@ -35,10 +35,10 @@ def compare(
 ) -> None:
     """Say what adapters are to each other, and how a run went.
 
-    ADAPTER is a directory or a weight file in any layout that `loradiag inspect` reads. Of every pair: the overlap of what the two
-    write and read, the cosine of their updates, how much of them would collide if both were added to one base, duplicates, and what
-    they are to each other: checkpoints of one run, two seeds of one recipe, or strangers. A directory of checkpoints is told as one
-    story, and stands by its last checkpoint beside others.
+    ADAPTER is a directory or a weight file in any layout that `loradiag inspect` reads. Of every pair: the overlap of what
+    the two write and read, the cosine of their updates, how much of them would collide if both were added to one base,
+    duplicates, and what they are to each other: checkpoints of one run, two seeds of one recipe, or strangers. A directory of
+    checkpoints is told as one story, and stands by its last checkpoint beside others.
     """
     from loradiag.api import compare as run
     from loradiag.api import read_policy

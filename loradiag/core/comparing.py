@@ -23,8 +23,9 @@ class ComparedAdapter(Measure, kw_only=True, frozen=True):
     """One of the adapters.
 
     ``label``: its short name in this report. ``modules``: with an update that has directions; ``uncompared``: the others.
-    ``stored_whole``: layers that it holds in full, which no sum of updates can hold twice. ``holds_part_of_base``: B·A as stored
-    is not what training changed (PiSSA and its kin, stored unconverted). ``frobenius_norm``: of all its updates together.
+    ``stored_whole``: layers that it holds in full, which no sum of updates can hold twice. ``holds_part_of_base``: B·A as
+    stored is not what training changed (PiSSA and its kin, stored unconverted). ``frobenius_norm``: of all its updates
+    together.
     """
 
     label: str
@@ -45,12 +46,12 @@ class ComparedAdapter(Measure, kw_only=True, frozen=True):
 class ComparedModule(Measure, kw_only=True, frozen=True):
     """One module of two adapters ``a`` and ``b``.
 
-    ``rank_a``, ``rank_b``: numerical ranks of the updates. ``left``, ``right``: overlap of what they write and of what they read,
-    ‖UₐᵀU_b‖_F²/min(rₐ, r_b) and the same of V (arXiv 2106.09685, §7.2); ``left_expected``, ``right_expected``: of random
-    subspaces, max(rₐ, r_b)/d. ``cosine``: tr(ΔₐᵀΔ_b)/(‖Δₐ‖‖Δ_b‖). ``distance``: ‖Δₐ − Δ_b‖_F/max(‖Δₐ‖_F, ‖Δ_b‖_F).
+    ``rank_a``, ``rank_b``: numerical ranks of the updates. ``left``, ``right``: overlap of what they write and of what they
+    read, ‖UₐᵀU_b‖_F²/min(rₐ, r_b) and the same of V (arXiv 2106.09685, §7.2); ``left_expected``, ``right_expected``: of
+    random subspaces, max(rₐ, r_b)/d. ``cosine``: tr(ΔₐᵀΔ_b)/(‖Δₐ‖‖Δ_b‖). ``distance``: ‖Δₐ − Δ_b‖_F/max(‖Δₐ‖_F, ‖Δ_b‖_F).
     ``interference``: √((‖UₐᵀΔ_bVₐ‖² + ‖U_bᵀΔₐV_b‖²)/(‖Δₐ‖² + ‖Δ_b‖²)), from 0 to 1 (after the singular task interference of
-    arXiv 2412.00081). ``sign_conflict``: among sampled entries that are in the largest fifth of both, the share of opposite signs
-    (TIES, arXiv 2306.01708); None where they are too few.
+    arXiv 2412.00081). ``sign_conflict``: among sampled entries that are in the largest fifth of both, the share of opposite
+    signs (TIES, arXiv 2306.01708); None where they are too few.
     """
 
     name: str
@@ -76,10 +77,10 @@ class ComparedPair(Measure, kw_only=True, frozen=True):
 
     ``compared``: modules in common whose updates have directions and one shape. ``left``, ``right`` and what is expected of
     random ones: medians over these; ``left_excess``, ``right_excess``: medians of (overlap − expected)/(1 − expected), 0 by
-    chance and 1 of one in the other. ``cosine``, ``distance``, ``interference`` and ``sign_conflict``: of all of them together, as of
-    one long update. ``misshapen``: of one name and different shapes. ``only_a``, ``only_b``: how many modules the other lacks.
-    ``stored_by_both``: layers that both hold in full. ``same_file``: whether their weight files are the same to the byte.
-    ``modules``: empty where the report leaves them out for their number.
+    chance and 1 of one in the other. ``cosine``, ``distance``, ``interference`` and ``sign_conflict``: of all of them
+    together, as of one long update. ``misshapen``: of one name and different shapes. ``only_a``, ``only_b``: how many modules
+    the other lacks. ``stored_by_both``: layers that both hold in full. ``same_file``: whether their weight files are the same
+    to the byte. ``modules``: empty where the report leaves them out for their number.
     """
 
     a: int

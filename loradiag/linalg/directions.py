@@ -1,8 +1,8 @@
 """The directions in which a low-rank update writes and reads, and how those of two updates lie to each other.
 
 With ΔW = U diag(σ) Vᵀ in its thin singular value decomposition, U [d_out, k] spans what the update writes and V [d_in, k] what
-it reads. Everything about two updates comes from the two small blocks G = UₐᵀU_b and H = VₐᵀV_b: no product of the size of a
-weight is formed.
+it reads. Everything about two updates comes from the two small blocks G = UₐᵀU_b and H = VₐᵀV_b. Neither a product of the size
+of a weight is formed, nor U and V themselves: they stay the stored factors times a small matrix.
 """
 
 from __future__ import annotations
@@ -10,11 +10,41 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from loradiag.linalg.widen import Array
 
-_SAFE = 1e-7
-"""Of a matrix with columns of unit length, the least pivot for which Cholesky QR, done twice, is as good as Householder's."""
+_SAFE = 1e4
+"""‖R⁻¹‖_F² of a factor with columns of unit length, up to which Cholesky of its Gram matrix is accurate to about 1e-11: the
+rule of :mod:`loradiag.linalg.triangular`, which says why."""
+
+_STRIP = 8
+"""Columns multiplied at a time: numpy hands a product of an array with its own transpose to a slower routine."""
+
+
+class Side(NamedTuple):
+    """Orthonormal columns [d, k], as a factor [d, r] times a small ``turn`` [r, k]."""
+
+    factor: Array
+    turn: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """[d, k]."""
+        return self.factor.shape[0], self.turn.shape[1]
+
+    def dense(self) -> Array:
+        """The columns themselves."""
+        return self.factor @ self.turn
+
+    def rows(self, places: npt.NDArray[np.int64]) -> Array:
+        """Some rows of the columns: [n, k]."""
+        found: Array = self.factor[places] @ self.turn
+        return found
+
+    def across(self, other: Side) -> Array:
+        """The block of inner products with other columns: [k, k']."""
+        return self.turn.T @ (self.factor.T @ other.factor) @ other.turn
 
 
 class Directions(NamedTuple):
@@ -23,9 +53,9 @@ class Directions(NamedTuple):
     k is the numerical rank: directions whose singular value is no more than what float64 rounds off are none.
     """
 
-    left: Array
+    left: Side
     sigma: Array
-    right: Array
+    right: Side
 
     @property
     def norm(self) -> float:
@@ -43,50 +73,59 @@ class Overlap(NamedTuple):
     interference: float
 
 
-def directions(b: Array, a: Array) -> Directions:
-    """Return the directions of B·A, of B [d_out, r] and A [r, d_in], both finite.
+def directions(b: Array, a: Array, scale: float = 1.0) -> Directions:
+    """Return the directions of scale · B·A, of float64 B [d_out, r] and A [r, d_in].
 
     Raises:
-        numpy.linalg.LinAlgError: The product overflows.
+        numpy.linalg.LinAlgError: A factor is not finite, or the product overflows.
     """
-    left, r_left = orthonormal(b)
-    right, r_right = orthonormal(a.T)
-    core = r_left @ r_right.T
+    (left, r_left, back_left), (right, r_right, back_right) = triangular(b), triangular(a.T)
+    core = (r_left @ r_right.T) * scale
     if not np.isfinite(core).all():
         raise np.linalg.LinAlgError("the product is not finite")
     if not core.size or not core.any():
-        return Directions(left[:, :0], np.zeros(0), right[:, :0])
+        return Directions(Side(left, back_left[:, :0]), np.zeros(0), Side(right, back_right[:, :0]))
     u, sigma, vt = np.linalg.svd(core, full_matrices=False)
     floor = sigma[0] * max(left.shape[0], right.shape[0]) * np.finfo(np.float64).eps
     rank = int(np.count_nonzero(sigma > floor))
-    return Directions(left @ u[:, :rank], sigma[:rank], right @ vt[:rank].T)
+    return Directions(Side(left, back_left @ u[:, :rank]), sigma[:rank], Side(right, back_right @ vt[:rank].T))
 
 
-def orthonormal(matrix: Array) -> tuple[Array, Array]:
-    """Return Q [n, k] with orthonormal columns, and R [k, r], of a float64 matrix [n, r], k = min(n, r).
+def triangular(matrix: Array) -> tuple[Array, Array, Array]:
+    """Return F [n, m], R [k, r] and T [m, k] of a matrix [n, r] such that F·T has orthonormal columns and F·T·R is the matrix.
 
-    Cholesky QR done twice (Yamamoto, Nakatsukasa, Yanagisawa, Fukaya 2015) where the matrix is conditioned well enough, several
-    times quicker than Householder's, which does the others.
+    F is the matrix itself and T = R⁻¹ where that is accurate; else F is Q of Householder's decomposition, and T is no turn.
+
+    Raises:
+        numpy.linalg.LinAlgError: The matrix is not finite.
     """
-    scale = np.sqrt(np.einsum("nr,nr->r", matrix, matrix))
-    if matrix.shape[0] >= matrix.shape[1] and scale.all() and np.isfinite(scale).all():
-        once = _half(matrix / scale)
-        again = _half(once[0]) if once else None
-        if once and again:
-            return again[0], (again[1] @ once[1]) * scale
+    product = _gram(matrix)
+    if not np.isfinite(product).all():
+        raise np.linalg.LinAlgError("a factor is not finite")
+    lengths = np.sqrt(np.diagonal(product))
+    if matrix.shape[0] >= matrix.shape[1] and lengths.all():
+        found = _inverse(product / np.outer(lengths, lengths))
+        if found is not None:
+            upper, inverse = found
+            return matrix, upper * lengths, inverse / lengths[:, None]
     q, r = np.linalg.qr(matrix)
-    return cast("Array", q), cast("Array", r)
+    return cast("Array", q), cast("Array", r), np.eye(q.shape[1])
 
 
-def _half(matrix: Array) -> tuple[Array, Array] | None:
+def _gram(matrix: Array) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        strips = [matrix[:, at : at + _STRIP].T @ matrix for at in range(0, matrix.shape[1], _STRIP)]
+    return np.concatenate(strips) if strips else np.zeros((0, 0))
+
+
+def _inverse(product: Array) -> tuple[Array, Array] | None:
+    """R of a Gram matrix of unit columns, and its inverse, where both can be relied on."""
     try:
-        lower = cast("Array", np.linalg.cholesky(matrix.T @ matrix))
+        upper = cast("Array", np.linalg.cholesky(product)).T
+        inverse = cast("Array", np.linalg.inv(upper))
     except np.linalg.LinAlgError:
         return None
-    if not lower.size or np.diagonal(lower).min() < _SAFE:
-        return None
-    upper: Array = lower.T
-    return matrix @ np.linalg.inv(upper), upper
+    return (upper, inverse) if float(np.sum(np.square(inverse))) <= _SAFE else None
 
 
 def overlap(first: Directions, second: Directions) -> Overlap:
@@ -103,7 +142,7 @@ def overlap(first: Directions, second: Directions) -> Overlap:
     """
     if not first.sigma.size or not second.sigma.size:
         return Overlap(0.0, 0.0, 0.0, float(first.sigma.size != second.sigma.size), 0.0)
-    return _overlap(first, second, first.left.T @ second.left, first.right.T @ second.right)
+    return _overlap(first, second, first.left.across(second.left), first.right.across(second.right))
 
 
 def _overlap(first: Directions, second: Directions, g: Array, h: Array) -> Overlap:

@@ -32,8 +32,8 @@ def signs(update: Directions) -> Signs | None:
     if not update.sigma.size:
         return None
     rows, columns = sample(update.left.shape[0]), sample(update.right.shape[0])
-    scaled: Array = update.left[rows] * (update.sigma / update.sigma[0])
-    block = (scaled @ update.right[columns].T).ravel()
+    scaled: Array = update.left.rows(rows) * (update.sigma / update.sigma[0])
+    block = (scaled @ update.right.rows(columns).T).ravel()
     size = np.abs(block)
     place = int((1 - KEPT) * size.size)
     return Signs(size >= np.partition(size, place)[place], block > 0)

@@ -181,7 +181,11 @@ def _of_one(found: Comparison, pair: ComparedPair) -> str:
     if pair.cosine is None:
         return f"{one} and {other}: {MEANINGS[pair.relation]}."
     verb = "is" if pair.relation in ("same", "near-duplicate") else ""
-    head = f"{one} and {other}: {MEANINGS[pair.relation]}." if not verb else f"{one} and {other} are {MEANINGS[pair.relation]}."
+    head = (
+        f"{one} and {other}: {MEANINGS[pair.relation]}."
+        if not verb
+        else f"{one} and {other} are {MEANINGS[pair.relation]}."
+    )
     return f"{head} Added together, {share(pair.interference)} of the two would meet in the same directions."
 
 

@@ -118,7 +118,7 @@ def near_duplicate(evidence: Evidence, limits: Limits) -> Iterable[Match]:
             "least_cosine",
             0.05,
             "Cosine of the two updates",
-            "0.08 and more where both learned one domain and neither diverged, 0.034 and less where they learned different ones",
+            "0.08 and more where both learned one domain and none diverged, 0.034 and less where they learned different ones",
         ),
     ],
 )
@@ -126,9 +126,10 @@ def related_adapters(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Two adapters have more in common than strangers on one base: their start, or what they learned.
 
     ## Why it matters
-    LoRA's A begins at random and moves little, so what two updates *read* overlaps far beyond chance only if they began from the
-    same numbers: they are checkpoints of one run, or runs of one seed. Where they began apart and still point the same way, they
-    learned alike, as two seeds of one recipe do. Either may be news to those who were told that they are independent.
+    LoRA's A begins at random and moves little, so what two updates *read* overlaps far beyond chance only if they began from
+    the same numbers: they are checkpoints of one run, or runs of one seed. Where they began apart and still point the same
+    way, they learned alike, as two seeds of one recipe do. Either may be news to those who were told that they are
+    independent.
 
     ## How sure
     Told apart on all pairs that were measured. Overlap beyond chance says nothing where the rank is near the width of a weight,
@@ -166,8 +167,8 @@ def bases_differ(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Two adapters say that they were trained on different bases, or their updates have different shapes.
 
     ## Why it matters
-    Directions are told in the base's own coordinates: between two bases neither overlap nor cosine means anything, and an update
-    merged into another base than its own is noise.
+    Directions are told in the base's own coordinates: between two bases neither overlap nor cosine means anything, and an
+    update merged into another base than its own is noise.
 
     ## How sure
     Certain where shapes differ. Names are what configurations say; a local path and a name on the hub may be one base.
@@ -211,14 +212,18 @@ def nothing_in_common(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Nothing can be said of them: that they do not collide is true, and worth little where the same weights have other names.
 
     ## What to do
-    See that both are of one base, and that their names are (`loradiag inspect` shows them). Vectors (IA³), prompts and Kronecker
-    products (LoKr) have no thin factors and are not compared.
+    See that both are of one base, and that their names are (`loradiag inspect` shows them). Vectors (IA³), prompts and
+    Kronecker products (LoKr) have no thin factors and are not compared.
     """
     for pair, one, other, found in _pairs(evidence):
         if not pair.compared and not pair.misshapen:
-            reasons = dict.fromkeys(row.reason for place in (pair.a, pair.b) for row in found.adapters[place].uncompared)
+            reasons = dict.fromkeys(
+                row.reason for place in (pair.a, pair.b) for row in found.adapters[place].uncompared
+            )
             why = f" ({listed([printable(reason) for reason in reasons], 2)})" if reasons else ""
-            yield Match(f"{_about(one, other)} have no module in common that has directions{why}", about=_about(one, other))
+            yield Match(
+                f"{_about(one, other)} have no module in common that has directions{why}", about=_about(one, other)
+            )
 
 
 @rule(
@@ -232,8 +237,8 @@ def compared_in_part(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Some modules of an adapter could not be compared, or its factors hold a part of the base.
 
     ## Why it matters
-    A cosine over some of the modules is not one over all. And where B·A as stored is not what training changed (PiSSA, OLoRA and
-    their kin before conversion), all that is said of it is said of the base as well.
+    A cosine over some of the modules is not one over all. And where B·A as stored is not what training changed (PiSSA, OLoRA
+    and their kin before conversion), all that is said of it is said of the base as well.
 
     ## What to do
     Convert such adapters with PEFT (`save_pretrained(path_initial_model_for_weight_conversion=…)`) and compare again.
@@ -248,7 +253,9 @@ def compared_in_part(evidence: Evidence, limits: Limits) -> Iterable[Match]:
                 about=f"{name} base",
             )
         if adapter.uncompared:
-            reasons = listed([printable(reason) for reason in dict.fromkeys(row.reason for row in adapter.uncompared)], 3)
+            reasons = listed(
+                [printable(reason) for reason in dict.fromkeys(row.reason for row in adapter.uncompared)], 3
+            )
             total = adapter.modules + len(adapter.uncompared)
             yield Match(
                 f"{name}: {of_all(len(adapter.uncompared), total)} not compared: {reasons}",
@@ -308,7 +315,9 @@ def updates_interfere(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     source="TIES, Yadav et al. 2023 (arXiv 2306.01708): signs of the largest fifth of the entries",
     advice="Elect signs before adding (TIES), or merge with smaller weights.",
     thresholds=[
-        Threshold("most_conflict", 0.55, "Share of opposite signs among entries that are large in both", "half is chance")
+        Threshold(
+            "most_conflict", 0.55, "Share of opposite signs among entries that are large in both", "half is chance"
+        )
     ],
 )
 def signs_conflict(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -348,8 +357,8 @@ def whole_layers_collide(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     for it is lost. Servers of many adapters over one base (vLLM, SGLang) do not take whole layers at all.
 
     ## What to do
-    Train heads and embeddings as LoRA modules where adapters are to share a base. To merge: choose whose layer stays, or average
-    the two and measure.
+    Train heads and embeddings as LoRA modules where adapters are to share a base. To merge: choose whose layer stays, or
+    average the two and measure.
     """
     found = evidence.measurements.comparison
     for first, second in combinations(found.adapters if found else (), 2):

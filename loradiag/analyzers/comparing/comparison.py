@@ -121,9 +121,7 @@ def _adapter(one: Named, place: int, measured: Sequence[_Measured]) -> ComparedA
         frobenius_norm=_root_of_squares(norms),
         step=adapter.step,
         stored_whole=stored_whole(adapter),
-        uncompared=[
-            Uncompared(name=row.name, reason=row.reasons[place]) for row in measured if place in row.reasons
-        ],
+        uncompared=[Uncompared(name=row.name, reason=row.reasons[place]) for row in measured if place in row.reasons],
         holds_part_of_base=holds_part_of_base(adapter.provenance.init),
     )
 

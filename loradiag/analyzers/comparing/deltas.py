@@ -9,7 +9,8 @@ from loradiag.analyzers.merging import NotMergedError, loha_factors, thin_factor
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
 from loradiag.linalg.directions import Directions, directions
-from loradiag.linalg.widen import Array
+from loradiag.linalg.widen import Array, widen
+from loradiag.storage.tensors import Matrix
 
 
 class NoDirectionsError(Exception):
@@ -31,11 +32,23 @@ def directions_of(module: Module, values: Values) -> Directions:
     """
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            left, right = _factors(module, values)
-            return directions(left, right)
+            return _directions(module, values)
     except (NotMergedError, np.linalg.LinAlgError) as error:
         reason = str(error) if isinstance(error, NotMergedError) else "the update has non-finite values"
         raise NoDirectionsError(reason) from error
+
+
+def _directions(module: Module, values: Values) -> Directions:
+    if module.method in (Method.LORA, Method.DORA) and "mid" not in module.factors:
+        b, a = (_widened(module.factors[name], values) for name in ("B", "A"))
+        return directions(b, a, module.scale.value)
+    return directions(*_factors(module, values))
+
+
+def _widened(matrix: Matrix, values: Values) -> Array:
+    """A factor in float64; whether it is finite shows in its products."""
+    found = widen(values.stored(matrix), matrix.dtype)
+    return found.T if matrix.transposed else found
 
 
 def _factors(module: Module, values: Values) -> tuple[Array, Array]:

@@ -58,6 +58,7 @@ def pair_of(
         same_file: Whether their files are the same.
     """
     live = [beside for _, _, beside in found if all(beside.norms)]
+    whole = _together([beside for _, _, beside in found if any(beside.norms)])
     return ComparedPair(
         a=places[0],
         b=places[1],
@@ -71,7 +72,9 @@ def pair_of(
         right_expected=median(beside.expected[1] for beside in live),
         left_excess=_excess(live, lambda beside: (beside.overlap.left, beside.expected[0])),
         right_excess=_excess(live, lambda beside: (beside.overlap.right, beside.expected[1])),
-        **_together([beside for _, _, beside in found if any(beside.norms)]),
+        cosine=whole.cosine,
+        distance=whole.distance,
+        interference=whole.interference,
         sign_conflict=_share(sum(row.opposite for row in live), sum(row.large for row in live)),
         stored_by_both=list(stored_by_both),
         same_file=same_file,
@@ -105,11 +108,19 @@ def _excess(live: Iterable[Beside], of: Callable[[Beside], tuple[float, float]])
     return median((overlap - expected) / (1 - expected) for overlap, expected in pairs if expected < 1)
 
 
-def _together(found: Sequence[Beside]) -> dict[str, float | None]:
+class _Whole(NamedTuple):
+    """What all modules come to."""
+
+    cosine: float | None = None
+    distance: float | None = None
+    interference: float | None = None
+
+
+def _together(found: Sequence[Beside]) -> _Whole:
     """Cosine, distance and interference over all modules, as if each adapter were one vector."""
     largest = max((max(beside.norms) for beside in found), default=0.0)
     if not largest:
-        return {"cosine": None, "distance": None, "interference": None}
+        return _Whole()
     inner = apart = mixed = energy_a = energy_b = 0.0
     for beside in found:
         a, b = (norm / largest for norm in beside.norms)
@@ -118,11 +129,11 @@ def _together(found: Sequence[Beside]) -> dict[str, float | None]:
         apart += (beside.overlap.distance * max(a, b)) ** 2
         mixed += beside.overlap.interference**2 * (a * a + b * b)
     both = math.sqrt(energy_a * energy_b)
-    return {
-        "cosine": max(-1.0, min(1.0, inner / both)) if both else None,
-        "distance": math.sqrt(apart / max(energy_a, energy_b)),
-        "interference": math.sqrt(mixed / (energy_a + energy_b)),
-    }
+    return _Whole(
+        cosine=max(-1.0, min(1.0, inner / both)) if both else None,
+        distance=math.sqrt(apart / max(energy_a, energy_b)),
+        interference=math.sqrt(mixed / (energy_a + energy_b)),
+    )
 
 
 def _share(part: int, whole: int) -> float | None:

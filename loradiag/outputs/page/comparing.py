@@ -64,7 +64,9 @@ def meeting(report: Report, key: str) -> Markup:
     parts = [_pair(found, pair, f"{key}-p{index}", index == 0) for index, pair in enumerate(detailed)]
     left = len(found.pairs) - len(detailed)
     if left and detailed:
-        parts.append(element("p", f"{plural(left, 'other pair')} that meet less: the JSON report has them.", class_="dim"))
+        parts.append(
+            element("p", f"{plural(left, 'other pair')} that meet less: the JSON report has them.", class_="dim")
+        )
     return join(parts)
 
 
@@ -75,7 +77,9 @@ def _matrix(found: Comparison) -> Markup:
         return Markup("")
     switch, panels = [], []
     for index, (measure, (title, _, _)) in enumerate(MEASURES.items()):
-        radio = element("input", type="radio", name="all-measure", class_=f"m{index}", checked=measure == "interference")
+        radio = element(
+            "input", type="radio", name="all-measure", class_=f"m{index}", checked=measure == "interference"
+        )
         switch.append(element("label", radio, element("span", title)))
         panels.append(element("div", _square(found, measure), class_=f"panel h{index}"))
     legend = element("legend", "Measure", class_="hidden")
@@ -96,7 +100,9 @@ def _square(found: Comparison, measure: str) -> Markup:
         for row, adapter in enumerate(found.adapters)
     )
     caption = element("caption", element("span", f"{title}, all with all", class_="hidden"), class_="bare")
-    made = element("table", caption, element("thead", element("tr", *heads)), element("tbody", body), class_=density(count))
+    made = element(
+        "table", caption, element("thead", element("tr", *heads)), element("tbody", body), class_=density(count)
+    )
     return join([element("div", made, class_="scroll"), _legend(title, scale, say)])
 
 

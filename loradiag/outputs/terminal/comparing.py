@@ -125,14 +125,18 @@ def _places(found: Comparison, pair: ComparedPair, style: Style) -> Iterable[Ren
         return
     yield ""
     if len(found.pairs) > 1:
-        yield Text(f"{_short(found, pair)}: {name(found.adapters[pair.a])} and {name(found.adapters[pair.b])}", style="bold")
+        yield Text(
+            f"{_short(found, pair)}: {name(found.adapters[pair.a])} and {name(found.adapters[pair.b])}", style="bold"
+        )
     yield from heat_map(pair_grids(pair, _MAP), _MAP, style.width, title=MEASURES[_MAP][0])
     ranked = sorted(pair.modules, key=lambda row: -row.interference)
     shown = ranked if style.verbose else ranked[:MODULES]
     yield ""
     yield _modules(shown, style)
     if len(shown) < len(ranked):
-        yield Text(f"  and {plural(len(ranked) - len(shown), 'module')} that meet less: --verbose shows all", style="dim")
+        yield Text(
+            f"  and {plural(len(ranked) - len(shown), 'module')} that meet less: --verbose shows all", style="dim"
+        )
 
 
 def _modules(rows: Sequence[ComparedModule], style: Style) -> Table:
