@@ -12,6 +12,9 @@ from loradiag.core.canary import CanaryMetric, CanaryPoint, CanaryStatus
 from loradiag.statistics.checks import Floats
 from loradiag.statistics.sequences import Interval, bounded_sequence, looks, normal_sequence, radius
 
+_DIFFERENCE = 0.8
+"""The part of a metric's chance that its difference has; the share of pairs in which the new one is larger has the rest."""
+
 _POINTS = 120
 _FAR = 10**7
 """Pairs beyond which nobody waits."""
@@ -79,7 +82,7 @@ def compare(metric: Metric, old: Floats, new: Floats, alpha: float, floor: int) 
         metric: Which.
         old: Its values of old requests, pair by pair [n].
         new: Of new ones [n].
-        alpha: The chance that its interval is ever wrong.
+        alpha: The chance that one of its two intervals is ever wrong.
         floor: Pairs below which nothing is said.
     """
     known = np.isfinite(old) & np.isfinite(new)
@@ -88,8 +91,9 @@ def compare(metric: Metric, old: Floats, new: Floats, alpha: float, floor: int) 
     old, new = old[known], new[known]
     apart = new - old
     at = looks(apart.size, _POINTS)
+    wins = bounded_sequence((np.sign(apart) + 1) / 2, alpha * (1 - _DIFFERENCE), [apart.size])[0]
+    alpha *= _DIFFERENCE
     path = bounded_sequence(apart, alpha, at, -1.0, 1.0) if metric.share else normal_sequence(apart, alpha, at)
-    wins = bounded_sequence((np.sign(apart) + 1) / 2, alpha, [apart.size])[0]
     last = path[-1] if path else None
     status = _status(metric, last, floor)
     means = float(old.mean()), float(new.mean())

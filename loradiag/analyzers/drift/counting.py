@@ -10,7 +10,7 @@ from loradiag.traffic.reading import Rows
 Indexes = npt.NDArray[np.int64]
 
 
-def once(rows: Rows, positions: Indexes) -> Indexes:
+def once(rows: Rows, positions: Indexes, *, earliest: bool = False) -> Indexes:
     """Return those positions that count, in their order.
 
     Requests of a conversation, and copies of one text, are no independent draws: a client that repeats itself must not look
@@ -19,8 +19,9 @@ def once(rows: Rows, positions: Indexes) -> Indexes:
     Args:
         rows: All requests.
         positions: Of a window, rising.
+        earliest: Whether of each the first in time is kept instead: which that is does not change with what comes later.
     """
-    drawn = positions[np.argsort(rows.key[positions], kind="stable")]
+    drawn = positions if earliest else positions[np.argsort(rows.key[positions], kind="stable")]
     for label in (rows.conversation, rows.text_hash):
         drawn = drawn[_first(label[drawn])]
     return np.sort(drawn)

@@ -9,6 +9,7 @@ import pytest
 
 from loradiag.analyzers.canary.canary import decide
 from loradiag.analyzers.canary.comparing import METRICS, compare, values_of
+from loradiag.statistics.sequences import bounded_sequence, normal_sequence
 
 LATENCY, TRUNCATED, LENGTH = (METRICS[name] for name in ("latency", "truncated", "response_length"))
 
@@ -31,6 +32,18 @@ def test_harm_beyond_the_margin_is_told_from_harm_within(factor: float, status: 
     assert found.high is not None
     assert found.low < factor - 1 < found.high
     assert found.new / found.old - 1 == pytest.approx(found.difference)
+
+
+def test_both_intervals_of_a_metric_share_its_chance() -> None:
+    """Four fifths for the difference, one for how often the new one is larger: together no more than alpha."""
+    old, new = latencies(1000, 1.1)
+    found = compare(LATENCY, old, new, alpha=0.05, floor=100)
+    assert found is not None
+    apart = new - old
+    difference = normal_sequence(apart, 0.04, [1000])[0]
+    assert (found.low, found.high) == pytest.approx((math.expm1(difference.low), math.expm1(difference.high)))
+    larger = bounded_sequence((np.sign(apart) + 1) / 2, 0.05 - 0.04, [1000])[0]
+    assert (found.superiority_low, found.superiority_high) == pytest.approx((larger.low, larger.high), abs=0.002)
 
 
 def test_a_change_in_either_direction_is_harm_where_it_is() -> None:

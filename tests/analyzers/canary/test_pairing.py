@@ -28,12 +28,37 @@ def test_every_request_of_the_rarer_side_of_a_day_has_a_partner_of_that_day(old,
 
 
 def test_partners_are_near_in_time() -> None:
-    """One new request among many old ones has the nearest."""
+    """One new request among many old ones has the latest."""
     minute = 60_000_000
     old = START + np.arange(100) * minute
     new = START + np.array([17 * minute + 5, 60 * minute + 40_000_000])
     first, second = pairs_of(old, new)
-    assert (first.tolist(), second.tolist()) == ([17, 61], [0, 1])
+    assert (first.tolist(), second.tolist()) == ([17, 60], [0, 1])
+
+
+@given(TIMES, TIMES, st.integers(0, 3 * DAY))
+def test_what_was_matched_stays_matched(old, new, after) -> None:
+    """Whoever looked earlier saw the beginning of the same sequence of pairs: intervals at all times are about that."""
+    now = START + after
+    early = np.stack(pairs_of(old[old < now], new[new < now]))
+    late = np.stack(pairs_of(old, new))
+    assert early.tolist() == late[:, : early.shape[1]].tolist()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2 * DAY - 1), st.integers(0, 3), st.integers(0, 3)), max_size=30),
+    st.integers(0, 30),
+)
+def test_what_counted_goes_on_to_count(requests, until) -> None:
+    """Of a conversation and of a text the first of the day, which no later one replaces."""
+    requests = sorted(requests)
+
+    def rows(part):
+        times, conversations, texts = zip(*part, strict=True) if part else ((), (), ())
+        return rows_of(START + np.array(times, dtype=np.int64), conversation=conversations, text_hash=texts)
+
+    early, late = (counted(rows(part)).tolist() for part in (requests[:until], requests))
+    assert early == late[: len(early)]
 
 
 def test_a_ramp_up_over_days_that_differ_is_no_confounder() -> None:
