@@ -1,0 +1,91 @@
+"""From parameters, wherever they lie and however they are sharded, to arrays in this process's memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from loradiag.core.dtypes import DTYPES
+from loradiag.core.lazy import require
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Stored = tuple[str, tuple[int, ...], "npt.NDArray[np.generic]"]
+"""Name of the storage format, shape, and the elements, flat, in the format's carrier type."""
+
+_NAMES = {
+    "torch.float64": "F64",
+    "torch.float32": "F32",
+    "torch.float16": "F16",
+    "torch.bfloat16": "BF16",
+    "torch.float8_e4m3fn": "F8_E4M3",
+    "torch.float8_e5m2": "F8_E5M2",
+    "torch.int64": "I64",
+    "torch.int32": "I32",
+    "torch.int16": "I16",
+    "torch.int8": "I8",
+    "torch.uint8": "U8",
+    "torch.bool": "BOOL",
+}
+
+
+def sharded(parameters: Iterable[Any]) -> bool:
+    """Whether a parameter lies in parts on several processes, so that all of them must join in to read it."""
+    return any(_in_parts(parameter) or hasattr(parameter, "ds_id") for parameter in parameters)
+
+
+def copied(parameters: Mapping[str, Any], device: Any, *, keep: bool) -> dict[str, Stored]:
+    """Copy parameters to this process's memory. Where they are sharded, every process must call this.
+
+    Args:
+        parameters: By name, in the same order in every process.
+        device: Where this process computes: collective operations need tensors there.
+        keep: Whether this process wants the copies; the others only take part.
+
+    Returns:
+        The copies by name; none without ``keep``.
+    """
+    torch = require("torch", "merge")
+    found = {}
+    with torch.no_grad(), _zero3(parameters.values()):
+        for name, parameter in parameters.items():
+            tensor = _whole(parameter.detach(), device)
+            if keep:
+                # From a GPU all copies are under way at once, into pinned memory, and waited for together.
+                found[name] = tensor.to("cpu", copy=True, non_blocking=tensor.is_cuda)
+        for where in {parameter.device for parameter in parameters.values() if parameter.is_cuda}:
+            torch.cuda.current_stream(where).synchronize()
+    return {name: _stored(tensor, torch) for name, tensor in found.items()}
+
+
+def _in_parts(parameter: Any) -> bool:
+    return hasattr(parameter, "full_tensor")  # DTensor, what FSDP2 and tensor parallelism make of a parameter
+
+
+def _whole(tensor: Any, device: Any) -> Any:
+    if not _in_parts(tensor):
+        return tensor
+    if tensor.device.type != device.type:  # offloaded: NCCL gathers on the GPU only
+        tensor = tensor.to(device)
+    return tensor.full_tensor()
+
+
+@contextmanager
+def _zero3(parameters: Iterable[Any]) -> Iterator[None]:
+    """Hold parameters that DeepSpeed's ZeRO-3 has partitioned together, in every process."""
+    parts = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
+    # Only DeepSpeed gives parameters a ds_id, so it is imported already.
+    gathered = sys.modules["deepspeed"].zero.GatheredParameters(parts) if parts else nullcontext()
+    with gathered:
+        yield
+
+
+def _stored(tensor: Any, torch: Any) -> Stored:
+    """The bits of a tensor on the CPU: numpy has no BF16 and no FP8, so they travel as bytes."""
+    dtype = _NAMES.get(str(tensor.dtype), str(tensor.dtype))
+    array = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+    return dtype, tuple(tensor.shape), array.view(DTYPES[dtype].carrier) if dtype in DTYPES else array
