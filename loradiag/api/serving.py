@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _LATE = 5
 """Polls that may be missed before ``/healthz`` says so."""
 
+_PATIENCE = 30.0
+"""Seconds after which a watch that looks once begins to send no further notice."""
+
 _LEAST = 60.0
 """Seconds that a poll may take in any case: the first one of a large lake takes minutes."""
 
@@ -81,3 +84,28 @@ def serve_watch(
         sender.close()
         if server:
             server.close()
+
+
+def send_notices(
+    lake: str | Path, webhooks: Sequence[str] = (), *, say: Callable[[str], None], state: str | Path | None = None
+) -> int:
+    """Send the notices of a watch that looks once; those that fail are sent again after a later look.
+
+    Args:
+        lake: As of :func:`loradiag.watch`.
+        webhooks: As of :func:`serve_watch`.
+        say: Called with lines for people.
+        state: As of :func:`loradiag.watch`.
+
+    Returns:
+        How many were delivered.
+
+    Raises:
+        InputError: There is no watch.
+        UsageError: An address is none, or the state cannot be written.
+    """
+    from loradiag.watching.alerting import hooks_of
+    from loradiag.watching.sending import send_due
+
+    hooks = hooks_of(webhooks)
+    return send_due(state_path(lake, state), hooks, say, _PATIENCE) if hooks else 0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged
-from loradiag.api.places import all_here, here
+from loradiag.api.places import all_here, here, named, origins
 from loradiag.core.errors import LoradiagError, UsageError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
@@ -68,7 +70,8 @@ def watch(
     stages = progress or silent
     with _watcher(lake, baselines, state, alpha, tolerance, judge_by, stages) as watcher:
         watcher.poll(lambda done, total: stages("lake", done, total))
-        return [_report(found, watcher, judge_by) for found in adapters_of(watcher)]
+        found = _by_url(adapters_of(watcher), origins([lake, *baselines]))
+        return [_report(one, watcher, judge_by) for one in found]
 
 
 def keep_watching(
@@ -110,16 +113,27 @@ def keep_watching(
 
     if not every > 0:
         raise UsageError("every: seconds above 0")
+    urls = origins([lake, *baselines])
     with _watcher(lake, baselines, state, alpha, tolerance, policy or default_policy(), silent) as watcher:
         while not stop.is_set():
             began = time.monotonic()
             try:
                 all_here([lake, *baselines])
                 news = watcher.poll()
-                told(totals_of(watcher), adapters_of(watcher), news)
+                told(totals_of(watcher), _by_url(adapters_of(watcher), urls), news)
             except (LoradiagError, OSError, sqlite3.Error) as error:
                 (failed or _ignore)(printable(str(error)))
             stop.wait(max(0.0, every - (time.monotonic() - began)))
+
+
+def _by_url(found: Sequence[Watch], urls: Mapping[str, str]) -> list[Watch]:
+    """Call lakes and baselines that lie behind a URL by that, and not by their copies here."""
+    return [
+        structs.replace(
+            one, lake=named(one.lake, urls), baseline=None if one.baseline is None else named(one.baseline, urls)
+        )
+        for one in found
+    ]
 
 
 def _ignore(_: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import count
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +71,7 @@ Examples:
 @click.option(
     "--most-labels", type=click.IntRange(1), default=1000, metavar="N", help="Adapters in metrics. [default: 1000]"
 )
+@click.option("-v", "--verbose", is_flag=True, help="With --once: show every adapter and signal.")
 @output_options
 def watch(
     baselines: tuple[str, ...],
@@ -79,6 +82,7 @@ def watch(
     listen: str | None,
     webhooks: tuple[str, ...],
     most_labels: int,
+    verbose: bool,
     format_: str | None,
     outputs: tuple[str, ...],
     policy_path: str | None,
@@ -96,8 +100,11 @@ def watch(
 
     policy = with_fail_on(read_policy(policy_path), fail_on)
     if once:
+        if listen:
+            raise UsageError("--listen: a watch that looks once serves nothing; leave --once out")
         targets = plan(format_, outputs)
-        _once(baselines, lake, targets, policy, style_for(color), quiet=quiet, **options)
+        style = style_for(color, verbose=verbose)
+        _once(baselines, lake, targets, policy, style, webhooks, quiet=quiet, **options)
         return
     if format_ or outputs:
         raise UsageError("--format and --output: add --once; a watch that goes on writes its alarms to standard error")
@@ -110,16 +117,21 @@ def _once(
     targets: Any,
     policy: Policy,
     style: Any,
+    webhooks: Sequence[str],
     *,
     quiet: bool,
     **options: Any,
 ) -> None:
+    from loradiag.api.serving import send_notices
     from loradiag.api.watching import watch as run
     from loradiag.cli.progress import Bar
+    from loradiag.watching.alerting import hooks_of
 
+    hooks_of(webhooks)  # what makes no sense is said before anything is counted
     with Bar(enabled=not quiet, unit="files") as bar:
         reports = run(lake, baselines, policy=policy, progress=bar.stage, **options)
     emit(reports, targets, style, quiet=quiet)
+    send_notices(lake, webhooks, say=partial(_say, quiet=quiet), state=options["state"])
     tell_unused(policy if not reports else reports[0].policy)
     sys.exit(exit_code(reports))
 
@@ -140,12 +152,11 @@ def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(f"{now()}  {text}", err=True)
+    say = partial(_say, quiet=quiet)
+    looks = count()
 
     def told(totals: WatchTotals, adapters: list[Watch], news: News) -> None:
-        for text in _lines(totals, adapters, news):
+        for text in _lines(totals, adapters, news, first=next(looks) == 0):
             say(text)
 
     serve_watch(
@@ -161,11 +172,16 @@ def _serve(
     )
 
 
-def _lines(totals: WatchTotals, adapters: list[Watch], news: News) -> Iterator[str]:
+def _say(text: str, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"{now()}  {text}", err=True)
+
+
+def _lines(totals: WatchTotals, adapters: list[Watch], news: News, *, first: bool) -> Iterator[str]:
     """One line at the start, and one for each alarm."""
-    if totals.polls == 1 or news.raised or news.resolved:
-        count = plural(totals.requests, "request")
-        yield f"{count} counted, {plural(len(adapters), 'adapter')} under watch"
+    if first or news.raised or news.resolved:
+        requests = plural(totals.requests, "request")
+        yield f"{requests} counted, {plural(len(adapters), 'adapter')} under watch"
     for alarm in news.raised:
         yield f"ALARM {alarm.id} {printable(alarm.adapter)}: {printable(alarm.message)}"
     for alarm in news.resolved:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import math
 import os
 import random
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from loradiag.core.errors import UsageError
-from loradiag.core.text import printable, shorten
+from loradiag.core.text import plural, printable, shorten
 from loradiag.core.watching import WatchAlarm
 
 VARIABLE = "LORADIAG_WEBHOOK"
@@ -113,7 +117,10 @@ def _is_address(word: str) -> bool:
     try:
         parts = urlsplit(word)
         return (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and word.isprintable() and (parts.port or 1) > 0
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and (word.isascii() and word.isprintable() and " " not in word)  # else each try would fail
+            and (parts.port or 1) > 0
         )
     except ValueError:
         return False
@@ -124,6 +131,9 @@ def deliver(
     hooks: Sequence[Hook],
     now: Callable[[], float] = time.time,
     chance: Callable[[], float] = random.random,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    most: float = math.inf,
 ) -> int:
     """Send what is due, once, and return how many notices were delivered.
 
@@ -136,17 +146,24 @@ def deliver(
         hooks: Where to.
         now: Gives the time, in seconds since 1970.
         chance: Gives numbers between 0 and 1, so that many watches do not try at once.
+        say: Told where a notice fails for the first time, and where it is given up.
+        most: Seconds after which none is begun.
     """
-    done = 0
+    done, began = 0, time.monotonic()
     for notice in outbox.due(now()):
+        if time.monotonic() - began > most:
+            break
         troubles = [trouble for hook in hooks if (trouble := _tried(hook, notice)) is not None]
         if not troubles:
             outbox.delivered(notice.id)
             done += 1
             continue
         reason = "; ".join(str(trouble) for trouble in troubles)
-        most = max((hook.tries for hook in hooks), default=TRIES)
-        final = not any(trouble.again for trouble in troubles) or notice.tries + 1 >= most
+        tries = max((hook.tries for hook in hooks), default=TRIES)
+        final = not any(trouble.again for trouble in troubles) or notice.tries + 1 >= tries
+        if final or notice.tries == 0:
+            outcome = f"given up after {plural(notice.tries + 1, 'attempt')}" if final else "not delivered yet"
+            say(f"the notice of alarm {notice.alarm.id} is {outcome}: {reason}")
         wait = min(_FIRST * 2**notice.tries, _LONGEST) * (0.75 + 0.5 * chance())
         wait = max(wait, *(min(trouble.after, _LONGEST) for trouble in troubles))
         outbox.failed(notice.id, None if final else now() + wait, reason)
@@ -169,6 +186,9 @@ def _send(hook: Hook, notice: Notice) -> None:
     body = msgspec.json.encode(payload(notice, hook))
     headers = {"Content-Type": "application/json", "User-Agent": "loradiag", **_credentials(parts)}
     connection = _connection(parts, hook.timeout)
+    watchdog = Timer(hook.timeout, _hang_up, [connection])  # each byte may take as long as the timeout of a socket
+    watchdog.daemon = True
+    watchdog.start()
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", path, body, headers)
@@ -179,7 +199,14 @@ def _send(hook: Hook, notice: Notice) -> None:
             after = _seconds(answer.getheader("Retry-After"))
             raise _RefusedError(f"{hook.shown}: answered {answer.status}", again=again, after=after)
     finally:
+        watchdog.cancel()
         connection.close()
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    """End what waits for a receiver that answers byte by byte."""
+    with suppress(OSError, AttributeError):  # it has just ended by itself
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _connection(parts: SplitResult, timeout: float) -> http.client.HTTPConnection:

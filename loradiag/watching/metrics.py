@@ -133,13 +133,17 @@ class Metrics:
             "1 while an alarm is open, 0.5 while it is acknowledged.",
             labels=["adapter", "signal"],
         )
+        alarming: dict[tuple[str, str], float] = {}
         for row in adapters:
-            if row.adapter not in labels:
-                continue
-            value.add_metric([labels[row.adapter]], row.e_value)
-            line.add_metric([labels[row.adapter]], row.line)
-            for one in row.alarms:
-                alarm.add_metric([labels[row.adapter], one.signal], 1.0 if one.status == "open" else 0.5)
+            label = labels.get(row.adapter, OTHER)
+            if row.adapter in labels:
+                value.add_metric([label], row.e_value)
+                line.add_metric([label], row.line)
+            for one in row.alarms:  # also of those without a label: an alarm must not be silent
+                state = 1.0 if one.status == "open" else 0.5
+                alarming[label, one.signal] = max(alarming.get((label, one.signal), 0.0), state)
+        for names, state in alarming.items():
+            alarm.add_metric([*names], state)
         yield from (value, line, alarm)
 
     def _signals(self, adapters: Sequence[Watch], labels: dict[str, str]) -> Iterator[Any]:

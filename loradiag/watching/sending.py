@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,11 +24,12 @@ class Sender:
     Args:
         state: The file; opened again, since a connection belongs to one thread.
         hooks: Where notices go.
-        say: Told when sending fails for another reason than a receiver's, which the outbox keeps.
+        say: Told what fails, once for as long as it stays the same.
     """
 
     def __init__(self, state: Path, hooks: Sequence[Hook], say: Callable[[str], None]) -> None:
         self._path, self._hooks, self._say = state, hooks, say
+        self._trouble = ""
         self._stop = Event()
         self._thread = Thread(target=self._run, name="loradiag-sending", daemon=True)
         if hooks:
@@ -41,11 +43,33 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stop.wait(_EVERY):
+            if not self._path.is_file():
+                continue  # the watch has not begun: what it reads is being fetched
+            trouble = ""
             try:
-                state = State(self._path, create=False)
-                try:
-                    deliver(StateOutbox(state), self._hooks)
-                finally:
-                    state.close()
+                send_due(self._path, self._hooks, self._say)
             except (LoradiagError, OSError, sqlite3.Error) as error:
-                self._say(f"notices cannot be sent: {printable(str(error))}")
+                trouble = f"notices cannot be sent: {printable(str(error))}"
+            if trouble and trouble != self._trouble:
+                self._say(trouble)
+            self._trouble = trouble
+
+
+def send_due(state: Path, hooks: Sequence[Hook], say: Callable[[str], None], most: float = math.inf) -> int:
+    """Send what is due in the state of a watch, once, and return how many notices were delivered.
+
+    Args:
+        state: The file.
+        hooks: Where notices go.
+        say: Told what fails.
+        most: Seconds after which none is begun.
+
+    Raises:
+        InputError: It is no state of a watch.
+        UsageError: It cannot be written.
+    """
+    opened = State(state, create=False)
+    try:
+        return deliver(StateOutbox(opened), hooks, say=say, most=most)
+    finally:
+        opened.close()

@@ -19,7 +19,10 @@ from click.testing import CliRunner, Result
 from loradiag.cli.alarms import alarms
 from loradiag.cli.drift import drift
 from loradiag.cli.main import cli
+from loradiag.cli.watch import _lines
 from loradiag.core.errors import InputError, UsageError
+from loradiag.core.watching import WatchTotals
+from loradiag.watching.watcher import News
 from tests.watching.making import write, write_baseline
 
 
@@ -75,6 +78,13 @@ def test_alarms_are_listed_acknowledged_and_resolved(place: Path) -> None:
     assert len(json.loads(run("alarms", *lake, "--all", "-f", "json").stdout)) == 1
 
 
+def test_a_watch_that_was_started_again_says_so() -> None:
+    """What it knows already, in the first line."""
+    totals = WatchTotals(**dict.fromkeys(WatchTotals.__struct_fields__, 7))  # type: ignore[arg-type]
+    assert [*_lines(totals, [], News([], []), first=True)] == ["7 requests counted, 0 adapters under watch"]
+    assert [*_lines(totals, [], News([], []), first=False)] == []
+
+
 def test_wrong_usage_is_said_in_a_line(place: Path) -> None:
     """No reason, both at once, no watch, no lake, an impossible budget, a report of a watch that goes on."""
     run("watch", *options(place), "--once", "-q")
@@ -87,6 +97,8 @@ def test_wrong_usage_is_said_in_a_line(place: Path) -> None:
         (UsageError, ["watch", *options(place), "--once", "--alpha", "1.5"], "alpha"),
         (UsageError, ["watch", *options(place), "--once", "--alpha", "0.01"], "was begun with 0.05"),
         (UsageError, ["watch", *options(place), "-f", "json"], "--once"),
+        (UsageError, ["watch", *options(place), "--once", "--listen", "127.0.0.1:0"], "--listen"),
+        (UsageError, ["watch", *options(place), "--once", "--webhook", "ftp://x"], "--webhook"),
         (
             InputError,
             ["watch", "--lake", str(place / "no"), "--baseline", str(place / "baselines"), "--once"],
@@ -96,6 +108,45 @@ def test_wrong_usage_is_said_in_a_line(place: Path) -> None:
     ):
         with pytest.raises(error, match=said):
             run(*arguments)
+
+
+def test_a_look_sends_what_it_found(place: Path) -> None:
+    """Once; and the address may stand in the environment."""
+    Received.got.clear()
+    receiver = HTTPServer(("127.0.0.1", 0), Received)
+    Thread(target=receiver.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{receiver.server_port}/hook"
+    try:
+        first = run("watch", *options(place), "--once", "--webhook", address)
+        again = CliRunner().invoke(
+            cli,
+            ["drift", "watch", *options(place), "--once"],
+            env={"LORADIAG_WEBHOOK": address},
+            catch_exceptions=False,
+        )
+    finally:
+        receiver.shutdown()
+        receiver.server_close()
+    assert (first.exit_code, again.exit_code) == (1, 1)
+    assert [sent["status"] for sent in Received.got] == ["firing"]
+    Received.got.clear()
+
+
+def test_a_look_says_what_could_not_be_sent(place: Path) -> None:
+    """The verdict is the same."""
+    done = run("watch", *options(place), "--once", "--webhook", "http://127.0.0.1:1/secret")
+    assert done.exit_code == 1
+    assert "alarm 1 is not delivered yet: http://127.0.0.1:1" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_look_shows_each_in_full_where_it_is_asked(place: Path) -> None:
+    """As the last line of the table of several says."""
+    write_baseline(place / "baselines" / "other", "other", domain=1)
+    short, full = (run("watch", *options(place), "--once", *more).stdout for more in ((), ("--verbose",)))
+    assert "--verbose" in short
+    assert "under watch since" in full
+    assert "under watch since" not in short
 
 
 def test_help_has_examples() -> None:

@@ -145,6 +145,8 @@ def test_the_watch_counts_once(filled: Path, store: Any, tmp_path: Path) -> None
         ]
 
     assert evidence(first) == evidence(again) == evidence(here)
+    watch = first["reports"][0]["measurements"]["watch"]
+    assert (watch["lake"], watch["baseline"]) == ("s3://bucket/lake", "s3://bucket/baselines/chant")
 
 
 def test_small_files_are_merged_there(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from loradiag.core.errors import UsageError
 from loradiag.watching.alarms import change_alarm
 from loradiag.watching.alerting import Hook, Notice, deliver, hooks_of, payload
 from loradiag.watching.outbox import StateOutbox
+from loradiag.watching.sending import Sender
 from tests.rules.watching import alarm
 from tests.watching.making import watcher, write, write_baseline
 
@@ -33,6 +34,11 @@ class Receiver(BaseHTTPRequestHandler):
         answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
         if answer == "hang":
             time.sleep(3)
+            return
+        if answer == "drip":
+            for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 40:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.1)
             return
         if answer == "close":
             self.connection.close()
@@ -196,8 +202,8 @@ def test_a_receiver_says_when_to_come_again(receiver: Any) -> None:
 
 
 def test_receivers_that_hang_or_hang_up_cost_their_time_limit(receiver: Any) -> None:
-    """And are tried again."""
-    for answer in ("hang", "close"):
+    """And are tried again: also such as answer byte by byte, of which each comes in time."""
+    for answer in ("hang", "close", "drip"):
         receiver.answers = [answer]
         box, began = Box(notice()), time.monotonic()
         deliver(box, [Hook(url(receiver), timeout=0.3)], now=lambda: 0.0)
@@ -232,8 +238,46 @@ def test_credentials_are_sent_and_never_shown(receiver: Any, monkeypatch: pytest
     assert "pass" not in box.log[0][1]
 
 
+def test_what_cannot_be_delivered_is_said(receiver: Any) -> None:
+    """At the first failure, and when it is given up; never what the address keeps secret."""
+    receiver.answers, box, said = [500], Box(notice()), []
+    for attempt in range(8):
+        deliver(box, [Hook(url(receiver, "/hidden"))], now=lambda at=attempt: at * 10_000.0, say=said.append)
+    assert [line.partition(" is ")[2].partition(":")[0] for line in said] == [
+        "not delivered yet",
+        "given up after 8 attempts",
+    ]
+    assert all("alarm 3" in line and "answered 500" in line and "hidden" not in line for line in said)
+
+
+def test_a_look_does_not_wait_for_all_that_hang(receiver: Any) -> None:
+    """None is begun after so many seconds."""
+    box = Box(*(Notice(number, alarm(), resolved=False, tries=0) for number in range(20)))
+    receiver.answers = ["hang"]
+    deliver(box, [Hook(url(receiver), timeout=0.2)], now=lambda: 0.0, most=0.3)
+    assert 1 <= len(box.log) <= 3
+
+
+def test_a_sender_waits_for_the_watch_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says what fails once, and again when it is something else."""
+    monkeypatch.setattr("loradiag.watching.sending._EVERY", 0.01)
+    said: list[str] = []
+    sender = Sender(tmp_path / "watch.sqlite", [Hook("http://127.0.0.1:1/")], said.append)
+    time.sleep(0.2)
+    assert said == []
+    (tmp_path / "watch.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    time.sleep(0.3)
+    sender.close()
+    assert len(said) == 1
+    assert "notices cannot be sent" in said[0]
+
+
 @pytest.mark.parametrize(
-    "word", ["file:///etc/passwd", "ftp://x/", "http://", "https://h:99999/", "no address", "http://h\n/"]
+    "word",
+    [
+        *("file:///etc/passwd", "ftp://x/", "http://", "https://h:99999/", "no address", "http://h\n/"),
+        *("http://h/a b", "http://h/\u00e9"),
+    ],
 )
 def test_other_addresses_are_refused(word: str) -> None:
     """Only http and https, with a host; the address is not repeated, since it may hold a secret."""

@@ -122,6 +122,20 @@ def test_labels_are_bounded_and_counters_never_fall() -> None:
     assert all(after[labels] >= before[labels] for labels in before)
 
 
+def test_an_alarm_without_a_label_left_is_not_silent() -> None:
+    """It is one of the others', once for each signal, and open as long as one of them is."""
+    metrics = Metrics(most=1)
+    quiet = [watch(adapter="first", requests=9)]
+    metrics.update(totals(), quiet)
+    known = alarm(status="acknowledged")
+    metrics.update(
+        totals(), [*quiet, watch(known, adapter="a"), watch(alarm(), adapter="b"), watch(known, adapter="c")]
+    )
+    found = read(metrics)
+    assert of(found, "loradiag_alarm_open", adapter="other", signal="novelty") == 1.0
+    assert [name for name, _ in found].count("loradiag_alarm_open") == 1
+
+
 def test_a_scrape_never_sees_half_of_an_update() -> None:
     """While another thread hands over, requests of all adapters are of one poll."""
     metrics = Metrics()
