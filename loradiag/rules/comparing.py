@@ -35,10 +35,10 @@ def _about(one: str, other: str) -> str:
     SAME,
     "same-update",
     Severity.WARNING,
-    source="‖Δₐ − Δ_b‖_F from the factors; rounding to BF16 changes an update by about 0.3%",
+    source="‖Δₐ − Δ_b‖_F from the factors; rounding factors to BF16 changes their product by about 0.2%",
     advice="Keep one of them, or find out why a training run gave what was there before.",
     thresholds=[
-        Threshold("most_distance", 0.01, "‖Δₐ − Δ_b‖ / the larger of the two norms", "three times what BF16 rounds off")
+        Threshold("most_distance", 0.005, "‖Δₐ − Δ_b‖ / the larger of the two norms", "twice what BF16 rounds off")
     ],
 )
 def same_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:

@@ -15,7 +15,7 @@ import loradiag
 from loradiag.core.findings import Finding, Severity
 from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
-from tests.rules import abilities, canary, forgetting, merging, traffic, watching
+from tests.rules import abilities, canary, comparing, forgetting, merging, traffic, watching
 from tests.rules.abilities import measured, memory, score, swept
 from tests.rules.forgetting import asked, wrong_facts
 from tests.rules.merging import SMALL, TEXT, after, folded, loud_base, trained
@@ -309,6 +309,7 @@ PROVOKED: dict[str, Make] = {
     **traffic.PROVOKED,
     **watching.PROVOKED,
     **canary.PROVOKED,
+    **comparing.PROVOKED,
 }  # fmt: skip
 
 
@@ -339,6 +340,8 @@ def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
         return forgetting.findings_of(path)
     if traffic.is_watched(path):
         return traffic.findings_of(path)
+    if comparing.is_compared(path):
+        return comparing.findings_of(path)
     if canary.is_compared(path):
         return canary.findings_of(path)
     if watching.is_watched(path):

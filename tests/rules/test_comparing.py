@@ -1,0 +1,102 @@
+"""What rules make of adapters beside each other, case by case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from loradiag.api.judging import default_policy, judged
+from loradiag.core.comparing import ComparedPair, Comparison
+from loradiag.core.measurements import Measurements
+from loradiag.core.report import Accounting, Subject
+from tests.rules.comparing import ALIKE, APART, NEAR, NOTHING, SAME, SHAPES, START, adapter, comparison, pair, report
+
+
+def codes(found: Comparison) -> list[str]:
+    """Codes of findings, once for each."""
+    return [finding.code for finding in report(found).findings]
+
+
+def relation(row: ComparedPair, **policy: Any) -> str:
+    """What two adapters are to each other."""
+    rules = msgspec.structs.replace(default_policy(), **policy)
+    found = judged(Subject(path="x"), Measurements(comparison=comparison(row)), Accounting(), rules)
+    assert found.measurements.comparison is not None
+    return found.measurements.comparison.pairs[0].relation
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (SAME, "same"),
+        (pair(same_file=True, **{**NOTHING, "compared": 0}), "same"),
+        (NEAR, "near-duplicate"),
+        (START, "one-start"),
+        (ALIKE, "alike"),
+        (pair(), "unrelated"),
+        (APART, "not-compared"),
+        (SHAPES, "not-compared"),
+        (pair(distance=0.002, cosine=1.0, right_excess=1.0, only_a=3), "one-start"),
+        (pair(distance=0.2, cosine=0.98, right_excess=0.99, misshapen=["x"]), "one-start"),
+    ],
+)
+def test_relations(row: ComparedPair, expected: str) -> None:
+    """By distance, start and cosine; of a part of the modules nothing follows for the whole."""
+    assert relation(row) == expected
+
+
+def test_thresholds_tell_relations() -> None:
+    """A policy may move them, or leave the rules out."""
+    strict = {"LD521": {"least_start": 0.9, "least_cosine": 0.5}}
+    assert relation(START, thresholds={**default_policy().thresholds, **strict}) == "unrelated"
+    assert relation(START, select=["LD1"]) == "unjudged"
+    assert relation(SAME, select=["LD521"]) == "one-start"
+
+
+def test_strangers_are_no_finding() -> None:
+    """Two adapters of one base with nothing in common pass without a word."""
+    assert codes(comparison(pair())) == []
+    assert report(comparison(pair())).verdict.status.value == "pass"
+
+
+def test_bases_of_one_name_are_one() -> None:
+    """A local copy keeps the last part of the name; another last part is another base."""
+    two = [adapter("one", base="meta/Llama-3"), adapter("two", base="/models/llama-3/")]
+    assert "LD518" not in codes(comparison(pair(), adapters=two))
+    two = [adapter("one", base="meta/Llama-3"), adapter("two", base="mistral")]
+    found = [finding for finding in report(comparison(pair(), adapters=two)).findings if finding.code == "LD518"]
+    assert [finding.confidence.value for finding in found] == ["medium"]
+    assert "LD518" not in codes(comparison(pair(), adapters=[adapter("one", base=None), adapter("two")]))
+
+
+def test_nothing_in_common_is_inconclusive() -> None:
+    """It cannot be known; other shapes are known to be wrong."""
+    found = report(comparison(APART))
+    assert (found.verdict.status.value, found.verdict.decided_by) == ("inconclusive", ["LD519"])
+    assert codes(comparison(SHAPES)) == ["LD518"]
+
+
+def test_those_that_are_one_do_not_collide() -> None:
+    """Interference of an update with itself says nothing new."""
+    assert "LD615" not in codes(comparison(SAME))
+    assert "LD615" not in codes(comparison(NEAR))
+    message = next(finding.message for finding in report(comparison(ALIKE)).findings if finding.code == "LD615")
+    assert message == "one and two: 50% of the two meets in the same directions and adds up (cosine +0.40)"
+    against = pair(interference=0.5, cosine=-0.4)
+    assert "and cancels" in next(f.message for f in report(comparison(against)).findings if f.code == "LD615")
+
+
+def test_every_pair_has_a_fingerprint_of_its_own() -> None:
+    """So that CI tells a new pair from a known one."""
+    rows = [pair(a, b, interference=0.6, cosine=0.5, right_excess=0.1) for a, b in ((0, 1), (0, 2), (1, 2))]
+    found = [finding for finding in report(comparison(*rows)).findings if finding.code == "LD615"]
+    assert len({finding.fingerprint for finding in found}) == 3
+
+
+def test_starts_that_hold_the_base_are_warned_of() -> None:
+    """PiSSA before conversion: what is compared is not what training changed."""
+    two = [adapter("one", holds_part_of_base=True), adapter("two")]
+    found = [finding for finding in report(comparison(pair(), adapters=two)).findings if finding.code == "LD520"]
+    assert [(finding.severity.value, "part of the base" in finding.message) for finding in found] == [("warning", True)]
