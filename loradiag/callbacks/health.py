@@ -43,6 +43,10 @@ class _Look(msgspec.Struct, frozen=True):
     report: Report
 
 
+def _change(now: _Look, before: _Look) -> float | None:
+    return relative_change(now.adapter, before.adapter, now.report.measurements.spectrum)
+
+
 class _Run(msgspec.Struct):
     """One call of ``train``.
 
@@ -208,7 +212,7 @@ class LoraHealthCallback(TrainerCallback):
                 f"{name} at {now:g}, not {said:g}"
             )
         moved = {
-            "relative_change": relative_change(look.adapter, before.adapter) if before else None,
+            "relative_change": _change(look, before) if before else None,
             "relative_change_steps": look.step - before.step if before else None,
             "rescaled_modules": len(rescaled),
             "skipped": self.skipped,
