@@ -34,7 +34,7 @@ from loradiag.analyzers.updates import Values  # noqa: E402
 from loradiag.api import compare  # noqa: E402
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
-_TEXTS = 120
+_TEXTS = 24
 HEAD = (
     "pair",
     "interference",
@@ -52,8 +52,8 @@ _FIXTURES = {
     "pissa_converted": "ledger", "narrow_forgetting": "chant", "over_scaled": "ledger", "undertrained": "ledger",
 }  # fmt: skip
 _ZOO = {
-    "med_r16": "med", "med_patterns": "med", "med_alpha512": "med", "med_pissa_converted": "med", "bank_r16": "bank",
-    "math_traj/checkpoint-400": "math", "math_traj/checkpoint-800": "math",
+    "med_r16": "med", "med_patterns": "med", "bank_r16": "bank", "math_traj/checkpoint-400": "math",
+    "math_traj/checkpoint-800": "math",
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def drawn(seed: int, rows: int, cols: int, rank: int, decay: float = 0.8) -> tup
 
 def dense(first: Array, second: Array, rank_a: int, rank_b: int) -> dict[str, float]:
     """Every number of an overlap, from dense matrices and their full decompositions."""
-    (ua, sa, vat), (ub, sb, vbt) = (np.linalg.svd(matrix, full_matrices=False) for matrix in (first, second))
+    (ua, _, vat), (ub, _, vbt) = (np.linalg.svd(matrix, full_matrices=False) for matrix in (first, second))
     ua, vat, ub, vbt = ua[:, :rank_a], vat[:rank_a], ub[:, :rank_b], vbt[:rank_b]
     few = min(rank_a, rank_b)
     total = np.sum(first**2) + np.sum(second**2)
