@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         read_reports,
         settle_alarm,
         traffic_stats,
+        trajectory,
         watch,
     )
     from loradiag.core.errors import InputError, LoradiagError
@@ -80,6 +81,7 @@ _HOMES = {
     "settle_alarm": "loradiag.api",
     "stamp": "loradiag.stamping.stamp",
     "traffic_stats": "loradiag.api",
+    "trajectory": "loradiag.api",
     "watch": "loradiag.api",
 }
 
@@ -115,6 +117,7 @@ __all__ = [
     "settle_alarm",
     "stamp",
     "traffic_stats",
+    "trajectory",
     "watch",
 ]
 

@@ -16,6 +16,7 @@ ANALYZERS: Mapping[str, Entry] = {
     "reach": Entry("loradiag.analyzers.reach:reach", "", "which weights of the base are changed, by full names"),
     "identity": Entry("loradiag.analyzers.identity:identity", "", "base, versions, storage"),
     "provenance": Entry("loradiag.analyzers.provenance:provenance", "", "what the stamp says, and whether it holds"),
+    "training_log": Entry("loradiag.analyzers.training_log:training_log", "", "the log that the trainer left"),
     "base": Entry("loradiag.analyzers.base:base", "", "the base that was given"),
     "relative": Entry("loradiag.analyzers.relative:relative", "", "updates relative to the base, swallowed entries"),
     "intruders": Entry("loradiag.analyzers.intruders:intruders", "", "directions that the base has nothing like"),

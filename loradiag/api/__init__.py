@@ -8,6 +8,7 @@ from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
 from loradiag.api.merging import merge_drift
 from loradiag.api.traffic import InterruptedIngestError, compact, ingest, traffic_stats
+from loradiag.api.trajectories import trajectory
 from loradiag.api.watching import alarms, keep_watching, settle_alarm, watch
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "read_reports",
     "settle_alarm",
     "traffic_stats",
+    "trajectory",
     "watch",
 ]
