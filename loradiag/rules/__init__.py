@@ -199,6 +199,38 @@ RULES: Mapping[str, Entry] = {
     ),
     **_family("canary", {"LD815": "canary-worse", "LD816": "canary-undecided", "LD817": "canary-uneven-split"}),
     **_family(
+        "validation",
+        {
+            "LD901": "validation-gap",
+            "LD906": "best-is-not-last",
+            "LD912": "still-improving",
+            "LD914": "losses-in-two-units",
+        },
+    ),
+    **_family(
+        "training",
+        {
+            "LD902": "loss-not-finite",
+            "LD903": "loss-diverged",
+            "LD904": "loss-spikes",
+            "LD905": "gradients-not-finite",
+            "LD913": "unreadable-log",
+            "LD915": "loss-never-fell",
+        },
+    ),
+    **_family(
+        "trajectory",
+        {
+            "LD907": "norm-grows-without-gain",
+            "LD908": "rank-collapsed-midway",
+            "LD909": "checkpoints-missing",
+            "LD910": "unreadable-checkpoint",
+            "LD911": "checkpoint-unchanged",
+            "LD916": "update-not-finite-since",
+            "LD917": "checkpoints-of-two-kinds",
+        },
+    ),
+    **_family(
         "provenance",
         {
             "LD509": "base-differs-from-stamp",
