@@ -144,12 +144,17 @@ def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
 def without_spectra(report: Report) -> bool:
     """Whether this is about what is served, or about what it is asked, which are measured without spectra."""
     found = report.measurements
-    return found.merge is not None or found.forgetting is not None or is_traffic(report)
+    return any(part is not None for part in (found.merge, found.forgetting)) or is_traffic(report) or is_together(report)
 
 
 def has_modules(reports: Sequence[Report]) -> bool:
     """Whether any of them is about an adapter that was opened, and not about its traffic alone."""
-    return any(not is_traffic(report) or report.subject.modules for report in reports)
+    return any(not (is_traffic(report) or is_together(report)) or report.subject.modules for report in reports)
+
+
+def is_together(report: Report) -> bool:
+    """Whether this is about several adapters together, of which a line in an overview would say little."""
+    return report.measurements.comparison is not None or report.measurements.trajectory is not None
 
 
 def is_traffic(report: Report) -> bool:

@@ -32,6 +32,10 @@ def facts(report: Report) -> list[tuple[str, str]]:
         from loradiag.outputs.comparing import facts_of as compared_facts
 
         return compared_facts(report.measurements.comparison)
+    if report.measurements.trajectory is not None and report.measurements.integrity is None:
+        from loradiag.outputs.learning import facts_of as series_facts
+
+        return series_facts(report, report.measurements.trajectory)
     subject, coverage = report.subject, report.measurements.coverage
     scale = report.measurements.scale
     layers = sum(stack.layers for stack in coverage.stacks) if coverage else 0

@@ -22,12 +22,15 @@ from loradiag.outputs.page import (
     gains,
     heatmap,
     intruders,
+    losses,
     modules,
+    movement,
     reach,
     routes,
     tables,
     terms,
     traffic,
+    trajectory,
     watch,
 )
 from loradiag.outputs.page.colors import stylesheet
@@ -53,6 +56,7 @@ WIDE = frozenset(
         "baseline",
         "encoder",
         "novel",
+        "log",
     ]
 )
 """Facts that take two columns."""
@@ -155,7 +159,10 @@ def _report(
         ("Watch", "", watch.watch(report)),
         ("Canary", "", canary.canary(report)),
         ("Beside each other", "", comparing.comparing(report)),
+        ("Trajectory", "", trajectory.trajectory(report)),
         ("Findings", "", findings(report)),
+        ("Modules over steps", "", movement.movement(report, key, most_rows)),
+        ("Training log", "", losses.training(report)),
         ("Where they meet", "", comparing.meeting(report, key)),
         ("Documents that changed", _CHANGED, forgetting.documents(report)),
         ("Beside its base", "", terms.beside_base(report)),

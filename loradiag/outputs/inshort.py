@@ -9,6 +9,7 @@ from loradiag.outputs.advice import deploys
 from loradiag.outputs.canary import in_short as canary
 from loradiag.outputs.comparing import in_short as compared
 from loradiag.outputs.forgetting import in_short as forgot
+from loradiag.outputs.learning import in_short as learned
 from loradiag.outputs.traffic import in_short as traffic
 from loradiag.outputs.watch import in_short as watch
 
@@ -21,6 +22,7 @@ def in_words(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
         ("traffic", traffic(reports)),
         ("watch", watch(reports)),
         ("canary", canary(reports)),
+        ("trajectory", learned(reports)),
         ("compared", compared(reports)),
     )
     return [(title, said) for title, said in every if said]

@@ -16,6 +16,7 @@ from loradiag.outputs.cases import Case, cases, task_cases
 from loradiag.outputs.comparedcases import pair_cases
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.inshort import in_words
+from loradiag.outputs.learningcases import checkpoint_cases
 from loradiag.outputs.notes import named
 from loradiag.outputs.style import Style
 from loradiag.outputs.trafficcases import answer_cases, window_cases
@@ -72,6 +73,7 @@ def _parts(report: Report) -> Iterator[tuple[str, Case]]:
         ("traffic", [*window_cases(report), *answer_cases(report)]),
         ("watch", watch_cases(report)),
         ("canary", canary_cases(report)),
+        ("trajectory", checkpoint_cases(report)),
         ("compare", pair_cases(report)),
     ):
         for case in found:

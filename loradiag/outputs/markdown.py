@@ -33,6 +33,7 @@ from loradiag.outputs.inshort import in_words
 from loradiag.outputs.mdcanary import canary
 from loradiag.outputs.mdcomparing import comparing
 from loradiag.outputs.mdforgetting import forgetting
+from loradiag.outputs.mdlearning import learning
 from loradiag.outputs.mdroutes import notes, routes
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.mdtraffic import traffic
@@ -82,6 +83,7 @@ def _report(report: Report, style: Style) -> list[str]:
         *watch(report),
         *canary(report),
         *comparing(report, style),
+        *learning(report, style),
         *_findings(report),
         *_beside(report, style),
         *_deployability(report),

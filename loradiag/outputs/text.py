@@ -12,7 +12,7 @@ from rich.text import Text
 from loradiag.core.findings import Severity
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored, is_traffic, without_spectra
+from loradiag.outputs.arrange import SEVERITY_MARKS, active, ignored, is_together, is_traffic, without_spectra
 from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import facts
 from loradiag.outputs.grid import grids, shown
@@ -34,12 +34,12 @@ def render(reports: Sequence[Report], style: Style) -> str:
 
 def _parts(reports: Sequence[Report], style: Style) -> Iterable[RenderableType]:
     several = len(reports) > 1
-    if not several or style.verbose:
-        for report in reports:
+    for report in reports:
+        if not several or style.verbose or is_together(report):
             yield from _report(report, style)
             if several:
                 yield ""
-    if several:
+    if several and not all(map(is_together, reports)):
         yield from overview(reports, style)
 
 
@@ -52,8 +52,12 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
             yield ""
         yield from _map(report, style)
         yield from modules(report, style)
+        yield from _learning(report, style)
         yield from beside_base(report, style)
         yield from _deployability(report)
+    elif report.measurements.trajectory is not None:
+        yield _header(report, style)
+        yield from _learning(report, style)
     elif is_traffic(report):
         yield _header(report, style)
         yield from _traffic(report, style)
@@ -92,6 +96,15 @@ def _traffic(report: Report, style: Style) -> Iterable[RenderableType]:
         from loradiag.outputs.terminal.canary import canary
 
         yield from canary(report, style)
+
+
+def _learning(report: Report, style: Style) -> Iterable[RenderableType]:
+    """The log of the training, and the checkpoints of one run."""
+    if report.measurements.trajectory is not None or report.measurements.training_log is not None:
+        from loradiag.outputs.terminal.learning import training, trajectory
+
+        yield from trajectory(report, style)
+        yield from training(report, style)
 
 
 def _header(report: Report, style: Style) -> Table:
