@@ -49,7 +49,7 @@ HEAD = (
 # name of adapters -> the held-out text of what they learned
 _FIXTURES = {
     "healthy": "ledger", "healthy_seed2": "ledger", "no_replay": "ledger", "rslora": "ledger", "over_ranked": "ledger",
-    "pissa_converted": "ledger", "narrow_forgetting": "chant", "over_scaled": "ledger", "undertrained": "ledger",
+    "pissa_converted": "ledger", "narrow_forgetting": "chant", "over_scaled": "ledger",
 }  # fmt: skip
 _ZOO = {
     "med_r16": "med", "med_patterns": "med", "bank_r16": "bank", "math_traj/checkpoint-400": "math",

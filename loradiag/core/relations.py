@@ -11,7 +11,7 @@ from loradiag.core.comparing import ComparedPair, Comparison, Relation
 SAME, NEAR, RELATED = "LD516", "LD517", "LD521"
 """The rules whose thresholds tell relations: ``most_distance`` of the first two, ``least_start`` and ``least_cosine``."""
 
-PAIRWISE = frozenset({SAME, NEAR, RELATED, "LD518", "LD519", "LD615", "LD616", "LD617", "LD618"})
+PAIRWISE = frozenset({SAME, NEAR, RELATED, "LD518", "LD519", "LD615", "LD616", "LD617"})
 """Rules whose findings are each about one pair."""
 
 Thresholds = Mapping[str, Mapping[str, float]]
