@@ -150,7 +150,7 @@ def statements(found: Canary) -> list[tuple[str, str]]:
     return [
         ("old", f"{_adapter(found.old)}: {plural(found.old_requests, 'request')} that count"),
         ("new", f"{_adapter(found.new)}: {plural(found.new_requests, 'request')} that count"),
-        ("pairs", f"{found.pairs:,}, each of the rarer with the nearest of the other on the same day{when}"),
+        ("pairs", f"{found.pairs:,}, each of the rarer with one of the other on the same day, as they came{when}"),
         (
             "promise",
             f"the chance that any interval is ever wrong, however often one looks, is at most {found.alpha:.2g}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from loradiag.core.text import printable, shorten
 from loradiag.storage.remote import RemoteFolder
 from loradiag.traffic import taking
 from loradiag.traffic.reading import Lake, Rows, runs
+
+_PATIENCE = 5.0
+"""Seconds in which a cluster must take a connection."""
 
 _ROWS = 50_000
 """Requests of one work item at most, so that many workers share a large file."""
@@ -63,8 +67,9 @@ class RayEngine:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         local = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
         try:
+            _knock(address or "")
             self._ray.init(address=address or "local", **local, **quiet)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except (RuntimeError, ValueError, OverflowError, OSError) as error:
             reason = shorten(printable(str(error).strip().partition("\n")[0]), 160)
             raise UsageError(f"--ray-address {printable(address or 'local')}: no cluster there ({reason})") from error
         for name in ("ray.data", "ray"):
@@ -120,6 +125,17 @@ class RayEngine:
             num_cpus=1,
         )
         yield from made.iter_rows()
+
+
+def _knock(address: str) -> None:
+    """Look whether anybody is there, which Ray does for many minutes.
+
+    Raises:
+        OSError: Nobody is.
+    """
+    host, _, port = address.removeprefix("ray://").partition("/")[0].rpartition(":")
+    if host and port.isascii() and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 class Scorer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,12 @@ def test_a_worker_of_another_machine_copies_what_it_needs(
     assert "elsewhere" in lost["error"][0] or "missing" in lost["error"][0] or "no baseline" in lost["error"][0], lost[
         "error"
     ]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "ray://[::1]:1/", "127.0.0.1:99999"])
+def test_a_cluster_that_is_not_there_is_said_at_once(engine: ray_engine.RayEngine, address: str) -> None:
+    """Ray itself goes on trying for many minutes."""
+    began = time.monotonic()
+    with pytest.raises(UsageError, match=r"--ray-address .*no cluster there"):
+        engine._begin(address, None)
+    assert time.monotonic() - began < 10
