@@ -18,7 +18,7 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.core.text import listed, printable
-from loradiag.storage.remote import shown
+from loradiag.storage.urls import shown
 
 if TYPE_CHECKING:
     from loradiag.analyzers.drift.replay import Replay

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from loradiag.api.beside import Stages, silent
 from loradiag.core.errors import InputError
-from loradiag.storage.remote import RemoteFolder, fetch_file, is_remote, shown
+from loradiag.storage.remote import RemoteFolder
+from loradiag.storage.urls import fetch_file, is_remote, shown
 
 
 class Send(Protocol):

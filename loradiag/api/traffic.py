@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from loradiag.api.places import file_here, here, sent_back
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.text import printable
-from loradiag.storage.remote import is_remote, remote_files, shown
+from loradiag.storage.urls import is_remote, remote_files, shown
 
 if TYPE_CHECKING:
     from loradiag.traffic.compacting import Compacted

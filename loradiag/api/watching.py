@@ -20,7 +20,7 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.core.text import printable
-from loradiag.storage.remote import is_remote, shown
+from loradiag.storage.urls import is_remote, shown
 
 if TYPE_CHECKING:
     from loradiag.core.watching import AlarmStatus, Watch, WatchAlarm, WatchTotals

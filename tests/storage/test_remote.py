@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loradiag.core.errors import InputError, UsageError
-from loradiag.storage.remote import RemoteFolder, _unwritten, _version, fetch_file, is_remote, remote_files, shown
-from loradiag.storage.remote import told as told_of
+from loradiag.storage.remote import RemoteFolder, _unwritten, _version
+from loradiag.storage.urls import fetch_file, is_remote, remote_files, shown
+from loradiag.storage.urls import told as told_of
 
 URL = "https://user:SECRET@host/x.jsonl?sig=TOKEN"
 
