@@ -56,10 +56,10 @@ def copied(parameters: Mapping[str, Any], device: Any, *, keep: bool) -> dict[st
             tensor = _whole(parameter.detach(), device)
             if keep:
                 # From a GPU all copies are under way at once, into pinned memory, and waited for together.
-                found[name] = tensor.to("cpu", non_blocking=tensor.is_cuda)
+                found[name] = tensor.to("cpu", non_blocking=True) if tensor.is_cuda else tensor
         for where in {parameter.device for parameter in parameters.values() if parameter.is_cuda}:
             torch.cuda.current_stream(where).synchronize()
-    return {name: _stored(tensor, torch) for name, tensor in found.items()}
+        return {name: _stored(tensor, torch, own=parameters[name].is_cuda) for name, tensor in found.items()}
 
 
 def _in_parts(parameter: Any) -> bool:
@@ -84,12 +84,13 @@ def _zero3(parameters: Iterable[Any]) -> Iterator[None]:
         yield
 
 
-def _stored(tensor: Any, torch: Any) -> Stored:
+def _stored(tensor: Any, torch: Any, *, own: bool) -> Stored:
     """The bits of a tensor on the CPU: numpy has no BF16 and no FP8, so they travel as bytes.
 
-    They are copied by numpy, on this thread: hundreds of small copies by torch's threads wait for each other for seconds
-    where something else is at work.
+    What is not our own is copied by numpy, on this thread: hundreds of small copies by torch's threads wait for each other
+    for seconds where something else is at work.
     """
     dtype = _NAMES.get(str(tensor.dtype), str(tensor.dtype))
-    array = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().copy()
+    array = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
+    array = array if own else array.copy()
     return dtype, tuple(tensor.shape), array.view(DTYPES[dtype].carrier) if dtype in DTYPES else array

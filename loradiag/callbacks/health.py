@@ -11,18 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from transformers import TrainerCallback
 
-from loradiag.adapters.model import Adapter
 from loradiag.callbacks.gathering import copied, sharded
 from loradiag.callbacks.living import LiveAdapter
 from loradiag.callbacks.logs import TrainerLog, tell
 from loradiag.callbacks.measuring import measure, with_files
 from loradiag.callbacks.metrics import finite, metrics_of
-from loradiag.callbacks.moving import relative_change
 from loradiag.callbacks.options import checked
 from loradiag.callbacks.pace import Pace
+from loradiag.callbacks.runs import Look, Run, change
 from loradiag.callbacks.stopping import StopOn, decisive
 from loradiag.callbacks.world import World
 from loradiag.core.errors import LoradiagError
@@ -33,36 +31,6 @@ from loradiag.core.text import plural, shorten
 from loradiag.storage.writing import write_whole
 
 REPORT_NAME = "loradiag-report.json"
-
-
-class _Look(msgspec.Struct, frozen=True):
-    """The adapter as it was at one step, and what was found."""
-
-    step: int
-    adapter: Adapter
-    report: Report
-
-
-def _change(now: _Look, before: _Look) -> float | None:
-    return relative_change(now.adapter, before.adapter, now.report.measurements.spectrum)
-
-
-class _Run(msgspec.Struct):
-    """One call of ``train``.
-
-    Attributes:
-        live: The adapter in the model.
-        world: The processes.
-        sharded: Whether all of them are needed to read it.
-        before: The last look, a first one at the beginning included.
-        step: Step of the last scheduled look, whether or not it succeeded. The same in every process that takes part.
-    """
-
-    live: LiveAdapter
-    world: World
-    sharded: bool
-    before: _Look | None = None
-    step: int | None = None
 
 
 class LoraHealthCallback(TrainerCallback):
@@ -86,7 +54,7 @@ class LoraHealthCallback(TrainerCallback):
 
     Attributes:
         report: The last report.
-        stopped_by: The finding that ended the training, if one did.
+        stopped_by: The finding that ended the training, if one did. In the first process, as all else.
         taken: Number of measures.
         skipped: Number of measures that the budget did not allow.
         failures: Number of errors inside the callback. They end no training; each kind is told once.
@@ -122,7 +90,7 @@ class LoraHealthCallback(TrainerCallback):
         )
         self._log = TrainerLog(self, trainer)
         self._pace = Pace(every, budget)
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._told: set[str] = set()
         self.report: Report | None = None
         self.stopped_by: Finding | None = None
@@ -146,7 +114,7 @@ class LoraHealthCallback(TrainerCallback):
         self._pace.start(state.global_step)
         with self._guarded(), self._pace.timed():
             live = LiveAdapter(model, self._options.adapter_name)
-            run = _Run(live, World(args, state), sharded(live.parameters().values()))
+            run = Run(live, World(args, state), sharded(live.parameters().values()))
             self._run = run
             if run.world.is_first or run.sharded:
                 run.before = self._look(run, state.global_step)
@@ -166,7 +134,7 @@ class LoraHealthCallback(TrainerCallback):
         self._measure(args, state, control, always=True)
         run = self._run
         if self._options.reports and run and run.before and run.before.step == state.global_step:
-            with self._guarded(), self._pace.timed():
+            with self._guarded(), self._pace.timed(measure=False):
                 self._write_report(run, run.before, Path(args.output_dir) / f"checkpoint-{state.global_step}")
         return control
 
@@ -196,7 +164,7 @@ class LoraHealthCallback(TrainerCallback):
         if stop_on is not None and run.world.agreed(self._decided(run, step)):
             control.should_training_stop = True
 
-    def _measure_and_log(self, run: _Run, args: Any, state: Any, control: Any) -> None:
+    def _measure_and_log(self, run: Run, args: Any, state: Any, control: Any) -> None:
         began = time.perf_counter()
         look = self._look(run, state.global_step) if run.world.is_first or run.sharded else None
         if look is None:
@@ -212,7 +180,7 @@ class LoraHealthCallback(TrainerCallback):
                 f"{name} at {now:g}, not {said:g}"
             )
         moved = {
-            "relative_change": _change(look, before) if before else None,
+            "relative_change": change(look, before) if before else None,
             "relative_change_steps": look.step - before.step if before else None,
             "rescaled_modules": len(rescaled),
             "skipped": self.skipped,
@@ -220,15 +188,15 @@ class LoraHealthCallback(TrainerCallback):
         values = metrics_of(look.report) | finite(moved) | finite({"seconds": time.perf_counter() - began})
         self._log.write(args, state, control, {self._options.prefix + name: value for name, value in values.items()})
 
-    def _look(self, run: _Run, step: int) -> _Look | None:
+    def _look(self, run: Run, step: int) -> Look | None:
         """Copy the adapter and judge it. None in all processes but the first."""
         values = copied(run.live.parameters(), run.world.device, keep=run.world.is_first)
         if not run.world.is_first:
             return None
         adapter = run.live.adapter(values)
-        return _Look(step, adapter, measure(adapter, step, self._options.policy))
+        return Look(step, adapter, measure(adapter, step, self._options.policy))
 
-    def _decided(self, run: _Run, step: int) -> bool:
+    def _decided(self, run: Run, step: int) -> bool:
         """Whether the look at this step found what ends the training; it is told and kept."""
         floor = self._options.stop_on
         if floor is None or run.before is None or run.before.step != step:
@@ -239,7 +207,7 @@ class LoraHealthCallback(TrainerCallback):
             self._tell_once(f"training stopped at step {step:,}: {finding.code} {finding.rule}: {finding.message}")
         return finding is not None
 
-    def _write_report(self, run: _Run, look: _Look, checkpoint: Path) -> None:
+    def _write_report(self, run: Run, look: Look, checkpoint: Path) -> None:
         folder = checkpoint if run.live.name == "default" else checkpoint / run.live.name  # as PEFT saves them
         report = with_files(look.report, look.adapter, folder, self._options.policy)
         write_whole(checkpoint / REPORT_NAME, encode(report))

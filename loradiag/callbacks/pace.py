@@ -46,16 +46,12 @@ class Pace:
         return False
 
     @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Count what is done inside as measuring."""
+    def timed(self, *, measure: bool = True) -> Iterator[None]:
+        """Count what is done inside as spent, and take it for what the next measure will cost, if it is one."""
         began = self._clock()
         try:
             yield
         finally:
-            self._last = self._clock() - began
-            self.spent += self._last
-
-    @property
-    def last(self) -> float:
-        """Seconds that the last measure took."""
-        return self._last
+            took = self._clock() - began
+            self.spent += took
+            self._last = took if measure else self._last

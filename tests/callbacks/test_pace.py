@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from loradiag.callbacks.pace import Pace
 
 
@@ -74,3 +76,18 @@ def test_a_failed_measure_counts() -> None:
     except ValueError:
         pass
     assert pace.spent == 3
+
+
+def test_what_is_no_measure_counts_and_foretells_nothing() -> None:
+    """Writing a report is quick, and no sign that the next measure will be."""
+    clock = Clock()
+    pace = Pace(1, 0.01, clock)
+    pace.start(0)
+    measured(pace, clock, 1.0)
+    with pace.timed(measure=False):
+        clock.now += 0.1
+    assert pace.spent == pytest.approx(1.1)
+    clock.now = 100.0 + 200
+    assert not pace.affords()
+    clock.now = 100.0 + 211
+    assert pace.affords()
