@@ -109,7 +109,7 @@ def test_junit_has_a_case_a_pair() -> None:
         "failure" if case.find("failure") is not None else "skipped" if case.find("skipped") is not None else ""
         for case in cases
     ]
-    assert kinds == ["failure", "", "", "", "", "failure", "", "", "", ""]
+    assert kinds == ["failure", "", "", "", "", "skipped", "", "", "", ""]
 
 
 def test_the_page_has_a_map_of_all_with_all() -> None:
