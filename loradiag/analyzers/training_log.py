@@ -214,7 +214,7 @@ def _jumps(train: Sequence[tuple[int, float]]) -> list[Jump]:
             later=len(losses) - 1 - row.at,
         )
         for row in rises(losses)
-        if math.isfinite(row.rise)
+        if all(map(math.isfinite, (row.before, row.rise, row.usual)))
     ]
 
 

@@ -25,7 +25,8 @@ from loradiag.linalg.directions import Overlap
 MISSING = 1000
 """Missing steps that a report names."""
 
-_STEP = re.compile(r"(?:^|[-_/])(\d{1,18})(?:_adapters\.\w+)?(?:/|$)", re.ASCII)
+_PLACE = re.compile(r".*(?:^|[/_-])(\d{1,18})(?:_adapters\.\w+)?(?=/|$)", re.ASCII | re.DOTALL)
+"""A path up to the last part of it that ends in a number of steps."""
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -36,10 +37,14 @@ class Series(msgspec.Struct, frozen=True):
 
 
 def unread(error: InputError) -> UnreadCheckpoint:
-    """A checkpoint by the error that it gave."""
-    found = _STEP.findall(error.path)
-    step = int(found[-1]) if found else None
-    return UnreadCheckpoint(step=step, path=error.path, problem=error.problem, kind=error.kind)
+    """A checkpoint by the error that it gave, whose path is of the checkpoint or of a file in it."""
+    found = _PLACE.match(error.path)
+    return UnreadCheckpoint(
+        step=int(found[1]) if found else None,
+        path=found[0] if found else error.path,
+        problem=error.problem,
+        kind=error.kind,
+    )
 
 
 def measure_series(series: Series, save_steps: int | None, progress: Callable[[int, int], None]) -> Trajectory:
@@ -181,5 +186,5 @@ def missing(steps: Sequence[int], spacing: int) -> list[int]:
     found: list[int] = []
     for before, after in pairwise(there):
         room = MISSING + 1 - len(found)
-        found += list(range(before + spacing, after, spacing))[:room] if room else []
+        found += range(before + spacing, after, spacing)[:room]
     return found
