@@ -188,7 +188,8 @@ def test_any_log_is_measured_and_judged(
     log = log_beside([folder])
     assert log is not None
     rows = [[point.step for point in log.train]]
-    rows += [[point.step for point in part.points] for part in (*log.evaluations, *log.gaps)]
+    rows += [[point.step for point in part.points] for part in log.evaluations]
+    rows += [[point.step for point in part.points] for part in log.gaps]
     assert all(steps == sorted(set(steps)) for steps in rows)
     report = judged(Subject(path="x"), Measurements(training_log=log), Accounting(), default_policy())
     text = encode(report)
