@@ -72,10 +72,17 @@ def flat_since(found: Evaluation, tolerance: float) -> tuple[int, float] | None:
 
 
 def growth(log: TrainingLog | None, series: Trajectory | None, tolerance: float = FLAT) -> Growth | None:
-    """How much the update grew since validation became flat; None where it did not, or nothing tells."""
+    """How much the update grew since validation became flat; None where it did not, or nothing tells.
+
+    Where validation ends above its best by more than ``tolerance``, since that.
+    """
     found = main_evaluation(log)
-    flat = flat_since(found, tolerance) if found else None
-    if series is None or flat is None or not series.comparable:
+    if series is None or found is None or found.last_loss is None or found.best_loss is None or not series.comparable:
+        return None
+    flat = flat_since(found, tolerance)
+    if found.best_step is not None and found.last_loss - found.best_loss > tolerance:
+        flat = (found.best_step, 0.0)
+    if flat is None:
         return None
     steps = [row for row in series.steps if row.step >= flat[0] and row.frobenius_norm]
     if len(steps) < 2 or steps[0].measured != steps[-1].measured:

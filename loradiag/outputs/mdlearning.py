@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from loradiag.core.report import Report
 from loradiag.outputs.advice import Advice
-from loradiag.outputs.learning import called, figures, statements, step_rows, story
+from loradiag.outputs.learning import called, figures, shown_rows, statements, step_rows
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.routes import MARKS
+from loradiag.outputs.story import story
 from loradiag.outputs.style import Style
 
 ROWS = 40
-"""Checkpoints in the table before ``--verbose``: the first and the last half of them."""
+"""Checkpoints in the table before ``--verbose``."""
 
 
 def learning(report: Report, style: Style) -> list[str]:
@@ -35,7 +36,7 @@ def _table(report: Report, style: Style) -> list[str]:
     rows = step_rows(report)
     if not rows:
         return []
-    kept = rows if style.verbose or len(rows) <= ROWS else [*rows[: ROWS // 2], *rows[-ROWS // 2 :]]
+    kept = rows if style.verbose else shown_rows(rows, ROWS)
     shown = figures(rows)
     lines = [
         [

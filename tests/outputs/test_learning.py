@@ -28,8 +28,8 @@ from loradiag.core.trajectory import (
     UnreadCheckpoint,
 )
 from loradiag.outputs import FORMATS, renderer
-from loradiag.outputs.learning import story
 from loradiag.outputs.sparks import Axis, ruler, spark
+from loradiag.outputs.story import story
 from loradiag.outputs.style import Style
 from tests.outputs.samples import HOSTILE
 from tests.outputs.test_contract import RAW

@@ -8,11 +8,12 @@ from loradiag.core.learning import main_evaluation
 from loradiag.core.report import Report
 from loradiag.core.text import plural, printable, shorten
 from loradiag.core.trajectory import Evaluation, TrainingLog
-from loradiag.outputs.learning import fixed, statements, story
+from loradiag.outputs.learning import fixed, statements
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis, log_axis
 from loradiag.outputs.page.markup import Markup, element, join
 from loradiag.outputs.page.routes import advice_box
 from loradiag.outputs.page.terms import terms
+from loradiag.outputs.story import story
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 980, 330, 64, 22, 32, 50
 WIDE = 15.0
@@ -39,7 +40,9 @@ def losses(report: Report) -> Markup:
     steps = [*_steps(log), *(row.step for row in (series.steps if series else ()))]
     x = Axis(min(steps), max(steps), LEFT + 6, WIDTH - RIGHT - 6)
     wide = min(values) > 0 and max(values) > WIDE * min(values)
-    y = (log_axis(values, HEIGHT - BOTTOM, TOP) if wide else None) or linear_axis(values, HEIGHT - BOTTOM, TOP)
+    most = max(values) if wide else _most(log, values)
+    drawn = [value for value in values if value <= most]
+    y = (log_axis(values, HEIGHT - BOTTOM, TOP) if wide else None) or linear_axis(drawn, HEIGHT - BOTTOM, TOP)
     found = main_evaluation(log)
     svg = element(
         "svg",
@@ -58,13 +61,24 @@ def losses(report: Report) -> Markup:
         + (f", best at step {found.best_step:,}" if found and found.best_step else ""),
         class_="chart losses",
     )
-    return join([element("div", svg, class_="scroll"), _legend(report, log, logarithmic=wide)])
+    return join([element("div", svg, class_="scroll"), _legend(report, log, wide, max(values) > most)])
 
 
 def _values(log: TrainingLog) -> list[float]:
     found = [row.loss for row in log.train if row.loss is not None and not _gone(log, row.step)]
     found += [point.loss for row in log.evaluations[:_SETS] for point in row.points if point.loss is not None]
     return found
+
+
+def _most(log: TrainingLog, values: Sequence[float]) -> float:
+    """The largest loss that is drawn where it is: single spikes would leave no room for the rest."""
+    train = sorted(row.loss for row in log.train if row.loss is not None)
+    if not train:
+        return max(values)
+    usual = train[int(0.99 * (len(train) - 1))]
+    held = [point.loss for row in log.evaluations[:_SETS] for point in row.points if point.loss is not None]
+    most = max([usual, *held])
+    return most if max(values) - min(values) > 1.5 * (most - min(values)) > 0 else max(values)
 
 
 def _steps(log: TrainingLog) -> list[int]:
@@ -149,7 +163,7 @@ def _broken(log: TrainingLog, x: Axis) -> Iterator[Markup]:
         yield element("path", d=f"M{at - 3} {TOP + 3}l6 6m0 -6l-6 6", class_="cross")
 
 
-def _legend(report: Report, log: TrainingLog, *, logarithmic: bool) -> Markup:
+def _legend(report: Report, log: TrainingLog, logarithmic: bool, cut: bool) -> Markup:
     parts = [_key("loss", "training")] if any(row.loss is not None for row in log.train) else []
     for index, row in enumerate(log.evaluations[:_SETS]):
         parts.append(_key("held", f"validation {shorten(printable(row.name), 40)}".rstrip(), _series(index)))
@@ -157,6 +171,8 @@ def _legend(report: Report, log: TrainingLog, *, logarithmic: bool) -> Markup:
         parts.append(element("span", _picture(element("path", d="M8 4l-4 7h8Z", class_="saved")), " checkpoint"))
     if log.nonfinite or log.vanished is not None or any(row.nonfinite for row in log.evaluations):
         parts.append(element("span", _picture(element("path", d="M5 5l6 6m0 -6l-6 6", class_="cross")), " not finite"))
+    if cut:
+        parts.append(element("span", "spikes are cut at the top"))
     if logarithmic:
         parts.append(element("span", "logarithmic"))
     if log.count > len(log.train):

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.core.trajectory import Trajectory, TrajectoryStep
-from loradiag.outputs.learning import called, figures, fixed, size, statements, step_rows, story
+from loradiag.outputs.learning import called, figures, fixed, size, statements, step_rows
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis
 from loradiag.outputs.page.losses import losses
 from loradiag.outputs.page.markup import Markup, element, folded, join, rows
 from loradiag.outputs.page.routes import advice_box
 from loradiag.outputs.page.terms import terms
+from loradiag.outputs.story import story
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 220, 56, 20, 14, 42
 

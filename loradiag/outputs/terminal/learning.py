@@ -12,14 +12,15 @@ from rich.text import Text
 from loradiag.core.learning import main_evaluation
 from loradiag.core.report import Report
 from loradiag.core.trajectory import TrainingLog, Trajectory
-from loradiag.outputs.learning import FIGURES, called, figures, fixed, size, statements, step_rows, story
+from loradiag.outputs.learning import FIGURES, called, figures, fixed, shown_rows, size, statements, step_rows
 from loradiag.outputs.sparks import Axis, ruler, spark
+from loradiag.outputs.story import story
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import columns, fitting, plain
 from loradiag.outputs.terminal.summary import summed_up
 
-ROWS = 24
-"""Checkpoints in the table before ``--verbose``: the first and the last half of them."""
+ROWS = 20
+"""Checkpoints in the table before ``--verbose``."""
 
 _LABELS, _ENDS = 12, 24
 _WIDEST = 72
@@ -112,7 +113,7 @@ def _lines(log: TrainingLog | None, series: Trajectory | None) -> list[Line]:
 
 def _table(report: Report, style: Style) -> Iterable[RenderableType]:
     rows = step_rows(report)
-    kept = rows if style.verbose or len(rows) <= ROWS else [*rows[: ROWS // 2], *rows[-ROWS // 2 :]]
+    kept = rows if style.verbose else shown_rows(rows, ROWS)
     shown = figures(rows) if not style.verbose else list(FIGURES)
     every = columns(kept, [(figure.title, figure.worth, figure.say) for figure in shown])
     names = [called(row.step) for row in kept]

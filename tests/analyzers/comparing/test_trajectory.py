@@ -262,7 +262,7 @@ def test_the_series_of_the_fixtures_is_sound() -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the public adapters are not part of the repository")
 def test_two_real_series_are_told_as_they_were() -> None:
     """math_traj is best at its last step and still falls; roberta-pt-series is flat since step 7,000 and has holes."""
-    from loradiag.outputs.learning import story
+    from loradiag.outputs.story import story
 
     report = loradiag.trajectory(SHARED / "zoo" / "adapters" / "math_traj")
     said = story(report)
