@@ -6,7 +6,7 @@ from typing import Literal
 
 from loradiag.core.learning import FLAT, best_saved, flat_since, growth, late_gain, main_evaluation
 from loradiag.core.report import Report
-from loradiag.core.text import listed
+from loradiag.core.text import listed, plural
 from loradiag.core.trajectory import Evaluation, TrainingLog, Trajectory
 from loradiag.outputs.advice import Advice
 from loradiag.outputs.arrange import active
@@ -117,6 +117,9 @@ def _lacking(series: Trajectory) -> list[str]:
     if series.unread:
         names = [f"step {row.step:,}" if row.step is not None else "one" for row in series.unread]
         said.append(f"could not be read: {listed(names, 5)}")
+    aside = max((row.modules - row.measured - row.nonfinite for row in series.steps), default=0)
+    if aside:
+        said.append(f"{plural(aside, 'module')} without a low-rank update that can be compared")
     if not series.comparable:
         said.append("the factors hold part of the base, so sizes and directions are not those of the training alone")
     return said

@@ -228,6 +228,7 @@ RULES: Mapping[str, Entry] = {
             "LD911": "checkpoint-unchanged",
             "LD916": "update-not-finite-since",
             "LD917": "checkpoints-of-two-kinds",
+            "LD918": "updates-not-compared",
         },
     ),
     **_family(

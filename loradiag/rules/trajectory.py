@@ -153,7 +153,8 @@ def unreadable_checkpoint(evidence: Evidence, limits: Limits) -> Iterable[Match]
     for row in series.unread if series else ():
         step = f"step {row.step:,}" if row.step is not None else "a checkpoint"
         yield Match(
-            f"{step} ({_name(row.path)}) {shorten(printable(row.problem), 200)}", about=f"step {row.step} {row.path}"
+            f"{step} ({_name(row.path)}) {shorten(printable(row.problem), 200)}",
+            about=f"step {row.step} {_name(row.path)}",
         )
 
 
@@ -256,7 +257,7 @@ def checkpoints_of_two_kinds(evidence: Evidence, limits: Limits) -> Iterable[Mat
     What is compared over steps is then not one adapter growing but two, and norms over all modules jump.
 
     ## How sure
-    AdaLoRA changes ranks on purpose while it trains.
+    AdaLoRA changes ranks on purpose while it trains: a note.
 
     ## What to do
     See whether two runs share the directory, or whether the run was resumed with another configuration.
@@ -266,5 +267,32 @@ def checkpoints_of_two_kinds(evidence: Evidence, limits: Limits) -> Iterable[Mat
         yield Match(
             f"at step {row.step:,} the {row.kind} {'differ' if row.kind == 'modules' else 'differs'} from the checkpoint "
             f"before: {shorten(printable(row.detail), 200)}",
+            severity=Severity.INFO if row.kind == "rank" and "AdaLoRA" in (evidence.subject.method or "") else None,
             about=f"step {row.step} {row.kind}",
+        )
+
+
+@rule(
+    "LD918",
+    "updates-not-compared",
+    Severity.WARNING,
+    source="a series is told by its low-rank updates",
+    advice="Inspect the checkpoints one by one: loradiag inspect RUN/.",
+    undecided=True,
+)
+def updates_not_compared(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+    """No module of any checkpoint has an update that can be compared over steps.
+
+    ## Why it matters
+    Nothing was seen of how the adapter moved, so that nothing can be wrong with it either. IA³, prompts and LoKr have no thin
+    factors to compare.
+
+    ## What to do
+    The log of the training is judged all the same.
+    """
+    series = evidence.measurements.trajectory
+    if series is not None and not any(row.measured or row.nonfinite for row in series.steps):
+        modules = plural(max(row.modules for row in series.steps), "module")
+        yield Match(
+            f"none of {modules} has a low-rank update that can be compared over {len(series.steps):,} checkpoints"
         )

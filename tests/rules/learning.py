@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from loradiag.api.trajectories import trajectory
 from loradiag.core.findings import Finding
-from tests.conftest import Arrays, MakeAdapter, peft_arrays, peft_config, write_safetensors
+from tests.conftest import FIXTURES, Arrays, MakeAdapter, peft_arrays, peft_config, write_safetensors
 
 Make = Callable[[MakeAdapter, Path], Path]
 Losses = Mapping[int, float]
@@ -110,6 +111,13 @@ def cut(make: MakeAdapter, tmp: Path) -> Path:
     return run
 
 
+def of_vectors(make: MakeAdapter, tmp: Path) -> Path:
+    """A run of IA³, which has no low-rank updates."""
+    for step in (10, 20):
+        shutil.copytree(FIXTURES / "adapters" / "ia3", tmp / RUN / f"checkpoint-{step}")
+    return tmp / RUN
+
+
 def without_end(losses: dict[int, float], value: float, since: int) -> dict[int, float]:
     """The losses, from a step on replaced."""
     return {step: value if step >= since else loss for step, loss in losses.items()}
@@ -145,5 +153,6 @@ PROVOKED: dict[str, Make] = {
     "LD915": ran(told=state(dict.fromkeys(LOGGED, 2.0))),
     "LD916": ran({10: grown(1.0), 20: grown(2.0), 30: broken()}),
     "LD917": ran({10: grown(1.0), 20: grown(1.1, rank=4)}),
+    "LD918": of_vectors,
 }
 """A run for every rule that it provokes."""
