@@ -18,6 +18,7 @@ from tests.rules.learning import (
     bad_gradients,
     falling,
     grown,
+    of_vectors,
     sound,
     state,
     without_end,
@@ -128,6 +129,13 @@ def test_unchanged_checkpoints_in_a_row_are_one_finding(tmp_path: Path) -> None:
     run = write_run(tmp_path, {1: grown(1.0), 2: grown(2.0), 3: grown(2.0), 4: grown(2.0), 5: grown(3.0)})
     (row,) = [finding for finding in loradiag.trajectory(run).findings if finding.code == "LD911"]
     assert row.message.startswith("steps 3 to 4 have the same update as step 2")
+
+
+def test_what_could_not_be_compared_is_no_pass(tmp_path: Path) -> None:
+    """A series of which no module was measured is inconclusive."""
+    report = loradiag.trajectory(of_vectors(lambda: tmp_path, tmp_path))
+    assert report.verdict.status.value == "inconclusive"
+    assert report.verdict.decided_by == ["LD918"]
 
 
 def test_thresholds_can_be_set(tmp_path: Path) -> None:
