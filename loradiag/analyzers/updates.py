@@ -62,9 +62,14 @@ class Values:
 
     def dense(self, matrix: Matrix) -> Array:
         """The logical matrix in float64."""
-        values = widen(self.stored(matrix), matrix.dtype)
+        values = self.wide(matrix)
         if not np.isfinite(values).all():
             raise NotFiniteError
+        return values
+
+    def wide(self, matrix: Matrix) -> Array:
+        """The logical matrix in float64, whether it is finite or not."""
+        values = widen(self.stored(matrix), matrix.dtype)
         return values.T if matrix.transposed else values
 
 

@@ -3,6 +3,7 @@
 from loradiag.api.canary import canary
 from loradiag.api.comparing import compare
 from loradiag.api.drifting import baseline, calibrate_check, drift_check
+from loradiag.api.fleet import InterruptedScanError, fleet
 from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_all
 from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
@@ -15,6 +16,7 @@ __all__ = [
     "Against",
     "InterruptedIngestError",
     "InterruptedRunError",
+    "InterruptedScanError",
     "alarms",
     "baseline",
     "calibrate_check",
@@ -23,6 +25,7 @@ __all__ = [
     "compare",
     "default_policy",
     "drift_check",
+    "fleet",
     "forgetting",
     "forgetting_all",
     "ingest",

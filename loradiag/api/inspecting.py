@@ -68,7 +68,7 @@ def inspect(
 
     surroundings = _surroundings(base)
     adapter = open_adapter(path, allow_pickle=allow_pickle)
-    return _report(adapter, policy or default_policy(), progress, surroundings)
+    return report_of(adapter, policy or default_policy(), progress, surroundings)
 
 
 def inspect_all(
@@ -96,7 +96,7 @@ def inspect_all(
             yield unreadable(path, found, policy)
             continue
         try:
-            yield _report(found, policy, progress, surroundings)
+            yield report_of(found, policy, progress, surroundings)
         except InputError as error:  # cut short after its header was read, or changed underneath
             yield unreadable(found.path, error, policy)
 
@@ -114,9 +114,17 @@ def _surroundings(base: str | Path | Against | None) -> tuple[Base, Wanted] | No
     return open_base(against.base, revision=against.revision), wanted
 
 
-def _report(
-    adapter: Adapter, policy: Policy, progress: Progress | None, surroundings: tuple[Base, Wanted] | None
+def report_of(
+    adapter: Adapter,
+    policy: Policy,
+    progress: Progress | None = None,
+    surroundings: tuple[Base, Wanted] | None = None,
 ) -> Report:
+    """Measure an adapter that is open, and judge it.
+
+    Raises:
+        InputError: A file ends before its header says.
+    """
     from loradiag.analyzers import ANALYZERS, BESIDE_BASE
     from loradiag.analyzers.inspection import Inspection, silent
     from loradiag.analyzers.subject import subject_of

@@ -21,6 +21,7 @@ from loradiag.core.text import printable
 COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("loradiag.cli.inspect:inspect", summary="What is in an adapter, and is it sound?"),
     "compare": Entry("loradiag.cli.compare:compare", summary="Adapters beside each other, or checkpoints of one run."),
+    "fleet": Entry("loradiag.cli.fleet:fleet", summary="Hundreds of adapters at once."),
     "merge-drift": Entry(
         "loradiag.cli.merge_drift:merge_drift", summary="What survives a fold into the base? The CI gate."
     ),

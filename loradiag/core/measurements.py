@@ -9,9 +9,11 @@ from __future__ import annotations
 from loradiag.core.canary import Canary
 from loradiag.core.comparing import Comparison
 from loradiag.core.drift import Drift
+from loradiag.core.fleet import Fleet
 from loradiag.core.forgetting import Forgetting
 from loradiag.core.measure import Measure
 from loradiag.core.merge import Merge
+from loradiag.core.served import Served
 from loradiag.core.trajectory import TrainingLog, Trajectory
 from loradiag.core.watching import Watch
 
@@ -442,5 +444,7 @@ class Measurements(Measure, kw_only=True, frozen=True):
     watch: Watch | None = None
     canary: Canary | None = None
     comparison: Comparison | None = None
+    fleet: Fleet | None = None
     training_log: TrainingLog | None = None
     trajectory: Trajectory | None = None
+    served: Served | None = None

@@ -197,6 +197,18 @@ RULES: Mapping[str, Entry] = {
             "LD617": "whole-layers-collide",
         },
     ),
+    **_family(
+        "fleet",
+        {
+            "LD522": "adapters-fail",
+            "LD523": "unreadable-in-fleet",
+            "LD524": "one-name-many-bases",
+            "LD525": "orphans",
+            "LD526": "copies-in-fleet",
+            "LD527": "fleet-outlier",
+            "LD528": "scan-incomplete",
+        },
+    ),
     **_family("canary", {"LD815": "canary-worse", "LD816": "canary-undecided", "LD817": "canary-uneven-split"}),
     **_family(
         "validation",

@@ -91,8 +91,20 @@ class RemoteFolder:
             self._fetch(there, known, progress)
         return self.local
 
-    def bring(self, name: str) -> Path:
-        """Return the copy of one file, or of all below one folder; what was brought before is not looked at again.
+    def listing(self) -> dict[str, str]:
+        """Return the names of files there, each with what tells its versions apart.
+
+        Raises:
+            InputError: They cannot be listed.
+        """
+        return self._listed()
+
+    def bring(self, name: str, wanted: Callable[[str], bool] | None = None) -> Path:
+        """Return the copy of one file, or of those below one folder; what was brought before is not looked at again.
+
+        Args:
+            name: Below the folder.
+            wanted: Which names are brought; all if None.
 
         Raises:
             InputError: It cannot be read.
@@ -100,7 +112,9 @@ class RemoteFolder:
         place = self.local / name
         if not (name in self._known() and place.is_file()):
             with self._alone():
-                self._fetch(self._listed(name), self._known(), None)
+                there = self._listed(name)
+                chosen = {file: version for file, version in there.items() if wanted is None or wanted(file)}
+                self._fetch(chosen, self._known(), None)
         return place
 
     def send(self, progress: Progress | None = None, removed: Collection[Path] = ()) -> int:

@@ -9,8 +9,7 @@ from loradiag.analyzers.merging import NotMergedError, loha_factors, thin_factor
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
 from loradiag.linalg.directions import Directions, directions
-from loradiag.linalg.widen import Array, widen
-from loradiag.storage.tensors import Matrix
+from loradiag.linalg.widen import Array
 
 
 class NoDirectionsError(Exception):
@@ -40,15 +39,9 @@ def directions_of(module: Module, values: Values) -> Directions:
 
 def _directions(module: Module, values: Values) -> Directions:
     if module.method in (Method.LORA, Method.DORA) and "mid" not in module.factors:
-        b, a = (_widened(module.factors[name], values) for name in ("B", "A"))
+        b, a = (values.wide(module.factors[name]) for name in ("B", "A"))  # what is not finite shows in their products
         return directions(b, a, module.scale.value)
     return directions(*_factors(module, values))
-
-
-def _widened(matrix: Matrix, values: Values) -> Array:
-    """A factor in float64; whether it is finite shows in its products."""
-    found = widen(values.stored(matrix), matrix.dtype)
-    return found.T if matrix.transposed else found
 
 
 def _factors(module: Module, values: Values) -> tuple[Array, Array]:

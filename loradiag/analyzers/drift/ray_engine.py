@@ -7,9 +7,7 @@ puts them, in whatever order files are done.
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,15 +18,12 @@ from loradiag.analyzers.drift.scoring import Indexes, Scores, nothing
 from loradiag.baselines.reading import Baseline, open_baseline
 from loradiag.baselines.topics import assign
 from loradiag.bases.cache import folder
-from loradiag.core.errors import InputError, LoradiagError, UsageError
+from loradiag.core.errors import InputError, LoradiagError
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
+from loradiag.storage.cluster import begin
 from loradiag.storage.remote import RemoteFolder
 from loradiag.traffic import taking
 from loradiag.traffic.reading import Lake, Rows, runs
-
-_PATIENCE = 5.0
-"""Seconds in which a cluster must take a connection."""
 
 _ROWS = 50_000
 """Requests of one work item at most, so that many workers share a large file."""
@@ -58,22 +53,9 @@ class RayEngine:
         require("ray.data", "fleet")
         self._own = not self._ray.is_initialized()
         if self._own:
-            self._begin(address, workers)
+            begin(self._ray, address, workers)
         self._origins = {os.path.realpath(copy): url for copy, url in (origins or {}).items()}
         self._workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-
-    def _begin(self, address: str | None, workers: int | None) -> None:
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # actors of Ray Data warn of a fault of their own
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        local = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
-        try:
-            _knock(address or "")
-            self._ray.init(address=address or "local", **local, **quiet)
-        except (RuntimeError, ValueError, OverflowError, OSError) as error:
-            reason = shorten(printable(str(error).strip().partition("\n")[0]), 160)
-            raise UsageError(f"--ray-address {printable(address or 'local')}: no cluster there ({reason})") from error
-        for name in ("ray.data", "ray"):
-            logging.getLogger(name).setLevel(logging.ERROR)
 
     def __enter__(self) -> RayEngine:
         return self
@@ -125,17 +107,6 @@ class RayEngine:
             num_cpus=1,
         )
         yield from made.iter_rows()
-
-
-def _knock(address: str) -> None:
-    """Look whether anybody is there, which Ray does for many minutes.
-
-    Raises:
-        OSError: Nobody is.
-    """
-    host, _, port = address.removeprefix("ray://").partition("/")[0].rpartition(":")
-    if host and port.isascii() and port.isdigit():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 class Scorer:

@@ -16,6 +16,7 @@ from loradiag.analyzers.drift.engines import ENGINES, LocalEngine, engine_of
 from loradiag.analyzers.drift.scoring import Scores
 from loradiag.baselines.reading import Baseline, open_baseline
 from loradiag.core.errors import InputError, UsageError
+from loradiag.storage.cluster import begin
 from loradiag.traffic.reading import Lake
 from tests.analyzers.drift.making import ENCODER
 from tests.watching.making import write, write_baseline
@@ -153,5 +154,5 @@ def test_a_cluster_that_is_not_there_is_said_at_once(engine: ray_engine.RayEngin
     """Ray itself goes on trying for many minutes."""
     began = time.monotonic()
     with pytest.raises(UsageError, match=r"--ray-address .*no cluster there"):
-        engine._begin(address, None)
+        begin(engine._ray, address, None)
     assert time.monotonic() - began < 10

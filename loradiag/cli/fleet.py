@@ -1,0 +1,113 @@
+"""``loradiag fleet``: hundreds of adapters at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.options import output_options
+from loradiag.core.errors import EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from loradiag.core.report import Report
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  loradiag fleet adapters/                                    # every adapter below; the second time in a moment
+  loradiag fleet 'teams/*/adapters' s3://models/adapters -o fleet.html -o fleet.json --table fleet.parquet
+  loradiag fleet adapters/ --overlap '*.layers.0.self_attn.q_proj' --overlap-folder overlaps/
+  loradiag fleet /mnt/adapters --engine ray --ray-address auto"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=str))
+@click.option("--checkpoints", is_flag=True, help="Count every checkpoint of a run. [default: its last one]")
+@click.option("--fresh", is_flag=True, help="Measure again what is remembered.")
+@click.option("--related/--no-related", default=True, help="Look for related adapters. [default: on]")
+@click.option(
+    "--overlap",
+    multiple=True,
+    metavar="MODULE",
+    help="Hold all adapters against all on these modules (with * and ?); may be repeated.",
+)
+@click.option(
+    "--overlap-folder", metavar="DIR", type=click.Path(path_type=str), help="Write the matrices there, as .npy."
+)
+@click.option(
+    "--table", metavar="FILE", type=click.Path(path_type=str), help="Write the table: .parquet, .csv or .json."
+)
+@click.option(
+    "--reports", metavar="DIR", type=click.Path(path_type=str), help="Write the report of every adapter there."
+)
+@click.option("--engine", default="local", metavar="NAME", help="local, or ray: the same results. [default: local]")
+@click.option("--ray-address", metavar="ADDRESS", help="Of a cluster: auto, ray://host:10001. [default: a local one]")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes. [default: as many as there are cores]")
+@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every adapter and every pair.")
+@output_options
+def fleet(
+    paths: tuple[str, ...],
+    table: str | None,
+    reports: str | None,
+    verbose: bool,
+    format_: str | None,
+    outputs: tuple[str, ...],
+    policy_path: str | None,
+    fail_on: str | None,
+    quiet: bool,
+    color: str,
+    **options: Any,
+) -> None:
+    """Measure every adapter below some paths, and say what they are together.
+
+    PATH is a directory that is searched through, an adapter, a pattern, or a URL (s3://…, hf://owner/name). Each adapter is
+    inspected once for each state of its files and remembered; a bad one costs only its own row. Together they are held
+    against their own bands; copies, relatives, bases of one name and orphans are found.
+    """
+    from loradiag.api import InterruptedScanError, read_policy
+    from loradiag.api import fleet as run
+    from loradiag.cli.progress import Bar
+
+    targets = plan(format_, outputs)
+    if table:
+        from loradiag.fleet.tables import check_table
+
+        check_table(table)
+    policy = with_fail_on(read_policy(policy_path), fail_on)
+    interrupted = False
+    with Bar(enabled=not quiet) as bar:
+        try:
+            report = run(paths, policy=policy, each=_writer(reports), progress=bar.stage, **options)
+        except InterruptedScanError as stopped:
+            report, interrupted = stopped.report, True
+    if table and report.measurements.fleet is not None:
+        from loradiag.fleet.tables import write_table
+
+        write_table(report.measurements.fleet, Path(table))
+    emit([report], targets, style_for(color, verbose=verbose), quiet=quiet)
+    tell_unused(report.policy)
+    if interrupted:
+        click.echo("loradiag: interrupted; what was measured is remembered, and the same command goes on", err=True)
+    sys.exit(EXIT_INTERRUPTED if interrupted else exit_code([report]))
+
+
+def _writer(folder: str | None) -> Callable[[Report], None] | None:
+    """What writes the report of each adapter, named by its content."""
+    if folder is None:
+        return None
+    from loradiag.core.report import encode
+    from loradiag.storage.writing import write_whole
+
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+
+    def write(report: Report) -> None:
+        name = (report.subject.sha256 or "unreadable")[:16]
+        write_whole(place / f"{Path(report.subject.path).name[:80] or 'adapter'}-{name}.json", encode(report))
+
+    return write

@@ -1,0 +1,1 @@
+"""Many adapters: found, measured by engines, remembered, and held beside each other."""
