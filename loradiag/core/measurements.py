@@ -13,6 +13,7 @@ from loradiag.core.fleet import Fleet
 from loradiag.core.forgetting import Forgetting
 from loradiag.core.measure import Measure
 from loradiag.core.merge import Merge
+from loradiag.core.registered import Registered
 from loradiag.core.served import Served
 from loradiag.core.trajectory import TrainingLog, Trajectory
 from loradiag.core.watching import Watch
@@ -448,3 +449,4 @@ class Measurements(Measure, kw_only=True, frozen=True):
     training_log: TrainingLog | None = None
     trajectory: Trajectory | None = None
     served: Served | None = None
+    registered: Registered | None = None
