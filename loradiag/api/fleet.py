@@ -155,7 +155,8 @@ def _with_pairs(
     from loradiag.fleet.relating import copies, likely
 
     memory, engine, how, stages = means
-    hashes = [row.sha256 for row in made.adapters]
+    # The same weights under another configuration are another update: by its size.
+    hashes = [None if row.sha256 is None else (row.sha256, row.scale, row.frobenius_norm) for row in made.adapters]
     sketches = [measured[place].vector if measured[place].sketch else None for place in range(len(found))]
     places = likely(sketches, [base_name(row.base) for row in made.adapters], hashes)
     pairs = measure_pairs(found, places, memory, engine, how, stages)

@@ -78,9 +78,10 @@ class ComparedPair(Measure, kw_only=True, frozen=True):
     ``compared``: modules in common whose updates have directions and one shape. ``left``, ``right`` and what is expected of
     random ones: medians over these; ``left_excess``, ``right_excess``: medians of (overlap − expected)/(1 − expected), 0 by
     chance and 1 of one in the other. ``cosine``, ``distance``, ``interference`` and ``sign_conflict``: of all of them
-    together, as of one long update. ``misshapen``: of one name and different shapes. ``only_a``, ``only_b``: how many modules
-    the other lacks. ``stored_by_both``: layers that both hold in full. ``same_file``: whether their weight files are the same
-    to the byte. ``modules``: empty where the report leaves them out for their number.
+    together, as of one long update. ``misshapen``: of one name and different shapes. ``uncompared``: modules of both that
+    could not be compared, as where values are not finite. ``only_a``, ``only_b``: how many modules the other lacks.
+    ``stored_by_both``: layers that both hold in full. ``same_file``: whether their weight files are the same to the byte.
+    ``modules``: empty where the report leaves them out for their number.
     """
 
     a: int
@@ -89,6 +90,7 @@ class ComparedPair(Measure, kw_only=True, frozen=True):
     only_a: int
     only_b: int
     misshapen: list[str]
+    uncompared: int = 0
     left: float | None
     right: float | None
     left_expected: float | None

@@ -17,8 +17,9 @@ class FleetAdapter(Measure, kw_only=True, frozen=True):
     ``codes``. ``owner``, ``data_sha256`` and ``evaluations``: what the stamp says. ``spectral_norm``: the largest σ₁ of its
     modules; ``frobenius_norm``: of all its updates together; ``energy_concentration``: the median over modules of σ₁²/Σσ²;
     ``entropy_share``: of entropy rank over rank; ``kurtosis``: of sampled entries of its updates, each module scaled to
-    variance 1 (3 for normal ones). ``outlying``: robust z-scores of those of these measures that lie outside the fleet's
-    bands. ``problem``: why it could not be read. ``remembered``: whether it is as it was, and was not read again.
+    variance 1 (3 for normal ones). ``group``: whom it is held against. ``outlying``: robust z-scores of those of these
+    measures that lie outside the fleet's bands. ``problem``: why it could not be read. ``remembered``: whether it is as it
+    was, and was not read again.
     """
 
     path: str
@@ -50,6 +51,7 @@ class FleetAdapter(Measure, kw_only=True, frozen=True):
     entropy_share: float | None = None
     stable_rank: float | None = None
     kurtosis: float | None = None
+    group: str = ""
     outlying: dict[str, float] = {}
     problem: str | None = None
     remembered: bool = False

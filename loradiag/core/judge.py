@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from loradiag.core import abilities, relations, windows
+from loradiag.core import abilities, relations, serving, windows
 from loradiag.core.findings import Disposition, Finding, Severity, fingerprint
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Ignore, Policy
@@ -36,6 +36,7 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
     evidence = _with_relations(_with_windows(_with_abilities(evidence, policy), policy), policy)
+    evidence = _with_served(evidence, policy)
     used: set[int] = set()
     judged: list[Judged] = []
     for rule in rules:
@@ -91,6 +92,15 @@ def _with_relations(evidence: Evidence, policy: Policy) -> Evidence:
     return msgspec.structs.replace(
         evidence, measurements=msgspec.structs.replace(evidence.measurements, comparison=settled)
     )
+
+
+def _with_served(evidence: Evidence, policy: Policy) -> Evidence:
+    """The evidence with what the policy's thresholds make of the answers of every adapter."""
+    found = evidence.measurements.served
+    if found is None:
+        return evidence
+    settled = serving.settle(found, {code: row for code, row in policy.thresholds.items() if policy.selects(code)})
+    return msgspec.structs.replace(evidence, measurements=msgspec.structs.replace(evidence.measurements, served=settled))
 
 
 def _floor(policy: Policy) -> Severity:

@@ -25,14 +25,13 @@ def settle(found: Comparison, thresholds: Thresholds) -> Comparison:
 
 def relation_of(pair: ComparedPair, thresholds: Thresholds) -> Relation:
     """What two adapters are to one another, by the rules that the policy selects."""
-    if pair.same_file:
-        return "same"
     if not pair.compared or pair.distance is None:
-        return "not-compared"
+        return "same" if pair.same_file else "not-compared"
     for code, relation in ((SAME, "same"), (NEAR, "near-duplicate")):
         limits = thresholds.get(code)
         # Of a part of the modules nothing follows for the whole.
-        if limits and pair.distance <= limits["most_distance"] and not (pair.only_a or pair.only_b or pair.misshapen):
+        whole = not (pair.only_a or pair.only_b or pair.misshapen or pair.uncompared)
+        if limits and whole and pair.distance <= limits["most_distance"]:
             return relation  # type: ignore[return-value]
     limits = thresholds.get(RELATED)
     if not limits:

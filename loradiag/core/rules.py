@@ -15,6 +15,7 @@ from loradiag.core.measure import Measure
 from loradiag.core.measurements import Measurements
 from loradiag.core.merge import Merge
 from loradiag.core.report import Accounting, Subject
+from loradiag.core.served import Served
 
 Limits = Mapping[str, float]
 """The thresholds of one rule, by name, as the policy has them."""
@@ -78,6 +79,8 @@ class Evidence(msgspec.Struct, frozen=True):
             }
             if isinstance(part, Merge):
                 lists["routes"] = [thinned(route) for route in part.routes]
+            if isinstance(part, Served):
+                lists |= {field: [row for row in getattr(part, field) if kept(row)] for field in ("bases", "adapters")}
             if isinstance(part, Forgetting):
                 lists["unfinished"] = [name for name in part.unfinished if not matches_any(name, globs)]
             return msgspec.structs.replace(part, **lists)

@@ -46,7 +46,11 @@ def banded(adapters: Sequence[FleetAdapter]) -> tuple[list[FleetAdapter], list[F
             for place, score in zip(known, scores, strict=True):
                 if abs(score) > FAR:
                     outlying[place][measure] = score
-    return [msgspec.structs.replace(row, outlying=outlying[place]) for place, row in enumerate(adapters)], bands
+    told = [
+        msgspec.structs.replace(row, group=group_of(row), outlying=outlying.get(place, {}))
+        for place, row in enumerate(adapters)
+    ]
+    return told, bands
 
 
 def group_of(row: FleetAdapter) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,21 +17,21 @@ _BLOCK = 2_048
 
 
 def likely(
-    sketches: Sequence[npt.NDArray[np.float32] | None], groups: Sequence[str], hashes: Sequence[str | None]
+    sketches: Sequence[npt.NDArray[np.float32] | None], groups: Sequence[str], hashes: Sequence[Hashable | None]
 ) -> list[tuple[int, int]]:
     """Return pairs of places whose sketches are alike, of one group each, the likeliest first.
 
-    Of files that are the same to the byte only the first is paired with others.
+    Of those whose content is the same only the first is paired with others.
 
     Args:
         sketches: Of each adapter, at length 1 [SIZE]; None of those that have none.
         groups: Only adapters of one group are paired.
-        hashes: Of their weights.
+        hashes: Of their content.
     """
     first = {digest: place for place, digest in reversed(list(enumerate(hashes))) if digest}
     by_group: dict[str, list[int]] = {}
     for place, (sketch, group, digest) in enumerate(zip(sketches, groups, hashes, strict=True)):
-        if sketch is not None and sketch.any() and first.get(digest or "", place) == place:
+        if sketch is not None and sketch.any() and first.get(digest, place) == place:
             by_group.setdefault(group, []).append(place)
     found = [pair for places in by_group.values() for pair in _alike(places, sketches)]
     found.sort(reverse=True)
@@ -50,9 +50,9 @@ def _alike(
                 yield float(cosines[row, column]), places[start + row], places[column]
 
 
-def copies(hashes: Sequence[str | None]) -> list[tuple[int, int]]:
-    """Return pairs of places whose files are the same to the byte: the first with each of the others."""
-    first: dict[str, int] = {}
+def copies(hashes: Sequence[Hashable | None]) -> list[tuple[int, int]]:
+    """Return pairs of places whose content is the same: the first with each of the others."""
+    first: dict[Hashable, int] = {}
     found = []
     for place, digest in enumerate(hashes):
         if digest is not None and first.setdefault(digest, place) != place:

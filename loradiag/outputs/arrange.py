@@ -154,7 +154,8 @@ def has_modules(reports: Sequence[Report]) -> bool:
 
 def is_together(report: Report) -> bool:
     """Whether this is about several adapters together, of which a line in an overview would say little."""
-    return report.measurements.comparison is not None or report.measurements.trajectory is not None
+    found = report.measurements
+    return any(part is not None for part in (found.comparison, found.trajectory, found.fleet))
 
 
 def is_traffic(report: Report) -> bool:

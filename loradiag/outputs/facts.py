@@ -28,6 +28,10 @@ def facts(report: Report) -> list[tuple[str, str]]:
         from loradiag.outputs.canary import facts_of as canary_facts
 
         return canary_facts(report.measurements.canary)
+    if report.measurements.fleet is not None:
+        from loradiag.outputs.fleet import facts_of as fleet_facts
+
+        return fleet_facts(report.measurements.fleet)
     if report.measurements.comparison is not None:
         from loradiag.outputs.comparing import facts_of as compared_facts
 

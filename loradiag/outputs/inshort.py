@@ -8,6 +8,7 @@ from loradiag.core.report import Report
 from loradiag.outputs.advice import deploys
 from loradiag.outputs.canary import in_short as canary
 from loradiag.outputs.comparing import in_short as compared
+from loradiag.outputs.fleet import in_short as fleet
 from loradiag.outputs.forgetting import in_short as forgot
 from loradiag.outputs.learning import in_short as learned
 from loradiag.outputs.traffic import in_short as traffic
@@ -24,5 +25,6 @@ def in_words(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
         ("canary", canary(reports)),
         ("trajectory", learned(reports)),
         ("compared", compared(reports)),
+        ("fleet", fleet(reports)),
     )
     return [(title, said) for title, said in every if said]

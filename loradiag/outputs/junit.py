@@ -15,6 +15,7 @@ from loradiag.outputs.canarycases import canary_cases
 from loradiag.outputs.cases import Case, cases, task_cases
 from loradiag.outputs.comparedcases import pair_cases
 from loradiag.outputs.facts import facts, short_number
+from loradiag.outputs.fleetcases import adapter_cases
 from loradiag.outputs.inshort import in_words
 from loradiag.outputs.learningcases import checkpoint_cases
 from loradiag.outputs.notes import named
@@ -75,6 +76,7 @@ def _parts(report: Report) -> Iterator[tuple[str, Case]]:
         ("canary", canary_cases(report)),
         ("trajectory", checkpoint_cases(report)),
         ("compare", pair_cases(report)),
+        ("fleet", adapter_cases(report)),
     ):
         for case in found:
             yield where, case

@@ -32,6 +32,7 @@ from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.inshort import in_words
 from loradiag.outputs.mdcanary import canary
 from loradiag.outputs.mdcomparing import comparing
+from loradiag.outputs.mdfleet import fleet
 from loradiag.outputs.mdforgetting import forgetting
 from loradiag.outputs.mdlearning import learning
 from loradiag.outputs.mdroutes import notes, routes
@@ -83,6 +84,7 @@ def _report(report: Report, style: Style) -> list[str]:
         *watch(report),
         *canary(report),
         *comparing(report, style),
+        *fleet(report, style),
         *learning(report, style),
         *_findings(report),
         *_beside(report, style),

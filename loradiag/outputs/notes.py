@@ -84,6 +84,8 @@ def noun_of(report: Report, finding: Finding) -> str:
 
 def named(report: Report, finding: Finding) -> str:
     """The noun of what a finding names: ``task`` or ``measure`` where it names no modules."""
+    if report.measurements.fleet is not None:
+        return "adapter"
     return "task" if of_tasks(report, finding) else "measure" if of_measures(report, finding) else "module"
 
 

@@ -61,6 +61,11 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
     elif is_traffic(report):
         yield _header(report, style)
         yield from _traffic(report, style)
+    elif report.measurements.fleet is not None:
+        from loradiag.outputs.terminal.fleet import fleet
+
+        yield _header(report, style)
+        yield from fleet(report, style)
     elif report.measurements.comparison is not None:
         from loradiag.outputs.terminal.comparing import comparing
 

@@ -138,7 +138,7 @@ def orphans(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     if rows:
         total = sum(row.problem is None for row in _rows(evidence))
         yield Match(
-            f"{of_all(len(rows), total, 'adapter')} have neither a stamp nor a base: {_named(rows)}",
+            f"neither stamp nor base: {of_all(len(rows), total, 'adapter')}: {_named(rows)}",
             modules=[row.path for row in rows],
         )
 

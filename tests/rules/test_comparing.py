@@ -40,6 +40,8 @@ def relation(row: ComparedPair, **policy: Any) -> str:
         (SHAPES, "not-compared"),
         (pair(distance=0.002, cosine=1.0, right_excess=1.0, only_a=3), "one-start"),
         (pair(distance=0.2, cosine=0.98, right_excess=0.99, misshapen=["x"]), "one-start"),
+        (pair(distance=0.0, cosine=1.0, right_excess=1.0, uncompared=1), "one-start"),
+        (pair(distance=0.9, cosine=1.0, right_excess=1.0, same_file=True), "one-start"),
     ],
 )
 def test_relations(row: ComparedPair, expected: str) -> None:

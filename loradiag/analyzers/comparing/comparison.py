@@ -153,6 +153,7 @@ def _pair(
         list(_with_places(both, places, rows)),
         misshapen=[found.name for found in both if found.pairs[places] is None],
         only=(has.count((True, False)), has.count((False, True))),
+        common=has.count((True, True)),
         stored_by_both=sorted({*adapters[a].stored_whole} & {*adapters[b].stored_whole}),
         same_file=named[a].sha256 == named[b].sha256,
     )

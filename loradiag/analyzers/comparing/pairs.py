@@ -44,6 +44,7 @@ def pair_of(
     *,
     misshapen: Sequence[str],
     only: tuple[int, int],
+    common: int,
     stored_by_both: Sequence[str],
     same_file: bool,
 ) -> ComparedPair:
@@ -54,6 +55,7 @@ def pair_of(
         found: Modules of both, each with its name and how the two lie to each other.
         misshapen: Names of modules whose shapes differ.
         only: How many modules only the one and only the other has.
+        common: How many both have.
         stored_by_both: Layers that both hold in full.
         same_file: Whether their files are the same.
     """
@@ -66,6 +68,7 @@ def pair_of(
         only_a=only[0],
         only_b=only[1],
         misshapen=list(misshapen),
+        uncompared=common - len(found) - len(misshapen),
         left=median(beside.overlap.left for beside in live),
         right=median(beside.overlap.right for beside in live),
         left_expected=median(beside.expected[0] for beside in live),
