@@ -3,11 +3,12 @@
 from loradiag.api.canary import canary
 from loradiag.api.comparing import compare
 from loradiag.api.drifting import baseline, calibrate_check, drift_check
-from loradiag.api.fleet import InterruptedScanError, fleet
 from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_all
 from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
 from loradiag.api.merging import merge_drift
+from loradiag.api.scanning import InterruptedScanError, scan_fleet
+from loradiag.api.served import serve_check
 from loradiag.api.traffic import InterruptedIngestError, compact, ingest, traffic_stats
 from loradiag.api.trajectories import trajectory
 from loradiag.api.watching import alarms, keep_watching, settle_alarm, watch
@@ -25,7 +26,6 @@ __all__ = [
     "compare",
     "default_policy",
     "drift_check",
-    "fleet",
     "forgetting",
     "forgetting_all",
     "ingest",
@@ -36,6 +36,8 @@ __all__ = [
     "merge_drift",
     "read_policy",
     "read_reports",
+    "scan_fleet",
+    "serve_check",
     "settle_alarm",
     "traffic_stats",
     "trajectory",

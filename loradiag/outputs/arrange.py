@@ -159,9 +159,9 @@ def is_together(report: Report) -> bool:
 
 
 def is_traffic(report: Report) -> bool:
-    """Whether this is about what an adapter is asked: a check of it, a watch, or a canary."""
+    """Whether this is about what an adapter is asked: a check of it, a watch, a canary, or a check of what is served."""
     found = report.measurements
-    return found.drift is not None or found.watch is not None or found.canary is not None
+    return any(part is not None for part in (found.drift, found.watch, found.canary, found.served))
 
 
 def _median_relative(report: Report) -> float | None:

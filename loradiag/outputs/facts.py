@@ -28,6 +28,10 @@ def facts(report: Report) -> list[tuple[str, str]]:
         from loradiag.outputs.canary import facts_of as canary_facts
 
         return canary_facts(report.measurements.canary)
+    if report.measurements.served is not None and report.measurements.integrity is None:
+        from loradiag.outputs.served import facts_of as served_facts
+
+        return served_facts(report.measurements.served)
     if report.measurements.fleet is not None:
         from loradiag.outputs.fleet import facts_of as fleet_facts
 

@@ -28,6 +28,7 @@ from loradiag.outputs.page import (
     movement,
     reach,
     routes,
+    served,
     tables,
     terms,
     traffic,
@@ -58,6 +59,7 @@ WIDE = frozenset(
         "encoder",
         "novel",
         "log",
+        "endpoint",
     ]
 )
 """Facts that take two columns."""
@@ -159,6 +161,7 @@ def _report(
         ("Answers", traffic.ANSWERS_NOTE, traffic.changed(report)),
         ("Watch", "", watch.watch(report)),
         ("Canary", "", canary.canary(report)),
+        ("Served", "", served.served(report)),
         ("Fleet", "", fleet.fleet(report)),
         ("Beside each other", "", comparing.comparing(report)),
         ("Trajectory", "", trajectory.trajectory(report)),

@@ -19,6 +19,7 @@ from loradiag.outputs.fleetcases import adapter_cases
 from loradiag.outputs.inshort import in_words
 from loradiag.outputs.learningcases import checkpoint_cases
 from loradiag.outputs.notes import named
+from loradiag.outputs.servedcases import served_cases
 from loradiag.outputs.style import Style
 from loradiag.outputs.trafficcases import answer_cases, window_cases
 from loradiag.outputs.watchcases import watch_cases
@@ -76,6 +77,7 @@ def _parts(report: Report) -> Iterator[tuple[str, Case]]:
         ("canary", canary_cases(report)),
         ("trajectory", checkpoint_cases(report)),
         ("compare", pair_cases(report)),
+        ("served", served_cases(report)),
         ("fleet", adapter_cases(report)),
     ):
         for case in found:

@@ -36,6 +36,7 @@ from loradiag.outputs.mdfleet import fleet
 from loradiag.outputs.mdforgetting import forgetting
 from loradiag.outputs.mdlearning import learning
 from loradiag.outputs.mdroutes import notes, routes
+from loradiag.outputs.mdserved import served
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.mdtraffic import traffic
 from loradiag.outputs.mdwatch import watch
@@ -83,6 +84,7 @@ def _report(report: Report, style: Style) -> list[str]:
         *traffic(report, style),
         *watch(report),
         *canary(report),
+        *served(report),
         *comparing(report, style),
         *fleet(report, style),
         *learning(report, style),

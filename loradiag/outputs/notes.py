@@ -76,6 +76,8 @@ def noun_of(report: Report, finding: Finding) -> str:
     """What a finding is about: ``task``, ``measure`` of answers, ``window`` of traffic, ``pair`` of adapters, or nothing."""
     if report.measurements.comparison is not None:
         return "pair" if finding.code in PAIRWISE else ""
+    if report.measurements.served is not None:
+        return "adapter" if len(finding.modules) == 1 else ""
     if len(finding.modules) == 1:
         return "task" if finding.modules[0] in _tasks(report) else "measure" if of_measures(report, finding) else ""
     single = report.measurements.drift is not None and finding.code in SINGLE and not finding.modules
@@ -84,7 +86,7 @@ def noun_of(report: Report, finding: Finding) -> str:
 
 def named(report: Report, finding: Finding) -> str:
     """The noun of what a finding names: ``task`` or ``measure`` where it names no modules."""
-    if report.measurements.fleet is not None:
+    if report.measurements.fleet is not None or report.measurements.served is not None:
         return "adapter"
     return "task" if of_tasks(report, finding) else "measure" if of_measures(report, finding) else "module"
 

@@ -101,6 +101,10 @@ def _traffic(report: Report, style: Style) -> Iterable[RenderableType]:
         from loradiag.outputs.terminal.canary import canary
 
         yield from canary(report, style)
+    if report.measurements.served is not None:
+        from loradiag.outputs.terminal.served import served
+
+        yield from served(report, style)
 
 
 def _learning(report: Report, style: Style) -> Iterable[RenderableType]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import msgspec
 
@@ -82,12 +83,13 @@ def listen(
     step: Step,
 ) -> Heard:
     """Ask everybody everything."""
-    heard, done, total = Heard(), [0], planned(len(models), len(prompts), rounds)
+    heard, done, lock, total = Heard(), [0], Lock(), planned(len(models), len(prompts), rounds)
 
     def ask(model: str, index: int, stage: str) -> Outcome:
         outcome = client.ask(model, prompts[index], manner)
-        done[0] += 1  # of several threads: a count for people, which may miss one
-        step(stage, done[0], total)
+        with lock:
+            done[0] += 1
+            step(stage, done[0], total)
         return outcome
 
     for model in models:
