@@ -209,6 +209,17 @@ RULES: Mapping[str, Entry] = {
             "LD528": "scan-incomplete",
         },
     ),
+    **_family(
+        "registered",
+        {
+            "LD530": "adapter-without-owner",
+            "LD531": "adapter-without-data-hash",
+            "LD532": "adapter-without-evaluation",
+            "LD533": "live-adapter-fails",
+            "LD534": "stale-evaluation",
+            "LD535": "live-adapter-not-inspected",
+        },
+    ),
     **_family("canary", {"LD815": "canary-worse", "LD816": "canary-undecided", "LD817": "canary-uneven-split"}),
     **_family(
         "served",

@@ -15,7 +15,7 @@ import loradiag
 from loradiag.core.findings import Finding, Severity
 from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
-from tests.rules import abilities, canary, comparing, forgetting, learning, merging, traffic, watching
+from tests.rules import abilities, canary, comparing, forgetting, learning, merging, registered, traffic, watching
 from tests.rules.abilities import measured, memory, score, swept
 from tests.rules.forgetting import asked, wrong_facts
 from tests.rules.merging import SMALL, TEXT, after, folded, loud_base, trained
@@ -311,6 +311,7 @@ PROVOKED: dict[str, Make] = {
     **canary.PROVOKED,
     **comparing.PROVOKED,
     **learning.PROVOKED,
+    **registered.PROVOKED,
 }  # fmt: skip
 
 
@@ -345,6 +346,8 @@ def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
         return comparing.findings_of(path)
     if learning.is_run(path):
         return learning.findings_of(path)
+    if registered.is_registered(path):
+        return registered.findings_of(path)
     if canary.is_compared(path):
         return canary.findings_of(path)
     if watching.is_watched(path):
