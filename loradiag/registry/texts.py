@@ -1,0 +1,73 @@
+"""Text and times as the tables hold them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from pathlib import PurePosixPath
+
+from loradiag.core.errors import UsageError
+from loradiag.core.text import printable, shorten
+
+MAX_NAME, MAX_PATH, MAX_TEXT = 500, 4_000, 20_000
+"""Characters of a name, of a path, and of notes and reasons."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What PostgreSQL refuses in text, and UTF-8 lacks."""
+
+_AGO = re.compile(r"(\d{1,4})([dw])", re.ASCII)
+_CHECKPOINT = re.compile(r"(checkpoint|step|epoch|iter|ckpt)[-_]?\d+|\d+_adapters\..*", re.ASCII)
+_ZULU = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def kept(text: str, most: int = MAX_NAME) -> str:
+    """Text that every database takes: of bounded length, and what none of them holds written as an escape."""
+    return shorten(_UNSTORABLE.sub(lambda match: printable(match.group()), text), most)
+
+
+def maybe(text: str | None, most: int = MAX_NAME) -> str | None:
+    """The same, of text that may be missing; what is empty is missing."""
+    return kept(text, most) if text else None
+
+
+def moment(text: str) -> str | None:
+    """A time of a file, in UTC to the second; None if it is none."""
+    try:
+        parsed = datetime.datetime.fromisoformat(text)
+        aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)
+        return aware.astimezone(datetime.UTC).strftime(_ZULU) if parsed.year >= 1000 else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def bound(option: str, text: str | None, now: str) -> str | None:
+    """A time that a user gave: a date (its beginning, in UTC), a time, or ``90d`` and ``12w``, so long before now.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    if text is None:
+        return None
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        days = int(ago[1]) * (7 if ago[2] == "w" else 1)
+        return (datetime.datetime.strptime(now, _ZULU) - datetime.timedelta(days=days)).strftime(_ZULU)
+    found = moment(text.strip())
+    if found is None:
+        raise UsageError(f"{option} {printable(text)}: write a date (2026-07-01), a time, or days ago (90d)")
+    return found
+
+
+def days_between(earlier: str, later: str) -> float:
+    """Days from one time of the tables to another."""
+    seconds = datetime.datetime.strptime(later, _ZULU) - datetime.datetime.strptime(earlier, _ZULU)
+    return seconds.total_seconds() / 86_400
+
+
+def name_of(path: str) -> str:
+    """What an adapter at a path or a URL is called: its last part, with the part before where that is a checkpoint's."""
+    parts = [part for part in PurePosixPath(path.partition("?")[0]).parts if part not in ("/", ".", "..")]
+    if not parts:
+        return path or "?"
+    few = 2 if _CHECKPOINT.fullmatch(parts[-1]) else 1
+    return "/".join(parts[-few:])
