@@ -70,7 +70,7 @@ def fleet(
     against their own bands; copies, relatives, bases of one name and orphans are found.
     """
     from loradiag.api import InterruptedScanError, read_policy
-    from loradiag.api import fleet as run
+    from loradiag.api import scan_fleet as run
     from loradiag.cli.progress import Bar
 
     targets = plan(format_, outputs)

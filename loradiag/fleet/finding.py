@@ -66,7 +66,7 @@ def _here(path: str, checkpoints: bool) -> Iterator[Found]:
     if not names:
         raise InputError(path, "names nothing", "give a directory, an adapter, a pattern or a URL", "missing")
     for name in names:
-        yield from _below(Path(name), checkpoints, named=True)
+        yield from _below(Path(name), checkpoints, named=name == path)
 
 
 def _below(folder: Path, checkpoints: bool, *, named: bool = False) -> Iterator[Found]:

@@ -15,7 +15,7 @@ import loradiag
 from loradiag.core.findings import Finding, Severity
 from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
-from tests.rules import abilities, canary, comparing, forgetting, learning, merging, registered, traffic, watching
+from tests.rules import abilities, canary, comparing, fleet, forgetting, learning, merging, registered, traffic, watching
 from tests.rules.abilities import measured, memory, score, swept
 from tests.rules.forgetting import asked, wrong_facts
 from tests.rules.merging import SMALL, TEXT, after, folded, loud_base, trained
@@ -310,6 +310,7 @@ PROVOKED: dict[str, Make] = {
     **watching.PROVOKED,
     **canary.PROVOKED,
     **comparing.PROVOKED,
+    **fleet.PROVOKED,
     **learning.PROVOKED,
     **registered.PROVOKED,
 }  # fmt: skip
@@ -342,6 +343,8 @@ def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
         return forgetting.findings_of(path)
     if traffic.is_watched(path):
         return traffic.findings_of(path)
+    if fleet.is_scanned(path):
+        return fleet.findings_of(path)
     if comparing.is_compared(path):
         return comparing.findings_of(path)
     if learning.is_run(path):

@@ -12,8 +12,8 @@ import msgspec
 
 from loradiag._about import __version__
 from loradiag.api.beside import Stages, silent
-from loradiag.api.fleetwork import measure_all, measure_pairs, tell_each
 from loradiag.api.judging import default_policy, judged
+from loradiag.api.scanwork import measure_all, measure_pairs, tell_each
 from loradiag.core.errors import InputError
 from loradiag.core.fleet import Fleet, FleetOverlap, FleetPair
 from loradiag.core.measurements import Measurements
@@ -37,7 +37,7 @@ class InterruptedScanError(KeyboardInterrupt):
         super().__init__("interrupted")
 
 
-def fleet(
+def scan_fleet(
     paths: Sequence[str | Path],
     *,
     checkpoints: bool = False,

@@ -1,0 +1,66 @@
+"""Engines: every item once, in any order; a worker that dies costs the item that killed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from loradiag.core.errors import UsageError
+from loradiag.fleet.engines import ENGINES, Engine, engine_of
+from loradiag.fleet.local_engine import LocalEngine
+from tests.fleet.making import core_of, deadly, double
+
+
+def test_every_item_once() -> None:
+    """In processes, and in this one where they are few."""
+    for count in (0, 1, 3, 40):
+        assert sorted(LocalEngine(2).run(double, range(count))) == [(place, 2 * place) for place in range(count)]
+
+
+def test_a_dead_worker_costs_its_own_item_alone() -> None:
+    """Killed as a lack of memory kills: the others are done, those under way beside it too."""
+    found = dict(LocalEngine(2).run(deadly, range(24)))
+    assert found == {place: None if place % 7 == 3 else 2 * place for place in range(24)}
+
+
+def test_workers_keep_to_one_core() -> None:
+    """So that the threads of one do not wait for those of another."""
+    assert {cores for _, cores in LocalEngine(2).run(core_of, range(12))} == {1}
+
+
+def test_results_may_be_left_early() -> None:
+    """Nothing hangs where the reader stops."""
+    results = LocalEngine(2).run(double, range(200))
+    assert next(results)[1] % 2 == 0
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_unknown_engines_are_named() -> None:
+    """With those that there are."""
+    with pytest.raises(UsageError, match="there are local, ray"):
+        engine_of("spark")
+    assert list(ENGINES) == ["local", "ray"]
+
+
+@pytest.fixture(scope="module")
+def ray_engine() -> Iterator[Engine]:
+    """A local Ray of two workers."""
+    pytest.importorskip("ray", reason="Ray is not installed")
+    with engine_of("ray", workers=2) as engine:
+        yield engine
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_ray_does_the_same(ray_engine: Engine) -> None:
+    """Every item once."""
+    assert sorted(ray_engine.run(double, range(25))) == [(place, 2 * place) for place in range(25)]
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore")
+def test_a_dead_worker_of_ray_costs_its_own_item_alone(ray_engine: Engine) -> None:
+    """It is tried once more, and then given up."""
+    found = dict(ray_engine.run(deadly, range(10)))
+    assert found == {place: None if place == 3 else 2 * place for place in range(10)}
