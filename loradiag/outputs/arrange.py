@@ -144,7 +144,8 @@ def overview_of(reports: Sequence[Report]) -> dict[str, list[float | None]]:
 def without_spectra(report: Report) -> bool:
     """Whether this is about what is served, or about what it is asked, which are measured without spectra."""
     found = report.measurements
-    return any(part is not None for part in (found.merge, found.forgetting)) or is_traffic(report) or is_together(report)
+    apart = (found.merge, found.forgetting, found.registered)
+    return any(part is not None for part in apart) or is_traffic(report) or is_together(report)
 
 
 def has_modules(reports: Sequence[Report]) -> bool:

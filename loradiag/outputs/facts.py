@@ -44,6 +44,15 @@ def facts(report: Report) -> list[tuple[str, str]]:
         from loradiag.outputs.learning import facts_of as series_facts
 
         return series_facts(report, report.measurements.trajectory)
+    if report.measurements.registered is not None and report.measurements.integrity is None:
+        from loradiag.outputs.registered import facts_of as registered_facts
+
+        return registered_facts(report, report.measurements.registered)
+    return [*_of_adapter(report), *_beside(report)]
+
+
+def _of_adapter(report: Report) -> list[tuple[str, str]]:
+    """What was opened: how it was made, how large it is, how it was recognised."""
     subject, coverage = report.subject, report.measurements.coverage
     scale = report.measurements.scale
     layers = sum(stack.layers for stack in coverage.stacks) if coverage else 0
@@ -67,7 +76,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     if coverage and coverage.saved_modules:
         saved = [shorten(printable(name), 40) for name in coverage.saved_modules[:4]]
         rows.append(("saved whole", ", ".join(saved) + ("…" if len(coverage.saved_modules) > 4 else "")))
-    return [*rows, *_beside(report)]
+    return rows
 
 
 def _beside(report: Report) -> Iterator[tuple[str, str]]:

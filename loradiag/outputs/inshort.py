@@ -11,6 +11,7 @@ from loradiag.outputs.comparing import in_short as compared
 from loradiag.outputs.fleet import in_short as fleet
 from loradiag.outputs.forgetting import in_short as forgot
 from loradiag.outputs.learning import in_short as learned
+from loradiag.outputs.registered import in_short as registered
 from loradiag.outputs.served import in_short as served
 from loradiag.outputs.traffic import in_short as traffic
 from loradiag.outputs.watch import in_short as watch
@@ -26,6 +27,7 @@ def in_words(reports: Sequence[Report]) -> list[tuple[str, list[str]]]:
         ("canary", canary(reports)),
         ("trajectory", learned(reports)),
         ("compared", compared(reports)),
+        ("stage", registered(reports)),
         ("served", served(reports)),
         ("fleet", fleet(reports)),
     )

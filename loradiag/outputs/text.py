@@ -66,6 +66,8 @@ def _report(report: Report, style: Style) -> Iterable[RenderableType]:
 
         yield _header(report, style)
         yield from fleet(report, style)
+    elif report.measurements.registered is not None:
+        yield _header(report, style)
     elif report.measurements.comparison is not None:
         from loradiag.outputs.terminal.comparing import comparing
 
