@@ -47,14 +47,16 @@ class ServedExample(Measure, kw_only=True, frozen=True):
 class ServedBeside(Measure, kw_only=True, frozen=True):
     """Answers of two beside each other, asked alone and each prompt twice.
 
-    ``same``: of ``n`` prompts those to which both gave an answer that is the other's too. ``logprob_gap``: the mean distance of
-    the logprobs of tokens that they share, ``logprob_noise`` the same of each beside its own second answer; None where the
+    ``same``: of ``n`` prompts those to which both gave an answer that is the other's too; ``ties``: others, to which answers
+    part only where logprobs show two tokens to be about as likely. ``logprob_gap``: the mean distance of the logprobs of tokens
+    that they share, ``logprob_noise`` the same of each beside its own second answer; None where the
     server gives none. ``p``: how likely so much more of a difference between the two than within each is if they are one.
     """
 
     other: str
     n: int
     same: int
+    ties: int = 0
     logprob_gap: float | None
     logprob_noise: float | None
     p: float | None
@@ -88,9 +90,10 @@ class ServedModel(Measure, kw_only=True, frozen=True):
     ``n`` prompts, those with two answers. ``changed_own`` of ``own`` requests, at the same concurrency with no other adapter
     asked; ``changed_loaded`` of ``loaded``, while all others were. Where logprobs show that both tokens were about as likely
     (``Served.tie``) an answer counts under ``ties``, and as unchanged. ``telling``: answers under load to prompts that others
-    answer otherwise. ``taken``: of these, those that are another's and never its own; ``taken_own``: the same without others.
-    ``more`` and ``fewer``: pairs of requests of which only the one among others, or only the other, was changed; ``p``: of as
-    many more by chance. ``taken_p``: the same of answers that are another's.
+    answer otherwise. ``taken``: of these, those that are another's and never its own, ``taken_whole`` of them in four words or
+    more, which no rounding is likely to hit; ``taken_own``: as ``taken``, without others. ``more`` and ``fewer``: pairs of
+    requests of which only the one among others, or only the other, was changed; ``p``: the chance of so many more.
+    ``taken_more``, ``taken_fewer`` and ``taken_p``: the same of answers that are another's.
     """
 
     name: str
@@ -111,11 +114,14 @@ class ServedModel(Measure, kw_only=True, frozen=True):
     ties: int = 0
     telling: int = 0
     taken: int = 0
+    taken_whole: int = 0
     taken_own: int = 0
     takers: dict[str, int] = {}
     more: int = 0
     fewer: int = 0
     p: float | None = None
+    taken_more: int = 0
+    taken_fewer: int = 0
     taken_p: float | None = None
     examples: list[ServedExample] = []
     beside: ServedBeside | None = None
@@ -140,7 +146,7 @@ class Served(Measure, kw_only=True, frozen=True):
     ``api``: ``completions`` or ``chat``. ``logprobs``: whether the server gives them. ``prompts``: how many, from
     ``prompts_from``. ``tie``: nats within which two tokens count as equally likely to a server that rounds. ``seed``: of the
     order of requests under load. ``streamed``: whether times to the first token are those of a stream; otherwise they are those
-    of an answer of one token.
+    of an answer of one token. ``p`` and ``taken_p`` are those of all models' pairs of requests together.
     """
 
     url: str
@@ -161,3 +167,5 @@ class Served(Measure, kw_only=True, frozen=True):
     adapters: list[ServedModel]
     pairs: list[ServedPair] = []
     times: ServedTimes | None = None
+    p: float | None = None
+    taken_p: float | None = None

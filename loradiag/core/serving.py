@@ -25,7 +25,7 @@ def settle(found: Served, thresholds: Thresholds) -> Served:
         if row.answering in ("never", "empty"):
             return msgspec.structs.replace(row, beside_status="unjudged", isolation="unjudged")
         beside = beside_status(row, found.logprobs, besides) if besides and row.beside else "unjudged"
-        load = isolation(row, found.logprobs, models, loads, telling) if loads and models > 1 else "unjudged"
+        load = isolation(row, found, models, loads, telling) if loads and models > 1 else "unjudged"
         return msgspec.structs.replace(row, beside_status=beside, isolation=load)
 
     def judged(pair: ServedPair) -> ServedPair:
@@ -63,25 +63,33 @@ def beside_status(row: ServedModel, logprobs: bool, limits: Limits) -> BesideSta
 
 def is_same(beside: ServedBeside, logprobs: bool, told: Told | None, limits: Limits) -> bool:
     """Whether enough answers were the same to say that one model gave them all."""
-    if beside.same < beside.n or (beside.p is not None and beside.p <= limits["alpha"]):
+    if beside.same + beside.ties < beside.n or (beside.p is not None and beside.p <= limits["alpha"]):
         return False
     if logprobs and beside.logprob_gap is not None:
-        return beside.n >= limits["prompts"]
+        # A server that is far from repeating itself hides what an adapter does.
+        return beside.n >= limits["prompts"] and (beside.logprob_noise or 0.0) <= limits["noise"]
     return beside.n >= limits["texts_told" if told == "live" else "texts"]
 
 
-def isolation(row: ServedModel, logprobs: bool, models: int, limits: Limits, telling: float) -> Isolation:
-    """Whether others' load reaches an adapter's answers. The level is shared out among all that are served."""
+def isolation(row: ServedModel, found: Served, models: int, limits: Limits, telling: float) -> Isolation:
+    """Whether others' load reaches an adapter's answers.
+
+    Half of the level is for all models together, since it is the server that mixes up; half is shared out among them.
+    """
     if not row.loaded or not row.n:
         return "undecided"
-    level = limits["alpha"] / models
+    together, each = limits["alpha"] / 2, limits["alpha"] / 2 / models
     steady = not row.changed_alone and not row.changed_own
-    if row.taken and steady and (logprobs or row.taken >= limits["taken"]):
+    if steady and (row.taken_whole >= limits["taken"] or (found.logprobs and row.taken_whole)):
         return "mixed-up"
-    if row.taken and row.taken_p is not None and row.taken_p <= level:
+    if row.taken and (_rare(row.taken_p, each) or _rare(found.taken_p, together)):
         return "mixed-up"
-    if row.p is not None and row.p <= level:
+    if row.changed_loaded and (_rare(row.p, each) or _rare(found.p, together)):
         return "changed"
     if row.taken and steady:
         return "suspect"
     return "isolated" if row.telling >= telling else "undecided"
+
+
+def _rare(p: float | None, level: float) -> bool:
+    return p is not None and p <= level

@@ -14,12 +14,19 @@ _REPEATS = (
     "exact tests on answers given again: of four answers that are not all alike, two models that are one give two pairs with a "
     "chance of at most 1/7; sign tests of requests among others' beside such without"
 )
+_EXACT = 1e-6
+"""Nats: what writing numbers as text may lose."""
+
 _SIMULATED = "simulated servers that round: benchmarks/served.py"
 
 
 def called(name: str) -> str:
     """The name of a model, safe to show."""
     return shorten(printable(name), 60)
+
+
+def _verb(row: ServedModel) -> str:
+    return "is" if row.taken == 1 else "are"
 
 
 def _served(evidence: Evidence) -> Served | None:
@@ -84,6 +91,9 @@ def adapter_not_answering(evidence: Evidence, limits: Limits) -> Iterable[Match]
             "alpha", 0.01, "chance of a difference at least so large by noise, below which two differ", "convention"
         ),
         Threshold("prompts", 5, "prompts that are enough where logprobs are the same too", "of fewer no test can tell"),
+        Threshold(
+            "noise", 0.05, "nats that a server's own logprobs may wander, beyond which they tell nothing", "convention"
+        ),
         Threshold("texts", 30, "prompts that are enough by texts alone", "0 of 30: fewer than 9.5% differ, at 95%"),
         Threshold(
             "texts_told", 12, "the same, of an adapter whose report says that its update is live", "0 of 12: 22%"
@@ -120,18 +130,19 @@ def serves_the_base(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         beside = row.beside
         if row.beside_status != "same" or beside is None or found is None:
             continue
-        exact = beside.logprob_gap is not None and beside.logprob_gap <= 1e-6
-        if beside.logprob_gap is None or not found.logprobs:
-            alike, enough = "and the server tells no logprobs", limits["texts"]
-            enough = limits["texts_told"] if row.told == "live" else enough
+        gap, noise = beside.logprob_gap, beside.logprob_noise or 0.0
+        exact = gap is not None and gap <= _EXACT
+        if gap is None or not found.logprobs:
+            alike = "and the server tells no logprobs"
+            enough = limits["texts_told"] if row.told == "live" else limits["texts"]
         else:
-            near = (
-                f"logprobs {beside.logprob_gap:.2g} nats apart, and {beside.logprob_noise or 0.0:.2g} from themselves"
-            )
-            alike, enough = "and so are all logprobs" if exact else near, limits["prompts"]
+            apart = f"and logprobs are {gap:.2g} nats apart, {noise:.2g} from themselves (at most {limits['noise']:g})"
+            alike, enough = "and so are all logprobs" if exact else apart, limits["prompts"]
+        ties = f" ({beside.ties:,} but for a tie)" if beside.ties else ""
         told = f"; by its report the update is {row.told_size:.2g} of ‖W‖" if row.told_size is not None else ""
+        same = f"{plural(beside.n, 'answer')}, all the same as those of {called(beside.other)}{ties}"
         yield Match(
-            f"{called(row.name)}: {plural(beside.n, 'answer')}, all the same as those of {called(beside.other)}, {alike}{told}",
+            f"{called(row.name)}: {same}, {alike}{told}",
             modules=[row.name],
             observed=beside.n if beside.p is None else beside.p,
             threshold=enough if beside.p is None else limits["alpha"],
@@ -177,32 +188,33 @@ def not_isolated(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     known faults with several adapters.
     """
     rows = _rows(evidence)
-    level = limits["alpha"] / max(len(rows), 1)
     found = _served(evidence)
     for row in rows:
         load = f"of {plural(row.loaded, 'answer')} under load"
-        if row.isolation in ("mixed-up", "suspect"):
+        if row.isolation == "mixed-up":
             takers = listed([f"{called(name)} ({count:,}×)" for name, count in row.takers.items()], 3)
             yield Match(
-                f"{called(row.name)}: {row.taken:,} {load}, word for word, {'is' if row.taken == 1 else 'are'} what others say "
+                f"{called(row.name)}: {row.taken:,} {load}, word for word, {_verb(row)} what others say "
                 f"alone: {takers}; without others around {row.taken_own:,} of {row.own:,}",
                 modules=[row.name],
                 observed=row.taken,
                 threshold=1 if found and found.logprobs else limits["taken"],
-                severity=Severity.WARNING if row.isolation == "suspect" else None,
-                confidence=Confidence.MEDIUM if row.isolation == "suspect" else None,
             )
         elif row.isolation == "changed":
             yield Match(
                 f"{called(row.name)}: {row.changed_loaded:,} {load} are others than alone, {row.changed_own:,} of {row.own:,} "
-                f"without others (p = {row.p or 0.0:.2g})",
+                f"without others (p = {_least(row.p, found.p if found else None):.2g})",
                 modules=[row.name],
-                observed=row.p,
-                threshold=level,
+                observed=_least(row.p, found.p if found else None),
+                threshold=limits["alpha"],
                 # Batches of several adapters may round otherwise than those of one; only logprobs tell that apart.
                 severity=None if found and found.logprobs else Severity.WARNING,
                 confidence=None if found and found.logprobs else Confidence.MEDIUM,
             )
+
+
+def _least(*values: float | None) -> float:
+    return min((value for value in values if value is not None), default=1.0)
 
 
 @rule(
@@ -285,6 +297,15 @@ def serving_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
             continue
         if row.beside_status == "undecided" and row.beside is not None:
             yield Match(_open(row, found), modules=[row.name], about="base")
+        if row.isolation == "suspect":
+            takers = listed([called(name) for name in row.takers], 3)
+            yield Match(
+                f"{called(row.name)}: {row.taken:,} of {plural(row.loaded, 'answer')} under load, word for word, {_verb(row)} "
+                f"what others say alone ({takers}): too few to be no chance",
+                modules=[row.name],
+                about="suspect",
+                advice="Ask again, with --rounds 6.",
+            )
         if row.isolation == "undecided" and row.beside_status not in ("same", "as-told", "undecided"):
             yield Match(
                 f"{called(row.name)}: {row.telling:,} of {plural(row.loaded, 'answer')} under load would show a mix-up; "
@@ -301,9 +322,12 @@ def _open(row: ServedModel, found: Served) -> str:
     assert beside is not None, "asked for an adapter beside a base"
     if not beside.n:
         return f"{called(row.name)}: no prompt to which both it and {called(beside.other)} answered"
+    gap, noise = beside.logprob_gap, beside.logprob_noise
     few = f"{beside.same:,} of {plural(beside.n, 'answer')} the same as those of {called(beside.other)}"
-    if beside.same < beside.n:
-        return f"{called(row.name)}: {few}: too few differ to be no noise (p = {beside.p or 0.0:.2g})"
+    if beside.same + beside.ties < beside.n:
+        return f"{called(row.name)}: {few}: too few differ to be no noise (p = {_least(beside.p):.2g})"
+    if found.logprobs and noise and gap is not None:
+        return f"{called(row.name)}: {few}, logprobs {gap:.2g} nats apart and {noise:.2g} from themselves, which hides much"
     return f"{called(row.name)}: {few}{'' if found.logprobs else ', and no logprobs'}: too few prompts to say why"
 
 
@@ -319,6 +343,9 @@ def _open(row: ServedModel, found: Served) -> str:
             "alpha", 0.01, "chance of a difference at least so large by noise, below which two differ", "convention"
         ),
         Threshold("prompts", 5, "prompts that are enough where logprobs are the same too", "of fewer no test can tell"),
+        Threshold(
+            "noise", 0.05, "nats that a server's own logprobs may wander, beyond which they tell nothing", "convention"
+        ),
         Threshold("texts", 30, "prompts that are enough by texts alone", "0 of 30: fewer than 9.5% differ, at 95%"),
     ),
 )
@@ -341,7 +368,8 @@ def adapters_answer_alike(evidence: Evidence, limits: Limits) -> Iterable[Match]
         gap = pair.beside.logprob_gap
         enough = limits["texts"] if gap is None else limits["prompts"]
         if pair.alike and not {pair.name, pair.beside.other} <= base:
-            told = f", no logprobs to tell (at least {enough:g})" if gap is None else f", logprobs {gap:.2g} nats apart"
+            near = f", logprobs {gap or 0.0:.2g} nats apart (noise of at most {limits['noise']:g})"
+            told = f", no logprobs to tell (at least {enough:g})" if gap is None else near
             yield Match(
                 f"{called(pair.name)} and {called(pair.beside.other)}: {plural(pair.beside.n, 'answer')}, all the same{told}",
                 modules=[pair.name, pair.beside.other],

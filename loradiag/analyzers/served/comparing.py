@@ -68,7 +68,10 @@ def varies(alone: Pair, tie: float) -> bool:
 
 
 def beside(
-    other: str, ours: Iterable[tuple[Outcome, Outcome]], theirs: Iterable[tuple[Outcome, Outcome]]
+    other: str,
+    ours: Iterable[tuple[Outcome, Outcome]],
+    theirs: Iterable[tuple[Outcome, Outcome]],
+    tie: float,
 ) -> ServedBeside:
     """Two models by their answers alone, prompt by prompt."""
     both = [
@@ -78,22 +81,28 @@ def beside(
     ]
     if not both:
         return ServedBeside(other=other, n=0, same=0, logprob_gap=None, logprob_noise=None, p=None)
-    same = sum(bool({row.text for row in mine} & {row.text for row in its}) for mine, its in both)
-    by_text = answers_p([(a.text, again.text, b.text, also.text) for (a, again), (b, also) in both])
+    kinds = [_kind(mine, its, tie) for mine, its in both]
+    p = answers_p([(a.text, again.text, b.text, also.text) for (a, again), (b, also) in both])
     gaps = [value for mine, its in both for a in mine for b in its if (value := distance(a, b)) is not None]
     noises = [value for pairs in both for a, b in pairs if (value := distance(a, b)) is not None]
-    p = by_text
     if gaps and noises:
         # Two tests of the same: the level is shared out among them.
-        p = min(1.0, 2 * min(by_text, distances_p([_six(mine, its) for mine, its in both])))
+        p = min(1.0, 2 * min(p, distances_p([_six(mine, its) for mine, its in both])))
     return ServedBeside(
         other=other,
         n=len(both),
-        same=same,
+        same=kinds.count("same"),
+        ties=kinds.count("tie"),
         logprob_gap=fmean(gaps) if gaps and noises else None,
         logprob_noise=fmean(noises) if gaps and noises else None,
         p=p,
     )
+
+
+def _kind(ours: Pair, theirs: Pair, tie: float) -> str:
+    """Whether any answer is the other's, or parts from it by a tie."""
+    kinds = {change(ours, answer, tie) for answer in theirs}
+    return "same" if "same" in kinds else "tie" if "tie" in kinds else "changed"
 
 
 def _six(ours: Pair, theirs: Pair) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +12,14 @@ from loradiag.analyzers.served.answers import Answer
 from loradiag.analyzers.served.asking import Heard
 from loradiag.analyzers.served.comparing import Pair, change, gap, pair_of, varies
 from loradiag.analyzers.served.prompts import digits
-from loradiag.core.served import ServedExample, ServedText
+from loradiag.core.served import ServedExample, ServedModel, ServedText
 from loradiag.core.text import shorten
 from loradiag.statistics.repeats import excess_p
 
 EXAMPLES = 3
+WHOLE = 4
+"""Words of an answer that rounding is not likely to turn into another's answer as a whole."""
+
 _TEXT = 400
 """Characters of a text that is kept since it was asked for."""
 
@@ -47,7 +50,7 @@ def under_load(heard: Heard, model: str, texts: Texts, tie: float, *, show_text:
     both = [(own[key], loaded[key]) for key in own.keys() & loaded.keys()]
     changed = [(one.kind == "changed", two.kind == "changed") for one, two in both]
     taken = [(one.taken is not None, two.taken is not None) for one, two in both]
-    more, fewer = _only(changed)
+    (more, fewer), (taken_more, taken_fewer) = _only(changed), _only(taken)
     return {
         "n": sum(pair is not None for pair in alone),
         "changed_alone": sum(varies(pair, tie) for pair in alone if pair is not None),
@@ -58,14 +61,27 @@ def under_load(heard: Heard, model: str, texts: Texts, tie: float, *, show_text:
         "ties": sum(look.kind == "tie" for look in loaded.values()),
         "telling": sum(look.telling for look in loaded.values()),
         "taken": sum(look.taken is not None for look in loaded.values()),
+        "taken_whole": sum(
+            look.taken is not None and len(look.answer.text.split()) >= WHOLE for look in loaded.values()
+        ),
         "taken_own": sum(look.taken is not None for look in own.values()),
         "takers": dict(Counter(look.taken for look in loaded.values() if look.taken is not None).most_common()),
         "more": more,
         "fewer": fewer,
         "p": excess_p(more, fewer) if both else None,
-        "taken_p": excess_p(*_only(taken)) if both else None,
+        "taken_more": taken_more,
+        "taken_fewer": taken_fewer,
+        "taken_p": excess_p(taken_more, taken_fewer) if both else None,
         "examples": _examples(list(loaded.values()), show_text),
     }
+
+
+def pooled(rows: Sequence[ServedModel]) -> tuple[float | None, float | None]:
+    """The chances of so many more changed answers, and of so many more of another's, over all models."""
+    if not any(row.loaded for row in rows):
+        return None, None
+    changed = excess_p(sum(row.more for row in rows), sum(row.fewer for row in rows))
+    return changed, excess_p(sum(row.taken_more for row in rows), sum(row.taken_fewer for row in rows))
 
 
 def _only(pairs: list[tuple[bool, bool]]) -> tuple[int, int]:

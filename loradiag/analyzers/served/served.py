@@ -14,7 +14,7 @@ from loradiag.analyzers.served.asking import Heard, find_manner, listen, planned
 from loradiag.analyzers.served.client import Client, refusal
 from loradiag.analyzers.served.comparing import beside
 from loradiag.analyzers.served.expecting import told_by
-from loradiag.analyzers.served.loading import Texts, texts_of, under_load
+from loradiag.analyzers.served.loading import Texts, pooled, texts_of, under_load
 from loradiag.analyzers.served.models import Cast
 from loradiag.analyzers.served.prompts import Prompts
 from loradiag.analyzers.served.timing import Timed, time_switches, times_of, turns
@@ -98,13 +98,18 @@ def _served(
             role="adapter" if name in cast.adapters else "base",
             base=base,
             listed=None if cast.listed is None else name in cast.listed,
-            beside=beside(base, heard.alone[name], heard.alone[base]) if base is not None else None,
+            beside=beside(base, heard.alone[name], heard.alone[base], TIE) if base is not None else None,
             told=told,
             told_size=size,
             times=times_of(timed.pairs.get(name, ()), timed.failed.get(name, 0)),
         )
 
     every = [pair for pairs in timed.pairs.values() for pair in pairs]
+    bases, adapters = (
+        [row(name, None) for name in cast.bases],
+        [row(name, base) for name, base in cast.adapters.items()],
+    )
+    p, taken_p = pooled([*bases, *adapters])
     return Served(
         url=client.endpoint.shown,
         api=manner.api,
@@ -120,10 +125,12 @@ def _served(
         requests=client.requests,
         seconds=round(seconds, 3),
         streamed=timed.streamed,
-        bases=[row(name, None) for name in cast.bases],
-        adapters=[row(name, base) for name, base in cast.adapters.items()],
+        bases=bases,
+        adapters=adapters,
         pairs=_pairs(heard, [name for name in cast.adapters if heard.lives(name)], texts),
         times=times_of(every, sum(timed.failed.values())),
+        p=p,
+        taken_p=taken_p,
     )
 
 
@@ -155,7 +162,7 @@ def _pairs(heard: Heard, names: list[str], texts: Texts) -> list[ServedPair]:
         if count >= MOST_PAIRS:
             break
         if all(ours & theirs or not ours or not theirs for ours, theirs in zip(texts[one], texts[other], strict=True)):
-            pair = ServedPair(name=one, beside=beside(other, heard.alone[one], heard.alone[other]))
+            pair = ServedPair(name=one, beside=beside(other, heard.alone[one], heard.alone[other], TIE))
             if pair.beside.n:
                 found.append(pair)
     return found
