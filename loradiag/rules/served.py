@@ -136,7 +136,8 @@ def serves_the_base(evidence: Evidence, limits: Limits) -> Iterable[Match]:
             alike = "and the server tells no logprobs"
             enough = limits["texts_told"] if row.told == "live" else limits["texts"]
         else:
-            apart = f"and logprobs are {gap:.2g} nats apart, {noise:.2g} from themselves (at most {limits['noise']:g})"
+            most = limits["noise"]
+            apart = f"and logprobs are {gap:.2g} nats apart, {noise:.2g} from themselves (at most {most:g})"
             alike, enough = "and so are all logprobs" if exact else apart, limits["prompts"]
         ties = f" ({beside.ties:,} but for a tie)" if beside.ties else ""
         told = f"; by its report the update is {row.told_size:.2g} of ‖W‖" if row.told_size is not None else ""
@@ -368,7 +369,8 @@ def adapters_answer_alike(evidence: Evidence, limits: Limits) -> Iterable[Match]
         gap = pair.beside.logprob_gap
         enough = limits["texts"] if gap is None else limits["prompts"]
         if pair.alike and not {pair.name, pair.beside.other} <= base:
-            near = f", logprobs {gap or 0.0:.2g} nats apart (noise of at most {limits['noise']:g})"
+            most = limits["noise"]
+            near = f", logprobs {gap or 0.0:.2g} nats apart (noise of at most {most:g})"
             told = f", no logprobs to tell (at least {enough:g})" if gap is None else near
             yield Match(
                 f"{called(pair.name)} and {called(pair.beside.other)}: {plural(pair.beside.n, 'answer')}, all the same{told}",

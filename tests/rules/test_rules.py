@@ -15,7 +15,19 @@ import loradiag
 from loradiag.core.findings import Finding, Severity
 from tests.analyzers.small import Shapes, llama_shapes, write_base
 from tests.conftest import MakeAdapter, peft_arrays, peft_config, write_safetensors
-from tests.rules import abilities, canary, comparing, fleet, forgetting, learning, merging, registered, traffic, watching
+from tests.rules import (
+    abilities,
+    canary,
+    comparing,
+    fleet,
+    forgetting,
+    learning,
+    merging,
+    registered,
+    served,
+    traffic,
+    watching,
+)
 from tests.rules.abilities import measured, memory, score, swept
 from tests.rules.forgetting import asked, wrong_facts
 from tests.rules.merging import SMALL, TEXT, after, folded, loud_base, trained
@@ -311,6 +323,7 @@ PROVOKED: dict[str, Make] = {
     **canary.PROVOKED,
     **comparing.PROVOKED,
     **fleet.PROVOKED,
+    **served.PROVOKED,
     **learning.PROVOKED,
     **registered.PROVOKED,
 }  # fmt: skip
@@ -335,28 +348,27 @@ def mixed(make: MakeAdapter) -> Path:
     return folder
 
 
+TOLD: tuple[tuple[Callable[[Path], Any], Callable[[Path], list[Finding]]], ...] = (
+    (merging.options_of, merging.findings_of),
+    (forgetting.is_asked, forgetting.findings_of),
+    (traffic.is_watched, traffic.findings_of),
+    (fleet.is_scanned, fleet.findings_of),
+    (comparing.is_compared, comparing.findings_of),
+    (learning.is_run, learning.findings_of),
+    (registered.is_registered, registered.findings_of),
+    (served.is_served, served.findings_of),
+    (canary.is_compared, canary.findings_of),
+    (watching.is_watched, watching.findings_of),
+    (abilities.is_measured, abilities.findings_of),
+)
+"""What is told of in place of an adapter: how to know it, and what rules say of it."""
+
+
 def findings_of(path: Path, allow_pickle: bool = False) -> list[Finding]:
     """Findings on what lies at ``path``, also if it cannot be read; against the base beside it, where there is one."""
-    if merging.options_of(path):
-        return merging.findings_of(path)
-    if forgetting.is_asked(path):
-        return forgetting.findings_of(path)
-    if traffic.is_watched(path):
-        return traffic.findings_of(path)
-    if fleet.is_scanned(path):
-        return fleet.findings_of(path)
-    if comparing.is_compared(path):
-        return comparing.findings_of(path)
-    if learning.is_run(path):
-        return learning.findings_of(path)
-    if registered.is_registered(path):
-        return registered.findings_of(path)
-    if canary.is_compared(path):
-        return canary.findings_of(path)
-    if watching.is_watched(path):
-        return watching.findings_of(path)
-    if abilities.is_measured(path):
-        return abilities.findings_of(path)
+    for is_told, findings in TOLD:
+        if is_told(path):
+            return findings(path)
     base = path.parent / "base"
     (report,) = loradiag.inspect_all(path, allow_pickle=allow_pickle, base=base if base.is_dir() else None)
     return report.findings
