@@ -1,8 +1,7 @@
-"""Work in processes of this machine: each on one core, begun afresh, so that nothing of this process gets into them."""
+"""Work in processes of this machine: each on one thread, begun afresh, so that nothing of this process gets into them."""
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from loradiag.linalg.threads import THREADS
 from loradiag.linalg.threads import workers as cores
 
 _AHEAD = 4
@@ -28,7 +28,6 @@ class LocalEngine:
 
     def __init__(self, workers: int | None = None, **_: Any) -> None:
         self._workers = workers or cores()
-        self._numbers = itertools.count()
 
     def __enter__(self) -> LocalEngine:
         return self
@@ -81,19 +80,10 @@ class LocalEngine:
                 return None
 
     def _pool(self, count: int) -> ProcessPoolExecutor:
-        counter = multiprocessing.get_context("spawn").Value("i", 0)
-        return ProcessPoolExecutor(
-            count, mp_context=multiprocessing.get_context("spawn"), initializer=_on_one_core, initargs=(counter,)
-        )
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(count, mp_context=context, initializer=_on_one_thread)
 
 
-def _on_one_core(counter: Any) -> None:
-    """Hold a process to one core: threads that several processes start on the same cores only wait for each other."""
-    with counter.get_lock():
-        number = counter.value
-        counter.value += 1
-    affinity = getattr(os, "sched_setaffinity", None)
-    if affinity is not None:
-        own = sorted(os.sched_getaffinity(0))
-        affinity(0, {own[number % len(own)]})
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+def _on_one_thread() -> None:
+    """Hold a process to one thread: those that several processes start on the same cores only wait for each other."""
+    os.environ[THREADS] = os.environ["OPENBLAS_NUM_THREADS"] = "1"

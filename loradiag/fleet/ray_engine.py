@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from loradiag.core.lazy import require
+from loradiag.linalg.threads import THREADS
 from loradiag.storage.cluster import begin
 
 _AHEAD = 4
@@ -40,7 +41,7 @@ class RayEngine:
 
     def run(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """Yield the place of each item with its result; None where the worker died at it, twice."""
-        remote = self._ray.remote(num_cpus=1, max_retries=1)(function)
+        remote = self._ray.remote(num_cpus=1, max_retries=1, runtime_env={"env_vars": {THREADS: "1"}})(function)
         waiting = list(enumerate(items))[::-1]
         under_way: dict[Any, int] = {}
         while waiting or under_way:

@@ -16,8 +16,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+THREADS = "LORADIAG_THREADS"
+"""The variable of the environment that says how many threads to use: one of several processes on a machine needs one."""
+
+
 def workers() -> int:
-    """How many threads to use: the cores that this process may run on, at most 8."""
+    """How many threads to use: as :data:`THREADS` says, else the cores that this process may run on, at most 8."""
+    said = os.environ.get(THREADS, "")
+    if said.isdigit() and int(said) > 0:
+        return int(said)
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min(cores, 8))

@@ -46,6 +46,8 @@ def deadly(item: int) -> int:
     return 2 * item
 
 
-def core_of(item: int) -> int:
-    """How many cores a worker may run on."""
-    return len(os.sched_getaffinity(0)) + 0 * item
+def threads_of(item: int) -> int:
+    """How many threads a worker uses."""
+    from loradiag.linalg.threads import workers
+
+    return workers() + 0 * item

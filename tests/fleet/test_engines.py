@@ -9,7 +9,7 @@ import pytest
 from loradiag.core.errors import UsageError
 from loradiag.fleet.engines import ENGINES, Engine, engine_of
 from loradiag.fleet.local_engine import LocalEngine
-from tests.fleet.making import core_of, deadly, double
+from tests.fleet.making import deadly, double, threads_of
 
 
 def test_every_item_once() -> None:
@@ -24,9 +24,9 @@ def test_a_dead_worker_costs_its_own_item_alone() -> None:
     assert found == {place: None if place % 7 == 3 else 2 * place for place in range(24)}
 
 
-def test_workers_keep_to_one_core() -> None:
-    """So that the threads of one do not wait for those of another."""
-    assert {cores for _, cores in LocalEngine(2).run(core_of, range(12))} == {1}
+def test_workers_keep_to_one_thread() -> None:
+    """So that those of one do not wait for those of another."""
+    assert {threads for _, threads in LocalEngine(2).run(threads_of, range(12))} == {1}
 
 
 def test_results_may_be_left_early() -> None:
@@ -54,7 +54,8 @@ def ray_engine() -> Iterator[Engine]:
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")
 def test_ray_does_the_same(ray_engine: Engine) -> None:
-    """Every item once."""
+    """Every item once, on one thread each."""
+    assert {threads for _, threads in ray_engine.run(threads_of, range(4))} == {1}
     assert sorted(ray_engine.run(double, range(25))) == [(place, 2 * place) for place in range(25)]
 
 
