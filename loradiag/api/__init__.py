@@ -7,6 +7,7 @@ from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_
 from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
 from loradiag.api.merging import merge_drift
+from loradiag.api.registry import Registry, open_registry
 from loradiag.api.scanning import InterruptedScanError, scan_fleet
 from loradiag.api.served import serve_check
 from loradiag.api.traffic import InterruptedIngestError, compact, ingest, traffic_stats
@@ -18,6 +19,7 @@ __all__ = [
     "InterruptedIngestError",
     "InterruptedRunError",
     "InterruptedScanError",
+    "Registry",
     "alarms",
     "baseline",
     "calibrate_check",
@@ -34,6 +36,7 @@ __all__ = [
     "judge",
     "keep_watching",
     "merge_drift",
+    "open_registry",
     "read_policy",
     "read_reports",
     "scan_fleet",

@@ -29,6 +29,9 @@ COMMANDS: Mapping[str, Entry] = {
     "drift": Entry("loradiag.cli.drift:drift", summary="Has the traffic drifted from what the adapter was made for?"),
     "traffic": Entry("loradiag.cli.traffic:traffic", summary="Request logs into the lake, and what is in it."),
     "serve-check": Entry("loradiag.cli.serve_check:serve_check", summary="Is every adapter served, as itself, under load?"),
+    "registry": Entry(
+        "loradiag.cli.registry:registry", summary="What is known of every adapter: reports, results, owners, history."
+    ),
     "resize": Entry("loradiag.cli.resize:resize", summary="Write a smaller PEFT adapter, and measure what it cost."),
     "fingerprint": Entry("loradiag.cli.fingerprint:fingerprint", summary="Which weights does a base have?"),
     "stamp": Entry("loradiag.cli.stamp:stamp", summary="Write beside an adapter what it was made from."),

@@ -71,7 +71,7 @@ def rows_of(session: Session, table: str, wanted: Wanted | None = None) -> list[
         raise UsageError(f"no table is called {table!r}; there are {', '.join(TABLES)}")
     adapters = listed(session, wanted)
     if table == "adapters":
-        return [_flat(row) for row in adapters]
+        return [flat(row) for row in adapters]
     source = _SOURCES[table]
     names = {row.sha256: row.name for row in adapters}
     query = select(source, Adapter.sha256).join(Adapter, Adapter.id == source.adapter_id).order_by(source.id)
@@ -86,7 +86,7 @@ def rows_of(session: Session, table: str, wanted: Wanted | None = None) -> list[
     ]
 
 
-def as_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
+def as_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
     """Rows as CSV. What a spreadsheet would take for a formula has a quote before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -125,7 +125,8 @@ def _own(row: Any) -> Row:
     return found | {"number": row.id} if isinstance(row, StoredReport) else found
 
 
-def _flat(row: Listed) -> Row:
+def flat(row: Listed) -> Row:
+    """An adapter as a row of single values: lists become words with blanks between."""
     found: dict[str, Any] = msgspec.structs.asdict(row)
     del found["verdicts"]
     lists: Iterable[tuple[str, Iterable[str]]] = (

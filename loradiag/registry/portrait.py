@@ -170,4 +170,3 @@ def happened(event: EventRow) -> str:
     else:
         said = f"{what}: {before} → {after}"
     return f"{said} ({shorten(printable(event.why), 120)})" if event.why else said
-

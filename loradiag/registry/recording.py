@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ Item = tuple[Report, Stamp | None, str | Path | None]
 BATCH = 200
 """Items of one transaction: what is recorded is kept, also if the next batch is never reached."""
 
+
+PATIENCE = 2.0
+"""Seconds after which what has come is committed, however few there are."""
 
 _LEVEL = 3
 """Of zlib: 6 takes twice as long for a tenth less."""
@@ -87,8 +90,15 @@ def user() -> str:
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    source = iter(items)
-    while batch := list(islice(source, BATCH)):
+    """So many at once, or what came within a moment: an interrupt must not cost minutes of inspections."""
+    batch: list[Item] = []
+    began = time.monotonic()
+    for item in items:
+        batch.append(item)
+        if len(batch) >= BATCH or time.monotonic() - began > PATIENCE:
+            yield batch
+            batch, began = [], time.monotonic()
+    if batch:
         yield batch
 
 

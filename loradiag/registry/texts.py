@@ -66,6 +66,8 @@ def days_between(earlier: str, later: str) -> float:
 
 def name_of(path: str) -> str:
     """What an adapter at a path or a URL is called: its last part, with the part before where that is a checkpoint's."""
+    if path.startswith("models:/"):
+        return path.removeprefix("models:/") or path
     parts = [part for part in PurePosixPath(path.partition("?")[0]).parts if part not in ("/", ".", "..")]
     if not parts:
         return path or "?"

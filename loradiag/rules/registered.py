@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from loradiag.core.findings import Severity
 from loradiag.core.registered import Registered
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
-from loradiag.core.text import listed, printable, shorten
+from loradiag.core.text import listed, printable
 
 _MODEL_CARDS = "Mitchell et al. 2019, Model Cards for Model Reporting (arXiv 1810.03993)"
 
@@ -110,7 +110,7 @@ def live_adapter_fails(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     found = evidence.measurements.registered
     if found is not None and found.stage == "live" and found.inspection == "fail":
         decided = listed([printable(code) for code in found.inspection_decided], 5)
-        when = shorten(printable(found.inspected or "?"), 10)
+        when = printable(found.inspected or "?")[:10]
         yield Match(f"it is live, and its inspection of {when} failed{f' by {decided}' if decided else ''}")
 
 
