@@ -37,7 +37,7 @@ def test_cosines_of_sketches_are_near_those_of_updates() -> None:
 
 
 def test_strangers_stay_below_what_is_compared() -> None:
-    """Of 1,225 pairs of random adapters none comes near the limit of 0.3."""
+    """Of 1,225 pairs of random adapters none is far beyond the limit of 0.2."""
     found = np.stack([sketch(drawn(seed, modules=6)) for seed in range(50)])
     cosines = (found @ found.T)[~np.eye(50, dtype=bool)]
     assert np.abs(cosines).max() < 0.25
