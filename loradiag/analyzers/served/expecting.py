@@ -8,8 +8,8 @@ from pathlib import PurePath
 from loradiag.core.report import Report
 from loradiag.core.served import Told
 
-_WEAK = frozenset({"LD205", "LD305"})
-"""Findings of updates that are too small to do much: undertrained, or with factors that say so."""
+_WEAK = "LD205"
+"""The rule of updates that are too small to do much."""
 
 
 def told_by(report: Report) -> tuple[Told | None, float | None]:
@@ -26,7 +26,7 @@ def told_by(report: Report) -> tuple[Told | None, float | None]:
     if (norms or vectors) and still:
         # Layers that are stored whole may differ from the base's though every update is zero.
         return ("zero", size) if not saved else (None, size)
-    if size is None and any(finding.code in _WEAK for finding in report.findings):
+    if size is None and any(finding.code == _WEAK for finding in report.findings):
         return "weak", size
     return ("live", size) if norms or vectors or saved else (None, size)
 

@@ -73,6 +73,7 @@ def _exchange(
     """An answer that has begun, and when the request was sent: connecting is over by then."""
     connection = endpoint.connection(timeout)
     watchdog = _Watchdog(timeout)
+    response: http.client.HTTPResponse | None = None
     try:
         connection.connect()
         watchdog.guard(connection.sock)
@@ -92,6 +93,8 @@ def _exchange(
         raise WireError("timed out" if watchdog.bit else _kind(error)) from error
     finally:
         watchdog.cancel()
+        if response is not None:
+            response.close()  # a connection that ends with its answer leaves that open
         connection.close()
 
 

@@ -1,0 +1,1 @@
+"""Tests of serving checks, against real servers on this machine."""
