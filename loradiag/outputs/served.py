@@ -25,7 +25,7 @@ BESIDE: dict[BesideStatus, tuple[Tone, str]] = {
     "same": ("fail", "serves the base"),
     "as-told": ("pass", "as its report says"),
     "unlike-told": ("fail", "not as its report says"),
-    "undecided": ("inconclusive", "base or not: undecided"),
+    "undecided": ("inconclusive", "the base or not: undecided"),
     "unjudged": ("pass", ""),
 }
 ISOLATION: dict[Isolation, tuple[Tone, str]] = {
@@ -160,7 +160,7 @@ def summary(found: Served) -> Advice:
     """What it comes to."""
     every = [(row, *status(row)) for row in rows(found)]
     names = {
-        tone: [f"{named(row.name)} {said}" for row, own, said in every if own == tone]
+        tone: [f"{named(row.name)} ({said})" for row, own, said in every if own == tone]
         for tone in ("fail", "inconclusive")
     }
     more = []

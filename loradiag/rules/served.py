@@ -70,7 +70,12 @@ def adapter_not_answering(evidence: Evidence, limits: Limits) -> Iterable[Match]
             kinds = listed([f"{printable(kind)} ({count:,}×)" for kind, count in row.failures.items()], 4)
             share = row.failed / max(row.asked, 1)
             never = row.answering == "never"
-            said = "never answers" if never else f"{row.failed:,} of {plural(row.asked, 'request')} without an answer"
+            unlisted = ", and the server does not list it" if row.listed is False else ""
+            said = (
+                f"never answers{unlisted}"
+                if never
+                else f"{row.failed:,} of {plural(row.asked, 'request')} without an answer"
+            )
             yield Match(
                 f"{called(row.name)}: {said}: {kinds}",
                 modules=[row.name],

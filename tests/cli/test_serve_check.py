@@ -55,7 +55,7 @@ def test_text_says_what_is_wrong_first() -> None:
     """With the names, and a line of help for everything."""
     with serving(Manners(speak, silent=["a"])) as url:
         text = run(url, *QUICK).stdout
-    assert "✗ do not send traffic: a serves the base" in text
+    assert "✗ do not send traffic: a (serves the base)" in text
     assert "Examples:" in run("--help").stdout
 
 

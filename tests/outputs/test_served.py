@@ -79,8 +79,10 @@ def test_what_it_comes_to_is_said_by_name() -> None:
     assert found is not None
     said = summary(found)
     assert said.tone == "fail"
-    assert said.text == ("do not send traffic: silent serves the base, mixed mixed up with others, gone never answers")
-    assert said.more[0] == "not decided: open base or not: undecided"
+    assert said.text == (
+        "do not send traffic: silent (serves the base), mixed (mixed up with others), gone (never answers)"
+    )
+    assert said.more[0] == "not decided: open (the base or not: undecided)"
     assert in_short([report(FAULTY)]) == ["1 of 5 adapters as itself"]
     assert status(found.adapters[0]) == ("pass", "not the base, isolated")
     sound = report(SOUND).measurements.served

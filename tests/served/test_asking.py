@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import time
+from threading import Thread
 
 import pytest
 
 from loradiag.analyzers.served import client as asking
 from loradiag.analyzers.served import wire
 from loradiag.analyzers.served.address import endpoint_at
-from loradiag.analyzers.served.answers import Answer, Failure, MalformedError, Manner, answer_of
+from loradiag.analyzers.served.answers import Answer, Failure, MalformedError, Manner, Outcome, answer_of
 from loradiag.analyzers.served.client import Client
 from loradiag.analyzers.served.models import cast
 from loradiag.api import serve_check
@@ -239,3 +240,19 @@ def test_odd_logprobs_are_none() -> None:
         assert answer_of({"choices": [{"text": "a", "logprobs": logprobs}]}, "completions") == Answer("a", None)
     thinking = {"choices": [{"message": {"content": None, "reasoning_content": "hm"}, "logprobs": {"content": [{}]}}]}
     assert answer_of(thinking, "chat") == Answer("hm", None)
+
+
+def test_an_interrupt_hangs_up() -> None:
+    """What waits for a slow answer ends at once, and nothing more is asked."""
+    with serving(Manners(speak, delay_ms=3000)) as url:
+        asked = client_of(url, timeout=30)
+        found: list[Outcome] = []
+        waiting = Thread(target=lambda: found.append(asked.ask("a", "x", MANNER)))
+        begun = time.monotonic()
+        waiting.start()
+        time.sleep(0.3)
+        asked.stop()
+        waiting.join(5)
+        assert time.monotonic() - begun < 2
+        assert isinstance(found[0], Failure)
+        assert asked.ask("a", "x", MANNER) == Failure("too many requests")

@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import os
 import ssl
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPSConnection
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -30,6 +31,7 @@ class Endpoint:
         self._parts, self._authorization = parts, authorization
         host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
         port = f":{parts.port}" if parts.port else ""
+        self.hang_ups: set[Callable[[], None]] = set()  # of exchanges that go on
         self.shown = printable(f"{parts.scheme}://{host}{port}{parts.path.removesuffix('/v1')}")
 
     def path(self, name: str) -> str:

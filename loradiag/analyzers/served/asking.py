@@ -116,6 +116,7 @@ def listen(
                 for model in living:
                     heard.loaded.setdefault(model, []).append([row[model, index] for index in range(len(prompts))])
         except BaseException:
+            client.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return heard

@@ -98,6 +98,12 @@ class Client:
                 raise WireError("too many requests")
             self.requests += 1
 
+    def stop(self) -> None:
+        """Ask no more, and hang up on what is being asked: an interrupt need not wait for answers."""
+        self._most = 0
+        for hang_up in tuple(self.endpoint.hang_ups):
+            hang_up()
+
     def refused(self, error: WireError) -> InputError:
         """What to tell of an endpoint that cannot be asked at all."""
         return refusal(self.endpoint, error.kind, error.place)

@@ -43,9 +43,9 @@ class _Watchdog:
     """Ends an exchange that takes too long, though each of its bytes comes in time."""
 
     def __init__(self, seconds: float) -> None:
-        self.bit = False
+        self.bit = False  # whether it ended the exchange
         self._socket: socket.socket | None = None
-        self._timer = Timer(seconds, self._bite)
+        self._timer = Timer(seconds, self.bite)
         self._timer.daemon = True
         self._timer.start()
 
@@ -54,7 +54,7 @@ class _Watchdog:
         if self.bit:
             self._hang_up()
 
-    def _bite(self) -> None:
+    def bite(self) -> None:
         self.bit = True
         self._hang_up()
 
@@ -74,6 +74,7 @@ def _exchange(
     connection = endpoint.connection(timeout)
     watchdog = _Watchdog(timeout)
     response: http.client.HTTPResponse | None = None
+    endpoint.hang_ups.add(watchdog.bite)
     try:
         connection.connect()
         watchdog.guard(connection.sock)
@@ -93,6 +94,7 @@ def _exchange(
         raise WireError("timed out" if watchdog.bit else _kind(error)) from error
     finally:
         watchdog.cancel()
+        endpoint.hang_ups.discard(watchdog.bite)
         if response is not None:
             response.close()  # a connection that ends with its answer leaves that open
         connection.close()

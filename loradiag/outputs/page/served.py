@@ -20,6 +20,9 @@ _NOTE = (
     "Time to the first token, in milliseconds: circles are medians right after a request to the same name, diamonds right "
     "after one to another; lines reach to the 95th percentile. Beside it: switch over stay, with its 95% interval."
 )
+_COLUMNS = FIGURES[:-1]
+"""The drawing has the ratio of times."""
+
 MOST = 60
 """Adapters that are drawn."""
 
@@ -45,20 +48,20 @@ def served(report: Report) -> Markup:
 def _table(found: Sequence[ServedModel]) -> Markup:
     heads = [
         element("th", "name", scope="col"),
+        element("th", "status", scope="col"),
         *(
             element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in FIGURES
+            for figure in _COLUMNS
         ),
-        element("th", "status", scope="col"),
     ]
     lines = []
     for row in found:
         tone, said = status(row)
         mark = element("span", MARKS[tone], aria_hidden="true")
         base = element("small", " base") if row.role == "base" else ""
-        cells = [element("td", figure.say(row), class_="n", data_v=figure.value(row)) for figure in FIGURES]
+        cells = [element("td", figure.say(row), class_="n", data_v=figure.value(row)) for figure in _COLUMNS]
         word = element("td", element("b", mark, " ", said, class_=f"status {tone}"))
-        lines.append([element("th", named(row.name, 80), base, scope="row"), *cells, word])
+        lines.append([element("th", named(row.name, 80), base, scope="row"), word, *cells])
     made = element(
         "table",
         element("caption", "What is served", class_="hidden"),
