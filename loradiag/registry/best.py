@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ class Asked(msgspec.Struct, kw_only=True, frozen=True):
     """What is asked. ``stages``: in one of them at some time between ``since`` and ``until``; now, where neither is given.
 
     ``higher_is_better`` overrides what results say. ``least`` documents a result must be of. Where ``metric``, ``route`` or
-    ``setup`` is not named, the ones are taken that most adapters have.
+    ``setup`` is not named, those are taken that tasks are judged by, that were not folded, and that most adapters have.
     """
 
     task: str
@@ -63,7 +63,8 @@ def best(session: Session, asked: Asked) -> Best:
         raise _nothing(session, asked)
     groups = Counter(row.terms for row in found)
     primary = {row.terms: row.result.primary for row in found}
-    terms = max(groups, key=lambda key: (primary[key], key[2] == "", groups[key], key))
+    last = {row.terms: row.result.at for row in sorted(found, key=lambda row: row.result.at)}
+    terms = max(groups, key=lambda key: (primary[key], key[2] == "", groups[key], last[key], key))
     rows = [row for row in found if row.terms == terms]
     higher, assumed = _direction(rows, asked)
     rows.sort(key=lambda row: (-row.result.value if higher else row.result.value, row.sha256))
@@ -126,15 +127,16 @@ def _found(session: Session, asked: Asked) -> list[_Found]:
 
 
 def _limits(asked: Asked) -> list[ColumnElement[bool]]:
-    given: list[tuple[Any, ColumnElement[bool]]] = [
-        (asked.since, Evaluation.at >= asked.since),
-        (asked.until, Evaluation.at < asked.until),
-        (asked.metric, Evaluation.metric == asked.metric),
-        (asked.route, Evaluation.route == asked.route),
-        (asked.setup, Evaluation.setup == asked.setup),
-        (asked.least, Evaluation.n >= asked.least),
+    table = Evaluation
+    given: list[tuple[Any, Callable[[Any], ColumnElement[bool]]]] = [
+        (asked.since, lambda since: table.at >= since),
+        (asked.until, lambda until: table.at < until),
+        (asked.metric, lambda metric: table.metric == metric),
+        (asked.route, lambda route: table.route == route),
+        (asked.setup, lambda setup: table.setup == setup),
+        (asked.least, lambda least: table.n >= least),
     ]
-    return [condition for value, condition in given if value is not None]
+    return [condition(value) for value, condition in given if value is not None]
 
 
 def _was_staged(asked: Asked) -> ColumnElement[bool]:

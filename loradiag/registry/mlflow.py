@@ -144,7 +144,8 @@ def _experiment(client: Any, name: str) -> str:
 def _version(client: Any, uri: str) -> tuple[str, str]:
     """A URI that always means the same, and what tells that it does: empty for runs, whose files may be written over."""
     if not uri.startswith("models:/"):
-        return uri, ""
+        run, _, path = uri.removeprefix("runs:/").partition("/")
+        return (uri if path else str(client.get_run(run).info.artifact_uri)), ""  # MLflow takes no run without a path
     name, at, alias = uri.removeprefix("models:/").partition("@")
     if at:
         version = client.get_model_version_by_alias(name, alias)

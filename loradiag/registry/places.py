@@ -38,7 +38,7 @@ def place_of(where: str | Path | None) -> Path | URL:
         return Path(text)
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UsageError("--registry: this is no URL of a database; postgresql://user@host/database is one") from error
     backend, _, driver = url.drivername.partition("+")
     if backend == "sqlite" and url.database:

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
@@ -78,6 +79,9 @@ class Store:
             self._take_turn(connection)
             prepare(connection, self.name, shared=self._shared)
 
+        if not self._shared:
+            self._keep_a_log()
+
     def check(self) -> None:
         """Check that the tables are there, and of this version.
 
@@ -99,6 +103,21 @@ class Store:
     ) -> None:
         self.close()
 
+    def _keep_a_log(self) -> None:
+        """Let readers read while a writer is at work. The file remembers; done once it is known to be a registry."""
+        end = time.monotonic() + WAIT
+        with self._told(), self._reads.connect() as connection:
+            made = connection.connection.driver_connection
+            assert isinstance(made, sqlite3.Connection)
+            while True:
+                try:
+                    made.execute("PRAGMA journal_mode=WAL")
+                    return
+                except sqlite3.OperationalError as error:  # SQLite does not wait here for others who do the same
+                    if "locked" not in str(error) or time.monotonic() > end:
+                        raise
+                    time.sleep(0.02)
+
     def _take_turn(self, connection: Connection) -> None:
         """Writers in PostgreSQL wait for each other as SQLite's do, so that none sees half of another's work."""
         if self._shared:
@@ -108,7 +127,7 @@ class Store:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:  # others are faults of this program
             raise _explained(self._place, error) from error
 
 
@@ -164,27 +183,10 @@ def _connector(path: Path, read_only: bool) -> Callable[[], sqlite3.Connection]:
             f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False
         )
         made.execute("PRAGMA foreign_keys=ON")
-        if not read_only:
-            _keep_a_log(made)
+        made.execute("PRAGMA synchronous=FULL")  # history cannot be computed again
         return made
 
     return connect
-
-
-def _keep_a_log(connection: sqlite3.Connection) -> None:
-    """Writers and readers at once, and every commit on the disk: history cannot be computed again."""
-    end = time.monotonic() + WAIT
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            break
-        except (
-            sqlite3.OperationalError
-        ) as error:  # SQLite waits for no lock when another process is just doing the same
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _begin(connection: Connection) -> None:
