@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 LIKELY = 0.2
-"""Cosine of two sketches from which a pair is compared: those of unrelated updates have a standard deviation of 0.045 around zero,
+"""Cosine of two sketches from which a pair is compared: those of unrelated updates have a standard deviation of 0.045,
 so that some two of a million such pairs are compared for nothing."""
 
 MOST = 2_000
