@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ Examples:
   loradiag fleet adapters/                                    # every adapter below; the second time in a moment
   loradiag fleet 'teams/*/adapters' s3://models/adapters -o fleet.html -o fleet.json --table fleet.parquet
   loradiag fleet adapters/ --overlap '*.layers.0.self_attn.q_proj' --overlap-folder overlaps/
+  loradiag fleet adapters/ --registry fleet.sqlite            # and keep what is known of them
   loradiag fleet /mnt/adapters --engine ray --ray-address auto"""
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=str))
@@ -44,6 +46,11 @@ Examples:
 @click.option(
     "--reports", metavar="DIR", type=click.Path(path_type=str), help="Write the report of every adapter there."
 )
+@click.option(
+    "--registry",
+    metavar="PATH_OR_URL",
+    help="Record every adapter in this registry (see loradiag registry). [default: none]",
+)
 @click.option("--engine", default="local", metavar="NAME", help="local, or ray: the same results. [default: local]")
 @click.option("--ray-address", metavar="ADDRESS", help="Of a cluster: auto, ray://host:10001. [default: a local one]")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes. [default: as many as there are cores]")
@@ -54,6 +61,7 @@ def fleet(
     paths: tuple[str, ...],
     table: str | None,
     reports: str | None,
+    registry: str | None,
     verbose: bool,
     format_: str | None,
     outputs: tuple[str, ...],
@@ -80,9 +88,16 @@ def fleet(
         check_table(table)
     policy = with_fail_on(read_policy(policy_path), fail_on)
     interrupted = False
-    with Bar(enabled=not quiet) as bar:
+    with Bar(enabled=not quiet) as bar, _recorder(registry) as record:
+        write = _writer(reports)
+
+        def each(report: Report) -> None:
+            for told in filter(None, (write, record)):
+                told(report)
+
         try:
-            report = run(paths, policy=policy, each=_writer(reports), progress=bar.stage, **options)
+            asked = each if reports or registry else None
+            report = run(paths, policy=policy, each=asked, progress=bar.stage, **options)
         except InterruptedScanError as stopped:
             report, interrupted = stopped.report, True
     if table and report.measurements.fleet is not None:
@@ -94,6 +109,32 @@ def fleet(
     if interrupted:
         click.echo("loradiag: interrupted; what was measured is remembered, and the same command goes on", err=True)
     sys.exit(EXIT_INTERRUPTED if interrupted else exit_code([report]))
+
+
+@contextmanager
+def _recorder(where: str | None) -> Iterator[Callable[[Report], None] | None]:
+    """What records the reports of adapters that could be read, some hundred at a time."""
+    if where is None:
+        yield None
+        return
+    from loradiag.registry.recording import BATCH, Item, record_all
+    from loradiag.registry.store import open_store
+
+    store = open_store(where)
+    waiting: list[Item] = []
+
+    def record(report: Report) -> None:
+        if report.subject.sha256:
+            waiting.append((report, None, report.subject.path))
+        if len(waiting) >= BATCH:
+            record_all(store, waiting)
+            waiting.clear()
+
+    try:
+        yield record
+        record_all(store, waiting)
+    finally:
+        store.close()
 
 
 def _writer(folder: str | None) -> Callable[[Report], None] | None:

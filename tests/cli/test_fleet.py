@@ -83,3 +83,23 @@ def test_wrong_usage_is_said_in_a_line(arguments: list[str], kind: type[Exceptio
 def test_help_has_examples() -> None:
     """What to type."""
     assert "loradiag fleet adapters/" in run("--help").stdout
+
+
+def test_a_fleet_is_kept_in_a_registry(tmp_path: Path) -> None:
+    """Every adapter once, however often it is scanned; what cannot be read is not."""
+    pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed")
+    from sqlalchemy import func, select
+
+    from loradiag.registry.models import Adapter, StoredReport
+    from loradiag.registry.store import open_store
+
+    root = write_fleet(tmp_path / "fleet", 6)
+    (root / "bad").mkdir()
+    (root / "bad" / "adapter_model.safetensors").write_bytes(b"version https://git-lfs")
+    for _ in range(2):
+        assert run(root, "--registry", tmp_path / "r.sqlite").exit_code == 1
+    store = open_store(tmp_path / "r.sqlite")
+    with store.reading() as session:
+        counts = [session.scalar(select(func.count()).select_from(table)) for table in (Adapter, StoredReport)]
+    store.close()
+    assert counts == [6, 6]
