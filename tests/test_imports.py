@@ -20,6 +20,8 @@ HEAVY = (
     "ray",
     "streamlit",
     "gguf",
+    "sqlalchemy",
+    "mlflow",
 )
 
 

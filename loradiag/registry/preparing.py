@@ -87,7 +87,7 @@ def prepared(report: Report, stamp: Stamp | None, path: str | Path | None) -> Pr
         evaluations=[*of_report(report, sha256, at), *of_stamp(said, sha256, at)],
         said=said,
         path=place,
-        name=name_of(place or kept(subject.path)),
+        name=kept(name_of(place or subject.path)),
     )
 
 

@@ -143,7 +143,10 @@ def test_hostile_text_is_stored_and_found(store: Store) -> None:
     row = shown(store, sha("a")).adapter
     assert "\\x00" in (row.path or "")
     assert len(row.base or "") == 500
-    record(store, evaluated("b", score(nasty, metric=nasty)))
+    long = "".join(f"{number:x}" for number in range(3_000))  # what an index would refuse
+    record(store, inspection("c", path=long, base=long))
+    assert len(shown(store, sha("c")).adapter.path or "") == 4_000
+    record(store, evaluated("b", score(nasty, metric=nasty), score(long)))
     assert "DROP TABLE" in shown(store, sha("b")).evaluations[0].task
 
 

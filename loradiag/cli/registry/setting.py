@@ -79,6 +79,7 @@ def set_(
     from loradiag.api.registry import open_registry
     from loradiag.core.report import now
     from loradiag.registry.lifecycle import Change
+    from loradiag.registry.queries import Wanted
     from loradiag.registry.texts import bound
 
     if data_hash and not re.fullmatch(r"[0-9a-fA-F]{64}", data_hash):
@@ -100,7 +101,7 @@ def set_(
         raise UsageError("say what to set: --owner, --stage, --label, --tag, --notes, --data-hash or --evaluation")
     with open_registry(where, create=False) as registry:
         changed = registry.set(adapters, change, who=by, why=why)
-        live = [row for row in registry.ls() if row.sha256 in changed and row.stage == "live" and row.failing]
+        live = registry.ls(Wanted(hashes=tuple(changed), stages=("live",), failing=True))
     if format_ == "json":
         from loradiag.registry.exporting import safe_json
 
