@@ -21,21 +21,13 @@ _BLANK: Row = {
     "difference_low": None, "difference_high": None, "who": None,
 }  # fmt: skip
 
-_LOWER = (
-    "perplexity",
-    "ppl",
-    "loss",
-    "nll",
-    "bits_per_byte",
-    "byte_perplexity",
-    "wer",
-    "cer",
-    "ter",
-    "error",
-    "mse",
-    "mae",
+_LOWER = frozenset(
+    ("perplexity", "ppl", "loss", "nll", "bits_per_byte", "wer", "cer", "ter", "error", "mse", "mae", "rmse")
 )
-"""What names of measures hold of which less is better."""
+_HIGHER = frozenset(
+    ("acc", "accuracy", "acc_norm", "exact_match", "em", "f1", "mcc", "bleu", "chrf", "rouge", "pass@1")
+)
+"""Measures by their names, or the ends of their names, of which less is better, and more."""
 
 
 def of_report(report: Report, sha256: str, at: str) -> list[Row]:
@@ -70,9 +62,12 @@ def row(source: str, sha256: str, task: str, value: float, at: str, *, key_of: t
 
 
 def _direction(name: str) -> bool | None:
-    """Whether more is better, by a name: certainly not of perplexities and errors, and of others nobody said."""
+    """Whether more is better, by a name; None where it does not say."""
     words = name.lower().replace("-", "_")
-    return False if any(part == words or words.endswith(f"_{part}") for part in _LOWER) else None
+    for more, names in ((False, _LOWER), (True, _HIGHER)):
+        if any(words == part or words.endswith(f"_{part}") for part in names):
+            return more
+    return None
 
 
 def _scores(found: Forgetting, sha256: str, at: str) -> Iterator[Row]:
