@@ -203,7 +203,7 @@ RULES: Mapping[str, Entry] = {
             "LD522": "adapters-fail",
             "LD523": "unreadable-in-fleet",
             "LD524": "one-name-many-bases",
-            "LD525": "orphans",
+            "LD525": "orphan-adapters",
             "LD526": "copies-in-fleet",
             "LD527": "fleet-outlier",
             "LD528": "scan-incomplete",

@@ -120,12 +120,12 @@ def one_name_many_bases(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
 @rule(
     "LD525",
-    "orphans",
+    "orphan-adapters",
     Severity.WARNING,
     source="stamps and configurations",
     advice="Stamp them while somebody remembers: loradiag stamp ADAPTER --base BASE --data FILE --owner NAME.",
 )
-def orphans(evidence: Evidence, limits: Limits) -> Iterable[Match]:
+def orphan_adapters(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Some adapters say neither which base they are for nor who made them from what.
 
     ## Why it matters
@@ -241,6 +241,9 @@ def fleet_outlier(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 )
 def scan_incomplete(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """The scan was interrupted: nothing is known of the adapters that were not reached.
+
+    ## Why it matters
+    A fleet is not sound because the part of it that was looked at is.
 
     ## What to do
     The same command goes on: what was measured is remembered.
