@@ -190,6 +190,9 @@ def not_isolated(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     adapter and of all together. Without logprobs changes that are nobody's answer are a warning: batches of several adapters
     may round otherwise than those of one.
 
+    Measured on a small model in BF16: batches of eight changed 25% to 33% of greedy answers, of one adapter as often as of
+    several, and every one at a place where both tokens were within 0.07 nats.
+
     Simulated with three models of 24 prompts, 2,000 servers each. False alarms: none on servers that repeat themselves, and
     none with logprobs, whether 2%, 5% or 20% of answers change; without logprobs at most 0.6% of servers, also where one change
     in five is another's answer; at most 0.8% where all answers are one word and each change is another's. Of servers that mix

@@ -23,7 +23,8 @@ from loradiag.core.report import Report
 from loradiag.core.served import Answering, Served, ServedModel, ServedPair
 
 TIE = 0.5
-"""Nats. Logits of 16 to 32 in bfloat16 lie 0.125 apart: rounding along another order of sums moves each by some such steps."""
+"""Nats. Logits of 16 to 32 in bfloat16 lie 0.125 apart: rounding along another order of sums moves each by some such steps.
+Every change that batches made of a small model's answers was within 0.07 (benchmarks/batches.py); larger ones round more."""
 
 MOST_PAIRS = 5_000
 PROBES = 16
