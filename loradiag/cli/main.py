@@ -28,7 +28,9 @@ COMMANDS: Mapping[str, Entry] = {
     "forgetting": Entry("loradiag.cli.forgetting:forgetting", summary="What did the base forget?"),
     "drift": Entry("loradiag.cli.drift:drift", summary="Has the traffic drifted from what the adapter was made for?"),
     "traffic": Entry("loradiag.cli.traffic:traffic", summary="Request logs into the lake, and what is in it."),
-    "serve-check": Entry("loradiag.cli.serve_check:serve_check", summary="Is every adapter served, as itself, under load?"),
+    "serve-check": Entry(
+        "loradiag.cli.serve_check:serve_check", summary="Is every adapter served, as itself, under load?"
+    ),
     "registry": Entry(
         "loradiag.cli.registry:registry", summary="What is known of every adapter: reports, results, owners, history."
     ),

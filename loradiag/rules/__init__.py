@@ -221,13 +221,11 @@ RULES: Mapping[str, Entry] = {
         },
     ),
     **_family("canary", {"LD815": "canary-worse", "LD816": "canary-undecided", "LD817": "canary-uneven-split"}),
+    **_family("served", {"LD413": "adapter-not-answering", "LD415": "not-isolated", "LD416": "slow-switches"}),
     **_family(
-        "served",
+        "servedas",
         {
-            "LD413": "adapter-not-answering",
             "LD414": "serves-the-base",
-            "LD415": "not-isolated",
-            "LD416": "slow-switches",
             "LD417": "serving-undecided",
             "LD418": "adapters-answer-alike",
             "LD419": "answers-unlike-its-report",
