@@ -3,6 +3,7 @@
 from loradiag.api.canary import canary
 from loradiag.api.comparing import compare
 from loradiag.api.drifting import baseline, calibrate_check, drift_check
+from loradiag.api.embedding import embed_traffic
 from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_all
 from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "default_policy",
     "drift_check",
+    "embed_traffic",
     "forgetting",
     "forgetting_all",
     "ingest",
