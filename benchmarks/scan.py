@@ -62,7 +62,16 @@ def _suite(program: Path, fleet: Path, temporary: Path, count: int, *, ray: bool
     name = "model.layers.0.self_attn.q_proj"
     run("all against all on one module", "a", "--overlap", name, "--overlap-folder", str(temporary / "out"))
     if ray:
-        few = [str(program), "fleet", *map(str, sorted(fleet.glob("team00/*"))[:6]), "-q", "-f", "json", "--engine", "ray"]
+        few = [
+            str(program),
+            "fleet",
+            *map(str, sorted(fleet.glob("team00/*"))[:6]),
+            "-q",
+            "-f",
+            "json",
+            "--engine",
+            "ray",
+        ]
         begun = measure(few, environment={"LORADIAG_CACHE": str(temporary / "e")}, accepted=(0, 1)).wall
         one = run("Ray, one worker", "c", "--engine", "ray", "--workers", "1")
         two = run("Ray, two workers", "d", "--engine", "ray", "--workers", "2")

@@ -58,7 +58,9 @@ def compare(
     for path in runs:
         from loradiag.api.trajectories import trajectory
 
-        reports.append(trajectory(path, policy=judge_by, allow_pickle=allow_pickle, progress=partial(stages, "checkpoints")))
+        reports.append(
+            trajectory(path, policy=judge_by, allow_pickle=allow_pickle, progress=partial(stages, "checkpoints"))
+        )
     return reports + failed
 
 

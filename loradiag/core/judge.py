@@ -100,7 +100,9 @@ def _with_served(evidence: Evidence, policy: Policy) -> Evidence:
     if found is None:
         return evidence
     settled = serving.settle(found, {code: row for code, row in policy.thresholds.items() if policy.selects(code)})
-    return msgspec.structs.replace(evidence, measurements=msgspec.structs.replace(evidence.measurements, served=settled))
+    return msgspec.structs.replace(
+        evidence, measurements=msgspec.structs.replace(evidence.measurements, served=settled)
+    )
 
 
 def _floor(policy: Policy) -> Severity:
