@@ -192,10 +192,11 @@ RULES: Mapping[str, Entry] = {
             "LD519": "nothing-in-common",
             "LD520": "compared-in-part",
             "LD521": "related-adapters",
-            "LD615": "updates-interfere",
-            "LD616": "signs-conflict",
-            "LD617": "whole-layers-collide",
         },
+    ),
+    **_family(
+        "colliding",
+        {"LD615": "updates-interfere", "LD616": "signs-conflict", "LD617": "whole-layers-collide"},
     ),
     **_family(
         "fleet",

@@ -1,15 +1,14 @@
-"""LD516 to LD521, and LD615 to LD617: adapters beside each other."""
+"""LD516 to LD521: adapters beside each other, and what they are to one another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import combinations
 
 from loradiag.core.comparing import ComparedAdapter, ComparedPair, Comparison
 from loradiag.core.findings import Confidence, Severity
 from loradiag.core.relations import NEAR, RELATED, SAME
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
-from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.core.text import listed, printable, shorten
 from loradiag.rules.common import of_all
 
 _SUBSPACES = "Hu et al. 2021 (arXiv 2106.09685), §7.2"
@@ -18,18 +17,18 @@ _MEASURED = (
 )
 
 
-def _pairs(evidence: Evidence) -> Iterator[tuple[ComparedPair, str, str, Comparison]]:
+def pairs(evidence: Evidence) -> Iterator[tuple[ComparedPair, str, str, Comparison]]:
     """Every pair with the names of its two adapters, safe to show."""
     found = evidence.measurements.comparison
     for pair in found.pairs if found else ():
-        yield pair, _name(found, pair.a), _name(found, pair.b), found  # type: ignore[arg-type, misc]
+        yield pair, name_of(found, pair.a), name_of(found, pair.b), found  # type: ignore[arg-type, misc]
 
 
-def _name(found: Comparison, place: int) -> str:
+def name_of(found: Comparison, place: int) -> str:
     return shorten(printable(found.adapters[place].label), 60)
 
 
-def _about(one: str, other: str) -> str:
+def about(one: str, other: str) -> str:
     return f"{one} and {other}"
 
 
@@ -57,14 +56,14 @@ def same_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Keep one. If the second was to be another: look at the paths of the run, and at what was loaded to begin it.
     """
-    for pair, one, other, _ in _pairs(evidence):
+    for pair, one, other, _ in pairs(evidence):
         if pair.relation == "same":
             how = "the same file, byte for byte" if pair.same_file else f"apart by {pair.distance or 0.0:.2%}"
             yield Match(
-                f"{_about(one, other)} are the same update: {how}",
+                f"{about(one, other)} are the same update: {how}",
                 observed=pair.distance,
                 threshold=limits["most_distance"],
-                about=_about(one, other),
+                about=about(one, other),
             )
 
 
@@ -92,13 +91,13 @@ def near_duplicate(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Compare what they score. Where that is the same, keep the one that forgot less.
     """
-    for pair, one, other, _ in _pairs(evidence):
+    for pair, one, other, _ in pairs(evidence):
         if pair.relation == "near-duplicate":
             yield Match(
-                f"{_about(one, other)} are {pair.distance or 0.0:.0%} apart (cosine {pair.cosine or 0.0:.3f})",
+                f"{about(one, other)} are {pair.distance or 0.0:.0%} apart (cosine {pair.cosine or 0.0:.3f})",
                 observed=pair.distance,
                 threshold=limits["most_distance"],
-                about=_about(one, other),
+                about=about(one, other),
             )
 
 
@@ -140,21 +139,21 @@ def related_adapters(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Nothing where it is known. An ensemble or an evaluation that counts on independence needs another seed.
     """
-    for pair, one, other, _ in _pairs(evidence):
+    for pair, one, other, _ in pairs(evidence):
         if pair.relation == "one-start":
             yield Match(
-                f"{_about(one, other)} began from the same numbers: what they read overlaps by {pair.right_excess or 0.0:.0%} "
+                f"{about(one, other)} began from the same numbers: what they read overlaps by {pair.right_excess or 0.0:.0%} "
                 f"beyond chance; cosine {pair.cosine or 0.0:+.2f}",
                 observed=pair.right_excess,
                 threshold=limits["least_start"],
-                about=_about(one, other),
+                about=about(one, other),
             )
         elif pair.relation == "alike":
             yield Match(
-                f"{_about(one, other)} learned alike from different starts: cosine {pair.cosine or 0.0:+.2f}",
+                f"{about(one, other)} learned alike from different starts: cosine {pair.cosine or 0.0:+.2f}",
                 observed=pair.cosine,
                 threshold=limits["least_cosine"],
-                about=_about(one, other),
+                about=about(one, other),
             )
 
 
@@ -180,18 +179,18 @@ def bases_differ(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Name adapters of one base. Where both names mean one: stamp them (`loradiag stamp`).
     """
     found = evidence.measurements.comparison
-    for pair, one, other, _ in _pairs(evidence):
+    for pair, one, other, _ in pairs(evidence):
         a, b = (found.adapters[place] for place in (pair.a, pair.b))  # type: ignore[union-attr]
         if pair.misshapen:
             yield Match(
-                f"{_about(one, other)}: {of_all(len(pair.misshapen), pair.compared + len(pair.misshapen))} in common have "
+                f"{about(one, other)}: {of_all(len(pair.misshapen), pair.compared + len(pair.misshapen))} in common have "
                 "different shapes, so that these are no adapters of one base",
                 modules=pair.misshapen,
-                about=_about(one, other),
+                about=about(one, other),
             )
         elif a.base and b.base and _last(a) != _last(b):
             names = f"{shorten(printable(a.base), 80)} and {shorten(printable(b.base), 80)}"
-            yield Match(f"{_about(one, other)}: {names}", confidence=Confidence.MEDIUM, about=_about(one, other))
+            yield Match(f"{about(one, other)}: {names}", confidence=Confidence.MEDIUM, about=about(one, other))
 
 
 def _last(adapter: ComparedAdapter) -> str:
@@ -217,14 +216,14 @@ def nothing_in_common(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     See that both are of one base, and that their names are (`loradiag inspect` shows them). Vectors (IA³), prompts and
     Kronecker products (LoKr) have no thin factors and are not compared.
     """
-    for pair, one, other, found in _pairs(evidence):
+    for pair, one, other, found in pairs(evidence):
         if not pair.compared and not pair.misshapen:
             reasons = dict.fromkeys(
                 row.reason for place in (pair.a, pair.b) for row in found.adapters[place].uncompared
             )
             why = f" ({listed([printable(reason) for reason in reasons], 2)})" if reasons else ""
             yield Match(
-                f"{_about(one, other)} have no module in common that has directions{why}", about=_about(one, other)
+                f"{about(one, other)} have no module in common that has directions{why}", about=about(one, other)
             )
 
 
@@ -263,120 +262,4 @@ def compared_in_part(evidence: Evidence, limits: Limits) -> Iterable[Match]:
                 f"{name}: {of_all(len(adapter.uncompared), total)} not compared: {reasons}",
                 modules=[row.name for row in adapter.uncompared],
                 about=name,
-            )
-
-
-@rule(
-    "LD615",
-    "updates-interfere",
-    Severity.INFO,
-    confidence=Confidence.MEDIUM,
-    source="blocks of the singular task interference, Gargiulo et al. 2024 (arXiv 2412.00081), in the Frobenius norm; "
-    "benchmarks/interference.py",
-    advice="To merge them, average instead of adding, or use a method that takes shared directions apart (TIES, TSV).",
-    thresholds=[
-        Threshold(
-            "most_interference",
-            0.25,
-            "Share of the two updates that falls into each other's directions",
-            "strangers of one base have 0.01 to 0.21, two that learned one domain 0.37 and more (0.13 where α/r differs by 16)",
-        )
-    ],
-)
-def updates_interfere(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """Two adapters write and read in the same directions, so that added together neither does what it did alone.
-
-    ## Why it matters
-    Where both move the same directions, a sum doubles what they have in common (cosine above zero) or cancels it (below).
-    Served one at a time from one base they do not meet at all.
-
-    ## How sure
-    Pairs of one domain that meet by 37% or more, on two families: added in full, each lost 6 to 68% of what it gained on its
-    domain; half of each lost 6% at most. That directions hardly meet is no promise of the contrary: strangers that met by 6
-    to 9% lost 27 to 47% of their gains when added, and 8 to 32% by halves, and one that had made the base forget destroyed
-    whatever was added to it.
-
-    ## What to do
-    Average rather than add where two are alike; merge strangers by a method made for it; then measure what is left with
-    `loradiag merge-drift` and `loradiag forgetting`.
-    """
-    for pair, one, other, _ in _pairs(evidence):
-        clash = pair.interference is not None and pair.interference >= limits["most_interference"]
-        if clash and pair.relation not in ("same", "near-duplicate"):
-            worst = sorted(pair.modules, key=lambda row: -row.interference)[:5]
-            cosine = pair.cosine or 0.0
-            sign = "adds up" if cosine > 0.1 else "cancels" if cosine < -0.1 else "mixes"
-            yield Match(
-                f"{_about(one, other)}: {pair.interference:.0%} of the two meets in the same directions and {sign} "
-                f"(cosine {cosine:+.2f})",
-                modules=[row.name for row in worst if row.interference >= limits["most_interference"]],
-                observed=pair.interference,
-                threshold=limits["most_interference"],
-                about=_about(one, other),
-            )
-
-
-@rule(
-    "LD616",
-    "signs-conflict",
-    Severity.INFO,
-    confidence=Confidence.MEDIUM,
-    source="TIES, Yadav et al. 2023 (arXiv 2306.01708): signs of the largest fifth of the entries",
-    advice="Elect signs before adding (TIES), or merge with smaller weights.",
-    thresholds=[
-        Threshold(
-            "most_conflict", 0.55, "Share of opposite signs among entries that are large in both", "half is chance"
-        )
-    ],
-)
-def signs_conflict(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """Of the entries that are large in both updates, more than half have opposite signs: they pull against each other.
-
-    ## Why it matters
-    A sum cancels them. Strangers have half of their signs opposed, by chance; those that learned alike fewer.
-
-    ## How sure
-    Counted on a sample of each module's entries, the same for every pair.
-
-    ## What to do
-    TIES elects a sign for each entry before it adds.
-    """
-    for pair, one, other, _ in _pairs(evidence):
-        if pair.sign_conflict is not None and pair.sign_conflict > limits["most_conflict"]:
-            yield Match(
-                f"{_about(one, other)}: {pair.sign_conflict:.0%} of the entries that are large in both have opposite signs",
-                observed=pair.sign_conflict,
-                threshold=limits["most_conflict"],
-                about=_about(one, other),
-            )
-
-
-@rule(
-    "LD617",
-    "whole-layers-collide",
-    Severity.WARNING,
-    source="layers that the files hold in full",
-    advice="Decide whose layer is kept before merging; serve them from separate processes.",
-)
-def whole_layers_collide(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """Several adapters each bring their own copy of the same layer.
-
-    ## Why it matters
-    Updates can be added; two copies of a head or of an embedding cannot: merging keeps one of them, and what the other learned
-    for it is lost. Servers of many adapters over one base (vLLM, SGLang) do not take whole layers at all.
-
-    ## What to do
-    Train heads and embeddings as LoRA modules where adapters are to share a base. To merge: choose whose layer stays, or
-    average the two and measure.
-    """
-    found = evidence.measurements.comparison
-    for first, second in combinations(found.adapters if found else (), 2):
-        both = sorted({*first.stored_whole} & {*second.stored_whole})
-        if both and first.sha256 != second.sha256:
-            one, other = (shorten(printable(row.label), 60) for row in (first, second))
-            shown = listed([shorten(printable(name), 60) for name in both], 3)
-            yield Match(
-                f"{_about(one, other)} both hold {plural(len(both), 'layer')} in full: {shown}",
-                modules=both,
-                about=_about(one, other),
             )
