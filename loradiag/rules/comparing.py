@@ -25,10 +25,12 @@ def pairs(evidence: Evidence) -> Iterator[tuple[ComparedPair, str, str, Comparis
 
 
 def name_of(found: Comparison, place: int) -> str:
+    """An adapter's name, safe to show."""
     return shorten(printable(found.adapters[place].label), 60)
 
 
 def about(one: str, other: str) -> str:
+    """Two names, as findings about a pair begin."""
     return f"{one} and {other}"
 
 
