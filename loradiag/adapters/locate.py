@@ -117,11 +117,12 @@ def _named_file(path: Path) -> Located:
 
 
 def _weight_files(path: Path) -> list[Path]:
-    return sorted(
-        child
-        for child in path.iterdir()
-        if _is_weight_name(child.name) and child.is_file() and not _NOT_ADAPTERS.fullmatch(child.name)
-    )
+    return sorted(child for child in path.iterdir() if may_be_weights(child.name) and child.is_file())
+
+
+def may_be_weights(name: str) -> bool:
+    """Whether a file of this name may hold an adapter's weights: no model, and no trainer's state."""
+    return _is_weight_name(name) and not _NOT_ADAPTERS.fullmatch(name)
 
 
 def _is_weight_name(name: str) -> bool:
