@@ -12,14 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from loradiag.adapters.locate import CONFIG_NAME, STAMP_NAME, Located, locate, stamp_path
+from loradiag.adapters.locate import CONFIG_NAME, STAMP_NAME, Located, locate, may_be_weights, stamp_path
 from loradiag.core.errors import InputError
 from loradiag.storage.remote import RemoteFolder
 from loradiag.storage.urls import is_remote, shown
 
 _BESIDE = (CONFIG_NAME, "adapter_config.yaml", "trainer_state.json")
 _SKIPPED = {".git", "__pycache__", "__MACOSX", "node_modules", ".venv"}
-_WEIGHTS = (".safetensors", ".npz", ".bin", ".pt", ".gguf")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -95,7 +94,7 @@ def _children(folder: Path) -> list[os.DirEntry[str]] | None:
 
 
 def _is_weights(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith((*_WEIGHTS, ".index.json")) and not entry.name.startswith(".") and entry.is_file()
+    return may_be_weights(entry.name) and entry.is_file()
 
 
 def _is_checkpoint(entry: os.DirEntry[str]) -> bool:
@@ -154,9 +153,7 @@ def _behind(url: str, cache: Path) -> Iterator[Found]:
         by_folder.setdefault(head, {})[tail] = version
     found = False
     for head, names in sorted(by_folder.items()):
-        if CONFIG_NAME in names or any(
-            "adapter" in name or "lora" in name for name in names if name.endswith(_WEIGHTS)
-        ):
+        if CONFIG_NAME in names or any("adapter" in name or "lora" in name for name in filter(may_be_weights, names)):
             found = True
             kept = {name: version for name, version in names.items() if _belongs(name)}
             lines = [f"{folder.url}/{head}/{name}\t{version}" for name, version in sorted(kept.items())]
@@ -168,7 +165,7 @@ def _behind(url: str, cache: Path) -> Iterator[Found]:
 
 def _belongs(name: str) -> bool:
     """Whether a file is part of an adapter, and not a trainer's state beside it."""
-    return name.endswith((*_WEIGHTS, ".index.json")) or name in (*_BESIDE, STAMP_NAME)
+    return may_be_weights(name) or name in (*_BESIDE, STAMP_NAME)
 
 
 @contextmanager
