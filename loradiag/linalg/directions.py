@@ -19,7 +19,8 @@ _SAFE = 1e4
 rule of :mod:`loradiag.linalg.triangular`, which says why."""
 
 _STRIP = 8
-"""Columns multiplied at a time: numpy hands a product of an array with its own transpose to a slower routine."""
+"""Columns multiplied at a time: numpy hands a product of an array with its own transpose to a slower routine, and OpenBLAS does
+small products without packing them first (see :mod:`loradiag.linalg.triangular`)."""
 
 
 class Side(NamedTuple):
@@ -44,7 +45,7 @@ class Side(NamedTuple):
 
     def across(self, other: Side) -> Array:
         """The block of inner products with other columns: [k, k']."""
-        return self.turn.T @ (self.factor.T @ other.factor) @ other.turn
+        return self.turn.T @ _inner(self.factor, other.factor) @ other.turn
 
 
 class Directions(NamedTuple):
@@ -99,7 +100,7 @@ def triangular(matrix: Array) -> tuple[Array, Array, Array]:
     Raises:
         numpy.linalg.LinAlgError: The matrix is not finite.
     """
-    product = _gram(matrix)
+    product = _inner(matrix, matrix)
     if not np.isfinite(product).all():
         raise np.linalg.LinAlgError("a factor is not finite")
     lengths = np.sqrt(np.diagonal(product))
@@ -112,10 +113,11 @@ def triangular(matrix: Array) -> tuple[Array, Array, Array]:
     return cast("Array", q), cast("Array", r), np.eye(q.shape[1])
 
 
-def _gram(matrix: Array) -> Array:
+def _inner(first: Array, second: Array) -> Array:
+    """AᵀB of two thin matrices, strip by strip; what overflows is infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        strips = [matrix[:, at : at + _STRIP].T @ matrix for at in range(0, matrix.shape[1], _STRIP)]
-    return np.concatenate(strips) if strips else np.zeros((0, 0))
+        strips = [first[:, at : at + _STRIP].T @ second for at in range(0, first.shape[1], _STRIP)]
+    return np.concatenate(strips) if strips else np.zeros((0, second.shape[1]))
 
 
 def _inverse(product: Array) -> tuple[Array, Array] | None:
