@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from loradiag.core.dtypes import DTYPES
+from loradiag.core.dtypes import DTYPES, TORCH_NAMES
 from loradiag.core.lazy import require
 
 if TYPE_CHECKING:
@@ -16,21 +16,6 @@ if TYPE_CHECKING:
 
 Stored = tuple[str, tuple[int, ...], "npt.NDArray[np.generic]"]
 """Name of the storage format, shape, and the elements, flat, in the format's carrier type."""
-
-_NAMES = {
-    "torch.float64": "F64",
-    "torch.float32": "F32",
-    "torch.float16": "F16",
-    "torch.bfloat16": "BF16",
-    "torch.float8_e4m3fn": "F8_E4M3",
-    "torch.float8_e5m2": "F8_E5M2",
-    "torch.int64": "I64",
-    "torch.int32": "I32",
-    "torch.int16": "I16",
-    "torch.int8": "I8",
-    "torch.uint8": "U8",
-    "torch.bool": "BOOL",
-}
 
 
 def sharded(parameters: Iterable[Any]) -> bool:
@@ -90,7 +75,7 @@ def _stored(tensor: Any, torch: Any, *, own: bool) -> Stored:
     What is not our own is copied by numpy, on this thread: hundreds of small copies by torch's threads wait for each other
     for seconds where something else is at work.
     """
-    dtype = _NAMES.get(str(tensor.dtype), str(tensor.dtype))
+    dtype = TORCH_NAMES.get(str(tensor.dtype), str(tensor.dtype))
     array = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
     array = array if own else array.copy()
     return dtype, tuple(tensor.shape), array.view(DTYPES[dtype].carrier) if dtype in DTYPES else array

@@ -9,26 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from loradiag.core.dtypes import TORCH_NAMES
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
 from loradiag.storage.arrays import ArrayContainer
-
-_NAMES = {
-    "torch.float64": "F64",
-    "torch.float32": "F32",
-    "torch.float16": "F16",
-    "torch.bfloat16": "BF16",
-    "torch.float8_e4m3fn": "F8_E4M3",
-    "torch.float8_e5m2": "F8_E5M2",
-    "torch.int64": "I64",
-    "torch.int32": "I32",
-    "torch.int16": "I16",
-    "torch.int8": "I8",
-    "torch.uint8": "U8",
-    "torch.bool": "BOOL",
-}
-
 
 _WRAPPERS = ("state_dict", "model_state_dict", "module")
 
@@ -68,7 +53,7 @@ def open_pickled(path: Path, *, allowed: bool) -> ArrayContainer:
 
 
 def _array(torch: Any, name: str, tensor: Any) -> tuple[str, str, tuple[int, ...], Any]:
-    dtype = _NAMES.get(str(tensor.dtype))
+    dtype = TORCH_NAMES.get(str(tensor.dtype))
     if dtype is None or tensor.layout is not torch.strided or tensor.device.type == "meta":
         # Sparse, quantized, complex and the like: known by name and shape, and never read.
         odd = str(tensor.dtype if dtype is None else tensor.layout)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.report import Report
 from loradiag.core.text import printable
 from loradiag.outputs.beside import listings, statements, title
 from loradiag.outputs.style import Style
+from loradiag.outputs.terminal.summary import labelled
 
 
 def beside_base(report: Report, style: Style) -> Iterable[RenderableType]:
@@ -22,12 +22,7 @@ def beside_base(report: Report, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text(title(report).lower(), style="bold")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in said:
-        grid.add_row(label, Text(text))
-    yield Padding(grid, (0, 0, 0, 2))
+    yield labelled(said)
     if style.verbose:
         for label, names in listings(report):
             yield Text(f"  {label} ({len(names):,})", style="dim")

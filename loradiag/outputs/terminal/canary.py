@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.report import Report
@@ -14,7 +12,7 @@ from loradiag.outputs.canary import FIGURES, MARKS, TONES, WORDS, named, stateme
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, columns, fitting, plain
 from loradiag.outputs.terminal.marks import ROUTE
-from loradiag.outputs.terminal.summary import summed_up
+from loradiag.outputs.terminal.summary import labelled, summed_up
 
 _STATUS = 12
 _NAMES = 26
@@ -27,12 +25,7 @@ def canary(report: Report, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("canary", style="bold")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in statements(found):
-        grid.add_row(label, Text(text))
-    yield Padding(grid, (0, 0, 0, 2))
+    yield labelled(statements(found))
     if found.metrics:
         shown = [figure for figure in FIGURES if figure.worth or style.verbose]
         every = columns(found.metrics, [(figure.title, figure.worth, figure.say) for figure in shown])

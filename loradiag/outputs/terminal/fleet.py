@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.fleet import Fleet
@@ -16,6 +14,7 @@ from loradiag.outputs.fleet import FIGURES, MARKS, TONES, names, pair_words, sen
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, columns, end_of, more, packed, plain
 from loradiag.outputs.terminal.marks import ROUTE
+from loradiag.outputs.terminal.summary import labelled
 
 ROWS, PAIRS = 25, 12
 """Adapters and pairs that are shown, unless everything is to be."""
@@ -29,12 +28,7 @@ def fleet(report: Report, style: Style) -> Iterable[RenderableType]:
     if found is None:
         return
     called = names(found)
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in statements(found):
-        grid.add_row(label, Text(text))
-    yield Padding(grid, (0, 0, 0, 2))
+    yield labelled(statements(found))
     yield from _adapters(found, called, style)
     yield from _overlaps(found, called)
     yield from _pairs(found, called, style)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,7 +14,7 @@ from loradiag.outputs.served import FIGURES, MARKS, named, rows, statements, sta
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, columns, fitting, plain
 from loradiag.outputs.terminal.marks import ROUTE
-from loradiag.outputs.terminal.summary import summed_up
+from loradiag.outputs.terminal.summary import labelled, summed_up
 
 _STATUS, _NAMES = 26, 26
 _ROWS = 40
@@ -29,12 +28,7 @@ def served(report: Report, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("served", style="bold")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in statements(found):
-        grid.add_row(label, Text(text))
-    yield Padding(grid, (0, 0, 0, 2))
+    yield labelled(statements(found))
     yield ""
     yield _table(found, style)
     yield from _examples(found, style)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.report import Report
@@ -14,7 +12,7 @@ from loradiag.core.watching import Watch
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.alarms import alarm_rows
 from loradiag.outputs.terminal.columns import GAP, columns, fitting, plain
-from loradiag.outputs.terminal.summary import summed_up
+from loradiag.outputs.terminal.summary import labelled, summed_up
 from loradiag.outputs.watch import FIGURES, called, statements, summary, told, way
 
 _WORTH = {"of late": 5, "tolerated": 4, "seen": 1, "e-value": 6, "highest": 2, "line": 3}
@@ -31,12 +29,7 @@ def watch(report: Report, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("watch", style="bold")
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in statements(found):
-        grid.add_row(label, Text(text))
-    yield Padding(grid, (0, 0, 0, 2))
+    yield labelled(statements(found))
     yield from _signals(found, style)
     if found.alarms:
         yield ""
