@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.forgetting import Forgetting, Score
@@ -26,7 +25,7 @@ from loradiag.outputs.questions import (
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.flips import flips
 from loradiag.outputs.terminal.scores import Line, tables
-from loradiag.outputs.terminal.summary import summed_up
+from loradiag.outputs.terminal.summary import labelled, summed_up
 from loradiag.outputs.terminal.sweep import memory, sweep
 
 
@@ -55,12 +54,7 @@ def forgetting(report: Report, style: Style) -> Iterable[RenderableType]:
 
 
 def _said(report: Report, found: Forgetting) -> Padding:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in statements(report, found):
-        grid.add_row(label, Text(text))
-    return Padding(grid, (0, 0, 0, 2))
+    return labelled(statements(report, found))
 
 
 def _lines(found: Forgetting, style: Style) -> list[Line]:

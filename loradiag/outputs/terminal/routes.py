@@ -19,6 +19,7 @@ from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, left_out
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, Column, columns, fitting, plain
 from loradiag.outputs.terminal.marks import ROUTE
+from loradiag.outputs.terminal.summary import labelled
 from loradiag.outputs.terminal.survival import survival
 
 _NOTES = "notes"
@@ -49,12 +50,7 @@ def routes(report: Report, style: Style) -> Iterable[RenderableType]:
 
 
 def _said(merge: Merge) -> Padding:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in statements(merge):
-        grid.add_row(label, Text(text))
-    return Padding(grid, (0, 0, 0, 2))
+    return labelled(statements(merge))
 
 
 def _table(report: Report, merge: Merge, style: Style) -> Table:

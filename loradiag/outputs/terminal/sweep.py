@@ -27,6 +27,7 @@ from loradiag.outputs.sweep import (
     worst_task,
 )
 from loradiag.outputs.terminal.columns import GAP, columns, fitting, plain
+from loradiag.outputs.terminal.summary import labelled
 
 _TOLD: Sequence[tuple[str, int, Callable[[Candidate], str]]] = (
     ("perplexity", 5, lambda row: short_number(row.domain_report)),
@@ -60,12 +61,7 @@ def sweep(found: Forgetting, style: Style) -> Iterable[RenderableType]:
 
 
 def _pairs(said: Sequence[tuple[str, str]]) -> Padding:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in said:
-        grid.add_row(label, Text(text))
-    return Padding(grid, (0, 0, 0, 2))
+    return labelled(said)
 
 
 def _table(made: Sweep, style: Style) -> Table:

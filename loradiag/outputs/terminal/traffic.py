@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.drift import Drift
@@ -16,7 +15,7 @@ from loradiag.core.text import plural
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.novel import novel_parts
 from loradiag.outputs.terminal.shifts import shifts
-from loradiag.outputs.terminal.summary import summed_up
+from loradiag.outputs.terminal.summary import labelled, summed_up
 from loradiag.outputs.terminal.windows import tables
 from loradiag.outputs.traffic import summary
 from loradiag.outputs.trafficfacts import statements
@@ -43,12 +42,7 @@ def traffic(report: Report, style: Style) -> Iterable[RenderableType]:
 
 
 def _said(found: Drift) -> Padding:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for label, text in statements(found):
-        grid.add_row(label, Text(text))
-    return Padding(grid, (0, 0, 0, 2))
+    return labelled(statements(found))
 
 
 def _more(found: Drift) -> Iterable[Text]:
