@@ -34,7 +34,7 @@ _NOT_ADAPTERS = re.compile(
     r"optimizer.*|scheduler.*|scaler.*|rng_state.*|training_args.*|random_states.*|embeddings?\.pt|"
     r"(pytorch_)?model(-\d+-of-\d+)?\.(bin|safetensors|pth?)(\.index\.json)?|.*_optim_states\.pt|global_step.*"
 )
-_CHECKPOINT = re.compile(r"(?:checkpoint|step|epoch|iter|ckpt)[-_]?(\d{1,18})", re.ASCII)
+CHECKPOINT = re.compile(r"(?:checkpoint|step|epoch|iter|ckpt)[-_]?(\d{1,18})", re.ASCII)
 # mlx-lm keeps a copy of the adapter every so many steps, numbered, in the directory of the final one.
 SNAPSHOT = re.compile(r"(\d{1,18})_adapters\.(?:safetensors|npz)", re.ASCII)
 _SHARD = re.compile(r".+-\d{5}-of-\d{5}\.(safetensors|bin)", re.ASCII)
@@ -163,7 +163,7 @@ def _snapshots(files: Iterable[Path], config: Path | None) -> list[Located]:
 def _checkpoints(path: Path) -> list[tuple[int, Path]]:
     found = []
     for child in path.iterdir():
-        match = _CHECKPOINT.fullmatch(child.name)
+        match = CHECKPOINT.fullmatch(child.name)
         if match and child.is_dir():
             found.append((int(match[1]), child))
     return sorted(found)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from loradiag.adapters.locate import CONFIG_NAME, STAMP_NAME, Located, locate, may_be_weights, stamp_path
+from loradiag.adapters.locate import CHECKPOINT, CONFIG_NAME, STAMP_NAME, Located, locate, may_be_weights, stamp_path
 from loradiag.core.errors import InputError
 from loradiag.storage.remote import RemoteFolder
 from loradiag.storage.urls import is_remote, shown
@@ -74,7 +74,7 @@ def _below(folder: Path, checkpoints: bool, *, named: bool = False) -> Iterator[
     if folder.is_file() or (children is not None and any(_is_weights(entry) for entry in children)):
         yield from _of(folder, checkpoints)
         return
-    runs = [entry for entry in children or () if entry.is_dir() and _is_checkpoint(entry)]
+    runs = [entry for entry in children or () if entry.is_dir() and CHECKPOINT.fullmatch(entry.name)]
     if runs:
         yield from _of(folder, checkpoints)
     inside = [entry for entry in children or () if entry.is_dir() and entry not in runs and entry.name not in _SKIPPED]
@@ -95,11 +95,6 @@ def _children(folder: Path) -> list[os.DirEntry[str]] | None:
 
 def _is_weights(entry: os.DirEntry[str]) -> bool:
     return may_be_weights(entry.name) and entry.is_file()
-
-
-def _is_checkpoint(entry: os.DirEntry[str]) -> bool:
-    head, _, tail = entry.name.rpartition("-")
-    return head in ("checkpoint", "step", "epoch", "iter", "ckpt") and tail.isdigit()
 
 
 def _of(path: Path, checkpoints: bool) -> Iterator[Found]:

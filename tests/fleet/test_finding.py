@@ -41,6 +41,14 @@ def test_a_run_counts_once_or_checkpoint_by_checkpoint(tmp_path: Path) -> None:
     assert names([str(tmp_path / "series")], tmp_path) == [str(tmp_path / "series" / "checkpoint-150")]
 
 
+@pytest.mark.parametrize("pattern", ["checkpoint_{}", "step-{}", "epoch{}", "ckpt-{}"])
+def test_a_run_is_one_however_its_checkpoints_are_named(tmp_path: Path, pattern: str) -> None:
+    """As `inspect` takes them: the last one stands for the run."""
+    for step in (1, 2):
+        write_adapter(tmp_path / "run" / pattern.format(step))
+    assert names([str(tmp_path)], tmp_path / "elsewhere") == [str(tmp_path / "run" / pattern.format(2))]
+
+
 def test_what_has_no_adapter_is_said(tmp_path: Path) -> None:
     """A name that names nothing is an error; a named folder without any is told of."""
     with pytest.raises(InputError, match="names nothing"):
