@@ -22,9 +22,19 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
 def printable(text: str) -> str:
     """Return ``text`` with every character that a terminal or a reader's eye could be fooled by written as an escape."""
     return _UNSAFE.sub(_escape, text)
+
+
+def cell(value: object) -> object:
+    """Return ``value`` as a cell of a table: text printable, with a quote before what a spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    return printable(f"'{value}" if value.startswith(_FORMULA) else value)
 
 
 def shorten(text: str, width: int) -> str:

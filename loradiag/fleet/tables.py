@@ -13,11 +13,10 @@ import msgspec
 from loradiag.core.errors import UsageError
 from loradiag.core.fleet import Fleet, FleetAdapter
 from loradiag.core.lazy import require
-from loradiag.core.text import printable
+from loradiag.core.text import cell, printable
 from loradiag.storage.writing import write_whole
 
 _ENDINGS = (".parquet", ".csv", ".json")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def check_table(name: str) -> None:
@@ -63,15 +62,8 @@ def _csv(fleet: Fleet) -> str:
     for row in _rows(fleet):
         row["codes"] = " ".join(row["codes"])
         row["outlying"] = " ".join(f"{name}={z:+.1f}" for name, z in row["outlying"].items())
-        writer.writerow({name: _safe(value) for name, value in row.items()})
+        writer.writerow({name: cell(value) for name, value in row.items()})
     return out.getvalue()
-
-
-def _safe(value: object) -> object:
-    if isinstance(value, str):
-        text = printable(value)
-        return f"'{text}" if text.startswith(_FORMULA) else text
-    return "" if value is None else value
 
 
 def _parquet(fleet: Fleet) -> bytes:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import require
-from loradiag.core.text import printable
+from loradiag.core.text import cell
 from loradiag.registry.answers import Detail, Listed
 from loradiag.registry.lookup import unpacked
 from loradiag.registry.models import Adapter, Evaluation, Event, Sighting, StoredReport
@@ -25,7 +25,6 @@ TABLES = ("adapters", "evaluations", "reports", "events", "sightings")
 
 Row = Mapping[str, Any]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _SOURCES: Mapping[str, Any] = {
     "evaluations": Evaluation,
     "reports": StoredReport,
@@ -92,7 +91,7 @@ def as_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(_plain(row.get(column)) for column in columns)
+        writer.writerow(cell(row.get(column)) for column in columns)
     return out.getvalue()
 
 
@@ -142,9 +141,3 @@ def flat(row: Listed) -> Row:
 def _documents(session: Session, adapter: Adapter) -> dict[str, Any]:
     query = select(StoredReport).where(StoredReport.adapter_id == adapter.id).order_by(StoredReport.id)
     return {str(row.id): unpacked(row) for row in session.scalars(query)}
-
-
-def _plain(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return printable(f"'{value}" if value.startswith(_FORMULA) else value)

@@ -9,10 +9,9 @@ from pathlib import Path
 import msgspec
 
 from loradiag.core.drift import FlawedFile
+from loradiag.core.text import cell
 from loradiag.traffic.reading import Lake
 from loradiag.traffic.rejecting import count_rejected
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Coverage(msgspec.Struct, kw_only=True, frozen=True):
@@ -87,12 +86,8 @@ def as_csv(found: Stats) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(Coverage.__struct_fields__)
     for row in found.rows:
-        writer.writerow(_plain(value) for value in msgspec.structs.astuple(row))
+        writer.writerow(cell(value) for value in msgspec.structs.astuple(row))
     return out.getvalue()
-
-
-def _plain(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _counted(lake: Lake, column: str) -> dict[str, int]:
