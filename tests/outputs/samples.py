@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -235,3 +236,16 @@ CASES: dict[str, Callable[[], list[Report]]] = {
     **{f"watched_{name}": make for name, make in watching.CASES.items()},
     "watched_hostile": lambda: watching.hostile(HOSTILE),
 }
+
+
+RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e\u2028]")
+"""Characters that no output may have, whatever an adapter or a log holds."""
+
+
+def assert_harmless(name: str, text: str) -> None:
+    """Fail if a hostile name got through into an output: as a control character, as markup, or as a command of a CI system."""
+    assert RAW.search(text) is None
+    if name in ("html", "markdown", "junit", "sarif"):
+        assert "<script>alert" not in text
+    if name == "github":
+        assert not re.search(r"(?m)^::error::(x|$)", text)
