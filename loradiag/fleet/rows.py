@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from datetime import UTC, datetime
@@ -57,7 +58,7 @@ def row_of(path: str, adapter: Adapter, report: Report, stamp: Stamp | None, sam
         data_sha256=stamp.data.sha256 if stamp and stamp.data else None,
         evaluations=len(stamp.evaluation) if stamp else 0,
         spectral_norm=max((row.spectral_norm or 0.0 for row in live), default=None),
-        frobenius_norm=_together([row.frobenius_norm or 0.0 for row in live]),
+        frobenius_norm=math.hypot(*(row.frobenius_norm or 0.0 for row in live)) if live else None,
         energy_concentration=median(_concentration(row) for row in live),
         entropy_share=median(row.entropy_rank / row.rank for row in live if row.entropy_rank and row.rank),
         stable_rank=median(row.stable_rank for row in live if row.stable_rank),
@@ -73,10 +74,6 @@ def _live(report: Report) -> list[ModuleSpectrum]:
 def _concentration(row: ModuleSpectrum) -> float:
     """The share of the energy that lies in the first direction: 1 / stable rank."""
     return 1.0 / row.stable_rank if row.stable_rank else 0.0
-
-
-def _together(norms: list[float]) -> float | None:
-    return float(np.linalg.norm(norms)) if norms else None
 
 
 def _commonest(values: list[int]) -> int | None:

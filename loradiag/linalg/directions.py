@@ -59,6 +59,11 @@ class Directions(NamedTuple):
     right: Side
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Of the update: d_out, d_in."""
+        return self.left.shape[0], self.right.shape[0]
+
+    @property
     def norm(self) -> float:
         """‖ΔW‖_F."""
         return float(np.linalg.norm(self.sigma))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import msgspec
-import numpy as np
 
 from loradiag.adapters.model import Adapter, Module
 from loradiag.analyzers.comparing.deltas import NoDirectionsError, directions_of
@@ -88,7 +88,7 @@ def _measure(name: str, row: Row, values: Values) -> _Measured:
 def _beside(first: tuple[Directions, Signs | None], second: tuple[Directions, Signs | None]) -> Beside | None:
     """Two updates beside each other; None where their shapes differ."""
     (a, signs_a), (b, signs_b) = first, second
-    if a.left.shape[0] != b.left.shape[0] or a.right.shape[0] != b.right.shape[0]:
+    if a.shape != b.shape:
         return None
     large, opposite = conflict(signs_a, signs_b) if signs_a and signs_b else (0, 0)
     ranks = (a.sigma.size, b.sigma.size)
@@ -118,7 +118,7 @@ def _adapter(one: Named, place: int, measured: Sequence[_Measured]) -> ComparedA
         base=adapter.provenance.base,
         ranks=_ranks(adapter.modules),
         modules=len(norms),
-        frobenius_norm=_root_of_squares(norms),
+        frobenius_norm=math.hypot(*norms),
         step=adapter.step,
         stored_whole=stored_whole(adapter),
         uncompared=[Uncompared(name=row.name, reason=row.reasons[place]) for row in measured if place in row.reasons],
@@ -131,11 +131,6 @@ def _ranks(modules: Sequence[Module]) -> dict[str, int]:
     for module in modules:
         counts[str(module.rank)] = counts.get(str(module.rank), 0) + 1
     return dict(sorted(counts.items(), key=lambda row: -row[1]))
-
-
-def _root_of_squares(norms: Sequence[float]) -> float:
-    largest = max(norms, default=0.0)
-    return largest * float(np.linalg.norm([norm / largest for norm in norms])) if largest else 0.0
 
 
 def _pair(

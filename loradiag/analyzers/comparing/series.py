@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections import Counter
@@ -102,7 +103,7 @@ def _step(adapter: Adapter, cells: Sequence[Cell | None], nonfinite: int, later:
         modules=len(adapter.modules),
         measured=len(known),
         nonfinite=nonfinite,
-        frobenius_norm=_root([cell.norm for cell in known]),
+        frobenius_norm=math.hypot(*(cell.norm for cell in known)) if known else None,
         stable_rank=median(cell.stable_rank for cell in live),
         entropy_share=median(cell.entropy_share for cell in live),
         effective_share=median(cell.effective_share for cell in live),
@@ -115,14 +116,6 @@ def _step(adapter: Adapter, cells: Sequence[Cell | None], nonfinite: int, later:
         left_last=_middle([cell.last for cell in live if cell.norm_last], "left"),
         right_last=_middle([cell.last for cell in live if cell.norm_last], "right"),
     )
-
-
-def _root(norms: Sequence[float]) -> float | None:
-    """√Σ‖ΔW‖², without squares that over- or underflow."""
-    largest = max(norms, default=None)
-    if not largest:
-        return largest
-    return float(largest * sum((norm / largest) ** 2 for norm in norms) ** 0.5)
 
 
 def _middle(found: Sequence[Overlap | None], side: Literal["left", "right"]) -> float | None:

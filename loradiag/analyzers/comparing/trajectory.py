@@ -37,9 +37,10 @@ class UnreadableError(Exception):
 
 
 class Cell(NamedTuple):
-    """One module of one checkpoint. ``previous`` and ``last`` are None where there is nothing to compare with.
+    """One module of one checkpoint.
 
-    ``inner_previous``, ``inner_last``: tr(ΔᵀΔ′), and ``moved``: ‖Δ − Δ′‖_F to the checkpoint before.
+    ``previous`` and ``last`` are how it lies to the checkpoint before and to the last one, with their norms; None where there
+    is nothing to compare with.
     """
 
     norm: float
@@ -137,7 +138,7 @@ def _cell(module: Module, here: Directions, before: Directions | None, last: Dir
 
 def _beside(here: Directions, other: Directions | None) -> Overlap | None:
     """How two lie to each other; None where there is no other, or one of another shape."""
-    if other is None or here.left.shape[0] != other.left.shape[0] or here.right.shape[0] != other.right.shape[0]:
+    if other is None or here.shape != other.shape:
         return None
     return overlap(here, other)
 
