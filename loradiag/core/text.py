@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 # C0 and C1 controls, DEL, soft hyphen, zero-width and bidirectional controls, line and paragraph separators, BOM, lone
 # surrogates, tags.
@@ -65,3 +66,18 @@ def listed(items: Sequence[str], most: int = 5) -> str:
     """Join ``items``, naming the first ``most`` and counting the rest."""
     named = ", ".join(items[:most])
     return named if len(items) <= most else f"{named} and {len(items) - most:,} more"
+
+
+CHECKPOINT_NAME = re.compile(r"(checkpoint|step|epoch|iter|ckpt)[-_]?\d+|\d+_adapters\..*", re.ASCII)
+"""Names of checkpoints of a run: ``checkpoint-100``, ``epoch_3``, mlx-lm's ``0000100_adapters.safetensors``."""
+
+
+def name_of(path: str) -> str:
+    """What an adapter at a path or a URL is called: its last part, with the part before where that is a checkpoint's."""
+    if path.startswith("models:/"):
+        return path.removeprefix("models:/") or path
+    parts = [part for part in PurePosixPath(path.partition("?")[0]).parts if part not in ("/", ".", "..")]
+    if not parts:
+        return path or "?"
+    few = 2 if CHECKPOINT_NAME.fullmatch(parts[-1]) else 1
+    return "/".join(parts[-few:])

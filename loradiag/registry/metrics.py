@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from loradiag.core.findings import Disposition, Severity
+from loradiag.core.kinds import kind_of
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
 from loradiag.core.text import printable, shorten
 from loradiag.core.verdict import Status
-from loradiag.registry.preparing import kind_of
 
 PREFIX = "loradiag/"
 MAX_SCORES = 200

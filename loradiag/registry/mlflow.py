@@ -18,13 +18,13 @@ import msgspec
 from loradiag.adapters.locate import CONFIG_NAME, PREFERRED, locate
 from loradiag.bases.cache import folder
 from loradiag.core.errors import InputError, LoradiagError, UsageError
+from loradiag.core.kinds import kind_of
 from loradiag.core.lazy import require
 from loradiag.core.report import Report, encode
 from loradiag.core.text import listed, printable, shorten
 from loradiag.outputs import renderer
 from loradiag.outputs.style import Style
 from loradiag.registry.metrics import metrics, tags
-from loradiag.registry.preparing import kind_of
 from loradiag.storage.urls import shown
 
 SCHEMES = ("models:/", "runs:/")

@@ -13,32 +13,16 @@ import msgspec
 
 from loradiag.adapters.stamps import Stamp
 from loradiag.core.findings import Disposition, Severity
-from loradiag.core.measurements import Measurements
+from loradiag.core.kinds import OF_TRAFFIC, kind_of
 from loradiag.core.report import Report
+from loradiag.core.text import name_of
 from loradiag.registry.scores import of_report, of_stamp
 from loradiag.registry.stamped import Stamped, stamped
-from loradiag.registry.texts import MAX_PATH, MAX_TEXT, kept, maybe, moment, name_of
+from loradiag.registry.texts import MAX_PATH, MAX_TEXT, kept, maybe, moment
 from loradiag.storage.urls import is_remote, shown
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SCHEME = re.compile(r"(models|runs|mlflow-artifacts):/", re.ASCII)
-
-# measurement -> what a report with it is called; the first that is there decides
-_KINDS = {
-    "forgetting": "forgetting",
-    "merge": "merge-drift",
-    "drift": "drift",
-    "watch": "watch",
-    "canary": "canary",
-    "comparison": "compare",
-    "fleet": "fleet",
-    "trajectory": "trajectory",
-    "served": "serve-check",
-    "integrity": "inspect",
-}
-INSPECTION = "inspect"
-_OF_TRAFFIC = ("drift", "watch", "canary", "serve-check")
-"""Reports whose subject is called by its name in the traffic, and not by where it lies."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -78,7 +62,7 @@ def prepared(report: Report, stamp: Stamp | None, path: str | Path | None) -> Pr
         return f"says that it was made in the future ({at}); it would be the newest until then"
     kind = kind_of(report.measurements)
     said = stamped(report, stamp)
-    place = place_of(path) if path is not None else None if kind in _OF_TRAFFIC else kept(subject.path, MAX_PATH)
+    place = place_of(path) if path is not None else None if kind in OF_TRAFFIC else kept(subject.path, MAX_PATH)
     return Prepared(
         sha256=sha256,
         at=at,
@@ -94,11 +78,6 @@ def prepared(report: Report, stamp: Stamp | None, path: str | Path | None) -> Pr
 def _tomorrow() -> str:
     """Clocks differ a little; nobody's is a day ahead."""
     return moment((datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)).isoformat()) or ""
-
-
-def kind_of(measured: Measurements) -> str:
-    """What a report is called by what was measured."""
-    return next((kind for name, kind in _KINDS.items() if getattr(measured, name) is not None), "other")
 
 
 def place_of(path: str | Path) -> str:

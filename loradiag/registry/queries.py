@@ -9,9 +9,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from loradiag.core.kinds import INSPECTION
 from loradiag.registry.answers import Detail, EvaluationRow, EventRow, Listed, Missing, ReportRow, SightingRow
 from loradiag.registry.models import Adapter, Evaluation, Event, Sighting, StoredReport, Tag, values
-from loradiag.registry.preparing import INSPECTION
 
 CHUNK = 500
 """Adapters of one query: databases limit the number of values in one."""

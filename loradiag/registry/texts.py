@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from pathlib import PurePosixPath
 
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable, shorten
@@ -16,7 +15,6 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What PostgreSQL refuses in text, and UTF-8 lacks."""
 
 _AGO = re.compile(r"(\d{1,4})([dw])", re.ASCII)
-_CHECKPOINT = re.compile(r"(checkpoint|step|epoch|iter|ckpt)[-_]?\d+|\d+_adapters\..*", re.ASCII)
 _ZULU = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -62,14 +60,3 @@ def days_between(earlier: str, later: str) -> float:
     """Days from one time of the tables to another."""
     seconds = datetime.datetime.strptime(later, _ZULU) - datetime.datetime.strptime(earlier, _ZULU)
     return seconds.total_seconds() / 86_400
-
-
-def name_of(path: str) -> str:
-    """What an adapter at a path or a URL is called: its last part, with the part before where that is a checkpoint's."""
-    if path.startswith("models:/"):
-        return path.removeprefix("models:/") or path
-    parts = [part for part in PurePosixPath(path.partition("?")[0]).parts if part not in ("/", ".", "..")]
-    if not parts:
-        return path or "?"
-    few = 2 if _CHECKPOINT.fullmatch(parts[-1]) else 1
-    return "/".join(parts[-few:])

@@ -1,0 +1,222 @@
+"""Cards: what an overview needs of a report, so that it is read once and not kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from loradiag.core.drift import Drift, DriftWindow
+from loradiag.core.findings import Severity
+from loradiag.core.fleet import FleetAdapter
+from loradiag.core.kinds import kind_of
+from loradiag.core.report import Report
+from loradiag.core.text import name_of
+from loradiag.outputs.advice import deploys
+from loradiag.outputs.arrange import active, deciding
+from loradiag.outputs.canary import in_short as canary_words
+from loradiag.outputs.forgetting import in_short as forgot_words
+from loradiag.outputs.questions import asked, flat, gating
+from loradiag.outputs.scores import relative
+from loradiag.outputs.traffic import in_short as traffic_words
+from loradiag.outputs.watch import in_short as watch_words
+
+FLEET_ROW = "fleet-row"
+"""The kind of what a report about a fleet says of one of its adapters."""
+
+_MOST_CODES = 12
+
+
+class DriftFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest window that had enough requests: its share of novel ones with a 95% interval, and what is expected."""
+
+    status: str
+    n: int
+    end: str | None
+    novelty_share: float | None
+    novelty_low: float | None
+    novelty_high: float | None
+    expected: float
+    recommended_route: str | None
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """One report, or what a report about a fleet says of one adapter.
+
+    Attributes:
+        file: Where the report lies, below the folder of reports.
+        place: Which of the reports in the file.
+        row: Of a report about a fleet, the adapter's place in it; -1 of others.
+        kind: What the report is called by what was measured, or :data:`FLEET_ROW`.
+        created: When it was made, in UTC.
+        path: What the report is about, as it says itself; untrusted.
+        name: The last part of that; untrusted.
+        ranks: Ranks of the modules, with how many have each.
+        verdict: ``pass``, ``fail``, ``inconclusive``; ``unreadable`` of an adapter that could not be read.
+        decided: The rules that decided the verdict, safe to show.
+        codes: Of active errors and warnings, the gravest first.
+        headline: The message of the gravest finding; untrusted.
+        words: What the report comes to, in a word or two, safe to show.
+        loss: Of forgetting, the largest relative loss, as a share of the base's score.
+        step: Of a checkpoint of a run.
+        drift: Of a drift check, how it stands now.
+    """
+
+    file: str
+    place: int = 0
+    row: int = -1
+    kind: str
+    created: str
+    tool: str = ""
+    path: str
+    name: str
+    sha256: str | None = None
+    base: str | None = None
+    base_fingerprint: str | None = None
+    method: str | None = None
+    layout: str | None = None
+    ranks: dict[str, int] = {}
+    modules: int = 0
+    parameters: int = 0
+    bytes: int = 0
+    step: int | None = None
+    verdict: str
+    decided: str = ""
+    errors: int = 0
+    warnings: int = 0
+    notes: int = 0
+    codes: list[str] = []
+    headline: str = ""
+    words: str = ""
+    loss: float | None = None
+    drift: DriftFacts | None = None
+
+    @property
+    def key(self) -> str:
+        """Names this card among all of the folder."""
+        return f"{self.file}#{self.place}" + (f".{self.row}" if self.row >= 0 else "")
+
+
+def cards_of(reports: list[Report], file: str) -> Iterator[Card]:
+    """Yield a card for each report of a file, and one for each adapter of a fleet."""
+    for place, report in enumerate(reports):
+        yield _card(report, file, place)
+        fleet = report.measurements.fleet
+        if fleet is not None:
+            for row, adapter in enumerate(fleet.adapters):
+                yield _of_fleet(report, adapter, file, place, row)
+
+
+def _card(report: Report, file: str, place: int) -> Card:
+    subject = report.subject
+    found = sorted(active(report), key=lambda finding: -finding.severity.weight)
+    counts = Counter(finding.severity for finding in found)
+    grave = [finding.code for finding in found if finding.severity is not Severity.INFO]
+    integrity = report.measurements.integrity
+    lost = integrity is not None and integrity.unreadable is not None
+    return Card(
+        file=file,
+        place=place,
+        kind=kind_of(report.measurements),
+        created=report.created,
+        tool=report.tool.version,
+        path=subject.path,
+        name=name_of(subject.path),
+        sha256=subject.sha256,
+        base=subject.base,
+        base_fingerprint=subject.base_fingerprint,
+        method=subject.method,
+        layout=subject.layout,
+        ranks=subject.ranks,
+        modules=subject.modules,
+        parameters=subject.parameters,
+        bytes=subject.bytes,
+        step=subject.step,
+        verdict="unreadable" if lost else report.verdict.status.value,
+        decided=deciding(report),
+        errors=counts[Severity.ERROR],
+        warnings=counts[Severity.WARNING],
+        notes=counts[Severity.INFO],
+        codes=[*dict.fromkeys(grave)][:_MOST_CODES],
+        headline=found[0].message if found and found[0].severity is not Severity.INFO else "",
+        words=_words(report),
+        loss=_loss(report),
+        drift=_drift(report),
+    )
+
+
+def _of_fleet(report: Report, adapter: FleetAdapter, file: str, place: int, row: int) -> Card:
+    return Card(
+        file=file,
+        place=place,
+        row=row,
+        kind=FLEET_ROW,
+        created=report.created,
+        tool=report.tool.version,
+        path=adapter.path,
+        name=name_of(adapter.path),
+        sha256=adapter.sha256,
+        base=adapter.base,
+        base_fingerprint=adapter.base_fingerprint,
+        method=adapter.method,
+        layout=adapter.layout,
+        ranks={} if adapter.rank is None else {str(adapter.rank): adapter.modules},
+        modules=adapter.modules,
+        parameters=adapter.parameters,
+        bytes=adapter.bytes,
+        step=adapter.step,
+        verdict=adapter.verdict,
+        errors=adapter.errors,
+        warnings=adapter.warnings,
+        codes=adapter.codes[:_MOST_CODES],
+        headline=adapter.problem or "",
+        words="outside the fleet's bands" if adapter.outlying else "",
+    )
+
+
+def _words(report: Report) -> str:
+    """What a report comes to, in the words of the overviews of other outputs; of a drift check, how it stands now."""
+    drift = report.measurements.drift
+    if drift is not None:
+        newest = _newest(drift)
+        now = msgspec.structs.replace(drift, windows=[] if newest is None else [newest])
+        measured = msgspec.structs.replace(report.measurements, drift=now)
+        report = msgspec.structs.replace(report, measurements=measured)
+    for say in (deploys, forgot_words, traffic_words, watch_words, canary_words):
+        said = say([report])
+        if said:
+            return said[0]
+    return ""
+
+
+def _loss(report: Report) -> float | None:
+    found = report.measurements.forgetting
+    if found is None:
+        return None
+    changes = [relative(score, score.difference) for score in gating(found, flat(asked(found)))]
+    known = [change for change in changes if change is not None]
+    return max(0.0, -min(known)) if known else None
+
+
+def _drift(report: Report) -> DriftFacts | None:
+    found = report.measurements.drift
+    window = _newest(found) if found is not None else None
+    if found is None or window is None:
+        return None
+    return DriftFacts(
+        status=window.status,
+        n=window.n,
+        end=window.end,
+        novelty_share=window.novelty_share,
+        novelty_low=window.novelty_low,
+        novelty_high=window.novelty_high,
+        expected=found.baseline.novel_rate,
+        recommended_route=window.recommended_route,
+    )
+
+
+def _newest(found: Drift) -> DriftWindow | None:
+    """The newest window that was judged; the newest of all where none was."""
+    judged = [window for window in found.windows if window.status not in ("insufficient", "unjudged")]
+    return next(reversed(judged or found.windows), None)
