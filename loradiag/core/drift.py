@@ -133,6 +133,56 @@ class DriftWindow(Measure, kw_only=True, frozen=True):
     status: WindowStatus = "unjudged"
 
 
+class MapPoint(Measure, kw_only=True, frozen=True, omit_defaults=True):
+    """A request, or a reference, on the map. What does not apply, or is not known, is left out of the JSON.
+
+    Of requests: ``cosine`` to the nearest reference, ``novel``, ``request`` and ``time``; of novel ones ``group``, as of
+    :class:`Exemplar`. Of references: ``record``, the number of it in the training data. ``text``: its beginning and end, as
+    for :class:`Exemplar`.
+    """
+
+    x: float
+    y: float
+    topic: int
+    cosine: float | None = None
+    novel: bool = False
+    group: int | None = None
+    request: str | None = None
+    time: str | None = None
+    record: int | None = None
+    text: str | None = None
+
+
+class MapTopic(Measure, kw_only=True, frozen=True):
+    """Where the centre of a cluster of the baseline, a unit vector, falls on the map."""
+
+    topic: int
+    x: float
+    y: float
+
+
+class RequestMap(Measure, kw_only=True, frozen=True):
+    """A window's requests and the baseline's references on one plane, for the eye: no test and no rule looks at it.
+
+    ``method``: how the plane was found, and of what; ``explained``: the share of the variance of these that it holds. What
+    is apart on the plane is at least as far apart; what is together may be apart in the dimensions that are not shown.
+
+    ``references`` and ``requests`` are draws of ``reference_total`` and ``request_total``. Of the ``novel_total`` novel
+    requests as many are drawn as is their share, but at least 200, or all.
+    """
+
+    start: str | None
+    end: str | None
+    method: str
+    explained: float
+    references: list[MapPoint]
+    requests: list[MapPoint]
+    topics: list[MapTopic]
+    reference_total: int
+    request_total: int
+    novel_total: int
+
+
 class PredictionShift(Measure, kw_only=True, frozen=True):
     """One measure of what the model answered: recent requests beside earlier ones of the same adapter.
 
@@ -201,7 +251,7 @@ class Drift(Measure, kw_only=True, frozen=True):
 
     ``window``: as asked: ``1d``, ``200``, ``all``. ``floor``: requests that a window needs. ``tolerance``: the change in the
     mix of topics, as Cohen's w, that is no drift. ``others``: the other baselines that novel requests were held against, by
-    their adapters.
+    their adapters. ``map``: of the newest window that has enough requests.
     """
 
     adapter: str
@@ -215,3 +265,4 @@ class Drift(Measure, kw_only=True, frozen=True):
     attribution: Attribution
     flawed_files: list[FlawedFile] = []
     others: list[str] = []
+    map: RequestMap | None = None

@@ -17,7 +17,7 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.verdict import Verdict
 
-SCHEMA_VERSION = "1.6"
+SCHEMA_VERSION = "1.7"
 """Raised in its first part by a change that breaks a reader, in its second by one that adds to it."""
 
 

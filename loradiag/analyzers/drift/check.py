@@ -10,11 +10,12 @@ import numpy as np
 
 from loradiag.analyzers.drift.cutting import cut
 from loradiag.analyzers.drift.engines import Engine, LocalEngine
+from loradiag.analyzers.drift.mapping import map_of
 from loradiag.analyzers.drift.predictions import compare_answers
 from loradiag.analyzers.drift.wanted import DAY, Wanted
-from loradiag.analyzers.drift.windows import Surroundings, measure
+from loradiag.analyzers.drift.windows import Surroundings, judged, measure
 from loradiag.baselines.reading import Baseline
-from loradiag.core.drift import BaselineFacts, Drift, DriftWindow
+from loradiag.core.drift import BaselineFacts, Drift, DriftWindow, RequestMap
 from loradiag.core.text import printable
 from loradiag.statistics.holm import holm
 from loradiag.traffic.reading import Lake, Rows
@@ -52,6 +53,7 @@ def check(
     encoder = baseline.manifest.encoder.sha256
     comparable = [other for other in others if other.manifest.encoder.sha256 == encoder and other.name != baseline.name]
     rows = lake.rows(adapter, encoder, since=wanted.since, until=wanted.until)
+    windows, newest = _windows(adapter, lake, rows, baseline, comparable, wanted, progress, engine or LocalEngine())
     return Drift(
         adapter=adapter,
         lake=lake.name,
@@ -59,11 +61,12 @@ def check(
         floor=wanted.floor,
         tolerance=wanted.tolerance,
         baseline=facts(baseline, expired),
-        windows=_windows(adapter, lake, rows, baseline, comparable, wanted, progress, engine or LocalEngine()),
+        windows=windows,
         predictions=compare_answers(rows, partial(lake.measure, rows), wanted),
         attribution=lake.attribution(adapter, encoder, wanted.since, wanted.until),
         flawed_files=list(lake.flawed),
         others=[other.name for other in comparable],
+        map=newest,
     )
 
 
@@ -110,13 +113,18 @@ def _windows(
     wanted: Wanted,
     progress: Progress,
     engine: Engine,
-) -> list[DriftWindow]:
+) -> tuple[list[DriftWindow], RequestMap | None]:
+    """Every window, and the map of the newest that has enough requests."""
     cuts = cut(rows, wanted)
-    judged = [window.counted for window in cuts if window.counted.size >= wanted.floor]
-    positions = np.sort(np.concatenate(judged)) if judged else np.zeros(0, dtype=np.int64)
+    enough = [index for index, window in enumerate(cuts) if judged(window, wanted)]
+    counted = [cuts[index].counted for index in enough]
+    positions = np.sort(np.concatenate(counted)) if counted else np.zeros(0, dtype=np.int64)
     scores = engine.score(lake, rows, positions, baseline, progress)
     around = Surroundings(adapter, lake, rows, scores, baseline, others, wanted)
-    return [measure(around, window) for window in cuts]
+    measured = [measure(around, window) for window in cuts]
+    newest = enough[-1] if enough and wanted.points else None
+    made = None if newest is None else map_of(around, cuts[newest], measured[newest][1])
+    return [window for window, _ in measured], made
 
 
 def reach(wanted: Wanted, newest: int | None) -> Wanted:

@@ -45,6 +45,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         reference_days: Days before them that they are compared with.
         exemplars: Novel requests that are shown of a window.
         topics: Topics that are shown of a window.
+        points: Requests, and references, on the map of the newest window; 0 for no map.
         show_text: Whether kept texts go into the report.
         permutations: Of MMD.
         seed: Of samples and permutations.
@@ -61,6 +62,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     reference_days: int = 28
     exemplars: int = 8
     topics: int = 6
+    points: int = 600
     show_text: bool = False
     permutations: int = 500
     seed: int = 0

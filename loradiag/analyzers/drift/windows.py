@@ -46,6 +46,16 @@ class Surroundings(msgspec.Struct, frozen=True):
     wanted: Wanted
 
 
+class Kinds(msgspec.Struct, frozen=True):
+    """Novel requests of a window, or a draw of them: their positions, rising, and the group of each [n]."""
+
+    positions: Indexes
+    groups: Indexes
+
+
+_NONE = Kinds(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
 def stamp(moment: int | None) -> str | None:
     """Microseconds as reports write a time."""
     if moment is None or moment < 0:
@@ -53,8 +63,18 @@ def stamp(moment: int | None) -> str | None:
     return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def measure(around: Surroundings, window: Cut) -> DriftWindow:
-    """Measure one window; one with fewer requests than the floor is only counted."""
+def judged(window: Cut, wanted: Wanted) -> bool:
+    """Whether a window has as many requests as it needs."""
+    return window.counted.size >= max(wanted.floor, 1)
+
+
+def is_novel(around: Surroundings, positions: Indexes) -> npt.NDArray[np.bool_]:
+    """Which of some requests are unlike any of the baseline."""
+    return around.scores.cosine[positions] < around.baseline.manifest.calibrated.threshold
+
+
+def measure(around: Surroundings, window: Cut) -> tuple[DriftWindow, Kinds]:
+    """Measure one window, and put its novel requests into groups; one with fewer requests than the floor is only counted."""
     base = DriftWindow(
         adapter=around.adapter,
         start=stamp(window.start),
@@ -63,17 +83,19 @@ def measure(around: Surroundings, window: Cut) -> DriftWindow:
         n=window.counted.size,
         pooled=window.pooled,
     )
-    if window.counted.size < max(around.wanted.floor, 1):
-        return msgspec.structs.replace(base, status="insufficient")
+    if not judged(window, around.wanted):
+        return msgspec.structs.replace(base, status="insufficient"), _NONE
     cosines = around.scores.cosine[window.counted]
-    novel = cosines < around.baseline.manifest.calibrated.threshold
-    return msgspec.structs.replace(
+    novel = is_novel(around, window.counted)
+    found, kinds = _novel(around, window.counted[novel])
+    measured = msgspec.structs.replace(
         base,
         mean_nn_cosine=float(cosines.mean(dtype=np.float64)),
         **_novelty(around, int(novel.sum()), window.counted.size),
         **_mix(around, window.counted[~novel]),
-        **_novel(around, window.counted[novel]),
+        **found,
     )
+    return measured, kinds
 
 
 def _novelty(around: Surroundings, count: int, n: int) -> dict[str, Any]:
@@ -140,10 +162,10 @@ def _topics(around: Surroundings, counts: Indexes, reference: Indexes, mix: Mix)
     ]
 
 
-def _novel(around: Surroundings, novel: Indexes) -> dict[str, Any]:
-    """Where novel requests belong, and some to look at."""
+def _novel(around: Surroundings, novel: Indexes) -> tuple[dict[str, Any], Kinds]:
+    """Where novel requests belong, some to look at, and the groups that they were chosen from."""
     if not novel.size:
-        return {}
+        return {}, _NONE
     generator = np.random.default_rng(around.wanted.seed)
     sample = np.sort(generator.permutation(novel)[:_ROUTED])
     vectors = vectors_of(around.lake, around.rows, sample)
@@ -151,10 +173,11 @@ def _novel(around: Surroundings, novel: Indexes) -> dict[str, Any]:
     few = np.sort(generator.permutation(sample.size)[:MOST])
     groups = groups_of(vectors[few], kinship(around.baseline), around.wanted.exemplars)
     chosen = pick(groups, around.scores.cosine[sample[few]], around.wanted.exemplars)
-    return {
+    found = {
         "routes": _in_proportion(shares(routes), novel.size),
         "exemplars": _exemplars(around, sample[few], groups, chosen, [routes[index] for index in few]),
     }
+    return found, Kinds(sample[few], groups)
 
 
 def _in_proportion(found: list[RouteShare], total: int) -> list[RouteShare]:

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from loradiag.analyzers.drift import ray_engine
+from loradiag.analyzers.drift.check import check
 from loradiag.analyzers.drift.engines import ENGINES, LocalEngine, engine_of
 from loradiag.analyzers.drift.scoring import Scores
+from loradiag.analyzers.drift.wanted import Wanted, window_of
 from loradiag.baselines.reading import Baseline, open_baseline
 from loradiag.core.errors import InputError, UsageError
 from loradiag.storage.cluster import begin
@@ -74,6 +76,18 @@ def test_two_workers_give_the_numbers_of_the_local_engine(
     assert np.isfinite(found.cosine).sum() == 540
     assert told[-1] == (540, 540)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_the_map_is_the_same(place: Path, engine: ray_engine.RayEngine) -> None:
+    """Requests are scored elsewhere, and the map is drawn here."""
+    lake, baseline = Lake(place / "lake"), open_baseline(place / "baseline")
+    wanted = Wanted(window=window_of("all"))
+    found, expected = (
+        check(lake, "support", baseline, (), wanted, lambda *_: None, engine=one).map for one in (engine, LocalEngine())
+    )
+    assert found is not None
+    assert found.novel_total >= 100
+    assert found == expected
 
 
 def test_a_worker_that_dies_costs_only_time(
