@@ -1,0 +1,47 @@
+"""What stands around every page: what is shown, how old it is, and what could not be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from loradiag_dashboard.parts.plain import md
+from loradiag_dashboard.source import overview, settings
+
+
+_CSS = """<style>
+.block-container{padding:3.6rem 2.2rem 2rem;max-width:1800px}
+[data-testid=stMetric]{padding:.6rem .9rem}
+[data-testid=stMetricValue]{font-variant-numeric:tabular-nums;font-size:1.7rem}
+</style>"""
+"""Less air around pages: an on-call engineer looks at a small screen."""
+
+
+def framed(page: Any) -> None:
+    """Draw a page with what stands around it."""
+    st.html(_CSS)
+    _troubles()
+    page.run()
+
+
+@st.fragment(run_every=15)
+def _troubles() -> None:
+    """What could not be read, in a line each: a dashboard that is silent about it would lie."""
+    found = overview().troubles
+    if not found:
+        return
+    with st.expander(f"{len(found)} things could not be read", icon=":material/report:"):
+        for name, problem in found.items():
+            st.markdown(f"**{md(name)}** {md(problem)}")
+
+
+def footer() -> None:
+    """What is looked at, and whether anything may be changed."""
+    told = settings()
+    parts = [
+        f"reports: {md(told.reports)}" if told.reports else "no reports",
+        f"traffic: {md(told.traffic)}" if told.traffic else "no traffic",
+        "alarms can be settled here" if told.allow_writes else "read-only",
+    ]
+    st.caption(" · ".join(parts))

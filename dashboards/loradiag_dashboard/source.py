@@ -1,0 +1,107 @@
+"""Where all pages get what they show: one overview for all sessions, kept up to date behind their backs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+import streamlit as st
+
+from loradiag.api import open_overview
+from loradiag.api.overview import Overview
+from loradiag.core.errors import LoradiagError
+from loradiag.core.report import Report
+from loradiag.overview.cards import Card
+from loradiag_dashboard.settings import Settings, from_environment
+
+_REPORTS = 24
+"""Reports that are kept in memory: of 8B-shaped adapters some 2 MB each."""
+
+
+class Source:
+    """The overview, and a thread that looks for what is new while anybody looks.
+
+    Args:
+        settings: As the dashboard was started.
+        found: The overview, where it has been opened.
+    """
+
+    def __init__(self, settings: Settings, found: Overview | None = None) -> None:
+        self.settings = settings
+        self.overview = found or open_overview(settings.reports, settings.traffic, state=settings.state)
+        self._wanted = time.monotonic()
+        self._thread = threading.Thread(target=self._keep, name="loradiag-refresh", daemon=True)
+        self._thread.start()
+
+    def touch(self) -> Overview:
+        """Say that somebody looks, and return the overview."""
+        self._wanted = time.monotonic()
+        return self.overview
+
+    def _keep(self) -> None:
+        while True:
+            time.sleep(self.settings.every)
+            if time.monotonic() - self._wanted < _IDLE:
+                self.overview.refresh()
+
+
+_IDLE = 120.0
+"""Seconds without a session that looks, after which nothing is looked for."""
+
+_lock = threading.Lock()
+_sources: deque[Source] = deque(maxlen=1)
+
+
+def configure(settings: Settings, found: Overview | None = None) -> Source:
+    """Begin with other settings.
+
+    Raises:
+        LoradiagError: There is nothing that could be shown.
+    """
+    with _lock:
+        _sources.append(Source(settings, found))
+        return _sources[0]
+
+
+def source() -> Source:
+    """Return what all sessions share; of an app that was started by hand, as the environment says.
+
+    Raises:
+        LoradiagError: There is nothing that could be shown.
+    """
+    with _lock:
+        if _sources:
+            return _sources[0]
+    return configure(from_environment())
+
+
+def overview() -> Overview:
+    """Return the overview as it is now."""
+    return source().touch()
+
+
+def settings() -> Settings:
+    """Return what the dashboard was started with."""
+    return source().settings
+
+
+def report(card: Card) -> Report | None:
+    """Read the report of a card, or say on the page why it cannot be read."""
+    try:
+        return _report(card.key, card.created, card)
+    except LoradiagError as error:
+        st.error(plain_error(error), icon=":material/error:")
+        return None
+
+
+@st.cache_resource(max_entries=_REPORTS, show_spinner=False)
+def _report(key: str, created: str, _card: Card) -> Report:  # noqa: ARG001 - they name what is remembered
+    return overview().report(_card)
+
+
+def plain_error(error: LoradiagError) -> str:
+    """The one line of an error, as Streamlit shows it without reading it as Markdown."""
+    from loradiag_dashboard.parts.plain import md
+
+    return md(str(error))

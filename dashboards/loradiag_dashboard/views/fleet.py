@@ -1,0 +1,244 @@
+"""Fleet: every adapter as one row, the worst first, and what needs somebody now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from loradiag.core.text import plural
+from loradiag.overview.roster import STATES, Row, State
+from loradiag_dashboard.navigation import go, link
+from loradiag_dashboard.parts.frame import footer
+from loradiag_dashboard.parts.nothing import nothing
+from loradiag_dashboard.parts.palette import MARKS, STATE_COLORS, TONES, WORDS, state_mark
+from loradiag_dashboard.parts.plain import label, md
+from loradiag_dashboard.parts.tables import table
+from loradiag_dashboard.parts.times import ago
+from loradiag_dashboard.source import overview
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_URGENT = ("alarm", "fail", "inconclusive")
+_NAMED = 4
+"""Adapters that are named above the table."""
+
+
+def fleet() -> None:
+    """Draw the page."""
+    if not overview().rows:
+        _empty()
+        return
+    _now()
+    _rows()
+    footer()
+
+
+@st.fragment(run_every=5)
+def _now() -> None:
+    """The state of everything, in ten seconds."""
+    found = overview()
+    rows = found.rows
+    counts = Counter(row.state for row in rows)
+    columns = st.columns([1, 1, 1, 1, 1.6, 1.6], border=True)
+    told: tuple[tuple[State, str, str], ...] = (
+        ("alarm", "Alarms", "Adapters whose traffic has drifted beyond doubt."),
+        ("fail", "Failing", "Adapters of which the newest report of some kind fails."),
+        ("inconclusive", "Undecided", "Adapters of which a question could not be answered: never a quiet pass."),
+        ("pass", "Sound", "Adapters whose newest reports all pass, without a warning."),
+    )
+    for column, (state, title, about) in zip(columns, told, strict=False):
+        column.metric(f"{MARKS[state]} {title}", f"{counts[state]:,}", help=about)
+    _volume(columns[4], rows)
+    _watching(columns[5])
+    _urgent(rows)
+
+
+def _volume(place: Any, rows: Sequence[Row]) -> None:
+    daily = [sum(day) for day in zip(*(row.requests.daily for row in rows if row.requests), strict=True)]
+    recent = sum(row.requests.recent for row in rows if row.requests)
+    if not daily:
+        place.metric("Requests", "–", help="Start with --traffic LAKE to see what users send.")
+        return
+    place.metric(
+        "Requests in 7 days",
+        f"{recent:,}",
+        chart_data=daily,
+        chart_type="area",
+        help="Of the last thirty days, a point a day.",
+    )
+
+
+def _watching(place: Any) -> None:
+    found = overview()
+    if found.watch is None:
+        place.metric("Watch", "off", help="Start one: loradiag drift watch --baseline DIR --lake LAKE")
+        return
+    totals = found.watch.totals
+    place.metric(
+        "Watch: last look",
+        ago(totals.polled),
+        delta=f"{totals.budget_left:.0%} of the budget of false alarms left",
+        delta_color="off",
+        delta_arrow="off",
+        help=f"{plural(totals.requests, 'request')} counted in {plural(totals.polls, 'look')} since {totals.started}.",
+    )
+
+
+def _urgent(rows: Sequence[Row]) -> None:
+    """Those that need somebody, named, with why, and a way to them."""
+    bad = [row for row in rows if row.state in _URGENT]
+    if not bad:
+        st.success("Nothing needs attention.", icon=":material/check_circle:")
+        return
+    for row in bad[:_NAMED]:
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.markdown(
+            f":{TONES[row.state]}-badge[{MARKS[row.state]} {WORDS[row.state]}] **{md(row.name, 60)}** {md(row.why, 200)}"
+        )
+        with right:
+            if row.state == "alarm":
+                link("alarms", "Alarms")
+            else:
+                link("adapter", "Open", adapter=row.key)
+    if len(bad) > _NAMED:
+        st.caption(f"and {len(bad) - _NAMED:,} more in the table below")
+
+
+def _rows() -> None:
+    rows = overview().rows
+    chosen = _filtered(rows)
+    if not chosen:
+        nothing("No adapter is left", "No adapter has all that the filters ask for. Clear one of them above the table.")
+        return
+    st.caption(
+        f"{len(chosen):,} of {plural(len(rows), 'adapter')}, the worst first. Click a row to open it, a title to sort."
+    )
+    picked = table(
+        _frame(chosen),
+        "fleet",
+        rows=18,
+        column_config=_columns(chosen),
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    if picked.selection.rows:
+        go("adapter", adapter=chosen[picked.selection.rows[0]].key)
+
+
+def _filtered(rows: Sequence[Row]) -> list[Row]:
+    """The rows that the reader wants, by filters that are kept in the address."""
+    columns = st.columns([2, 1.4, 1.4, 1], vertical_alignment="bottom")
+    text = columns[0].text_input(
+        "Search", key="q", bind="query-params", placeholder="name, base, hash, code", icon=":material/search:"
+    )
+    states = columns[1].multiselect(
+        "State", [state_mark(state) for state in STATES], key="state", bind="query-params", placeholder="all"
+    )
+    bases = sorted({label(row.base) for row in rows})
+    based = columns[2].multiselect("Base", bases, key="base", bind="query-params", placeholder="all")
+    served = columns[3].toggle("Has traffic", key="served", bind="query-params")
+    return [
+        row
+        for row in rows
+        if (not text or text.lower() in _searched(row))
+        and (not states or state_mark(row.state) in states)
+        and (not based or label(row.base) in based)
+        and (not served or row.requests is not None)
+    ]
+
+
+def _searched(row: Row) -> str:
+    codes = [code for card in row.newest.values() for code in card.codes]
+    return " ".join([row.name, row.path, row.base or "", row.sha256 or "", row.why, *codes]).lower()
+
+
+def _frame(rows: Sequence[Row]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "state": [[state_mark(row.state)] for row in rows],
+            "adapter": [label(row.name, 60) for row in rows],
+            "why": [row.why for row in rows],
+            "traffic": [row.requests.daily if row.requests else None for row in rows],
+            "requests": [row.requests.recent if row.requests else None for row in rows],
+            "drift": [_drift(row) for row in rows],
+            "inspected": [_verdict(row, "inspect") for row in rows],
+            "merge": [_words(row, "merge-drift") for row in rows],
+            "forgetting": [_words(row, "forgetting") for row in rows],
+            "base": [label(row.base, 40) for row in rows],
+            "rank": [", ".join(list(row.ranks)[:4]) or "–" for row in rows],
+            "method": [label(row.method, 24) for row in rows],
+            "parameters": [row.parameters or None for row in rows],
+            "last check": pd.to_datetime([row.checked for row in rows], utc=True, errors="coerce"),
+        }
+    )
+
+
+def _drift(row: Row) -> str:
+    """What became of its traffic: by the watch where there is one, else by the newest check."""
+    if row.watch is not None:
+        for status in ("open", "acknowledged"):
+            if any(alarm.status == status for alarm in row.watch.alarms):
+                return f"{MARKS['alarm' if status == 'open' else 'warning']} {'alarm' if status == 'open' else status}"
+    return _words(row, "drift") if "drift" in row.newest else ("✓ calm" if row.watch and row.watch.counted else "–")
+
+
+def _verdict(row: Row, kind: str) -> str:
+    card = row.newest.get(kind)
+    if card is None:
+        return "–"
+    mark = {"pass": "✓", "fail": "✗", "inconclusive": "?", "unreadable": "✗"}[card.verdict]
+    return f"{mark} {card.verdict}" + (" (earlier weights)" if kind in row.stale else "")
+
+
+def _words(row: Row, kind: str) -> str:
+    card = row.newest.get(kind)
+    if card is None:
+        return "–"
+    mark = {"pass": "✓", "fail": "✗", "inconclusive": "?", "unreadable": "✗"}[card.verdict]
+    return f"{mark} {card.words or card.verdict}" + (" (earlier weights)" if kind in row.stale else "")
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, Any]:
+    config = st.column_config
+    options = [state_mark(state) for state in STATES]
+    found: dict[str, Any] = {
+        "state": config.MultiselectColumn(
+            "State",
+            options=options,
+            color=[STATE_COLORS[state] for state in STATES],
+            width=95,
+            help="The worst of all that follows.",
+        ),
+        "adapter": config.TextColumn("Adapter", width=170, pinned=True),
+        "why": config.TextColumn("Why", width=230),
+        "traffic": config.AreaChartColumn("Traffic, 30 days", width=110, y_min=0),
+        "requests": config.NumberColumn("In 7 days", format="localized", width=80),
+        "drift": config.TextColumn("Drift", width=130, help="By the watch, else by the newest drift check."),
+        "inspected": config.TextColumn("Inspected", width=105),
+        "merge": config.TextColumn("Merge", width=115, help="How to deploy, by the newest merge-drift."),
+        "forgetting": config.TextColumn("Forgetting", width=140, help="Tasks forgotten, and the worst loss."),
+        "base": config.TextColumn("Base", width=120),
+        "rank": config.TextColumn("Rank", width=60),
+        "method": config.TextColumn("Method", width=75),
+        "parameters": config.NumberColumn("Parameters", format="compact", width=85),
+        "last check": config.DatetimeColumn("Last check", format="distance", width=110),
+    }
+    if not any(row.requests for row in rows):
+        found["traffic"] = found["requests"] = None
+    return found
+
+
+def _empty() -> None:
+    nothing(
+        "No report yet",
+        "The folder of reports holds none. Write some into it, and they appear here by themselves.",
+        "loradiag fleet adapters/ --reports reports/ -o reports/fleet.json\n"
+        "loradiag inspect my_adapter/ -o reports/my_adapter.json",
+    )
+    footer()
