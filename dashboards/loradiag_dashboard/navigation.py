@@ -10,15 +10,16 @@ import streamlit as st
 
 
 class Place(NamedTuple):
-    """A page: its title, its icon, and where its function is."""
+    """A page: its title, its icon, where its function is, and whether it is shown at first."""
 
     title: str
     icon: str
     target: str
+    default: bool = False
 
 
 PLACES: Mapping[str, Place] = {
-    "fleet": Place("Fleet", ":material/view_list:", "fleet:fleet"),
+    "fleet": Place("Fleet", ":material/view_list:", "fleet:fleet", default=True),
     "adapter": Place("Adapter", ":material/tune:", "adapter:adapter"),
     "merge": Place("Merge", ":material/call_merge:", "merge:merge"),
     "forgetting": Place("Forgetting", ":material/psychology_alt:", "forgetting:forgetting"),
@@ -31,7 +32,7 @@ PLACES: Mapping[str, Place] = {
 def pages() -> dict[str, Any]:
     """Return all pages, the first of which is shown at first."""
     return {
-        name: st.Page(_drawn(name, place), title=place.title, icon=place.icon, url_path=name, default=name == "fleet")
+        name: st.Page(_drawn(name, place), title=place.title, icon=place.icon, url_path=name, default=place.default)
         for name, place in PLACES.items()
     }
 

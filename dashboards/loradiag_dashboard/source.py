@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 
 import streamlit as st
 
@@ -31,6 +30,7 @@ class Source:
         self.settings = settings
         self.overview = found or open_overview(settings.reports, settings.traffic, state=settings.state)
         self._wanted = time.monotonic()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="loradiag-refresh", daemon=True)
         self._thread.start()
 
@@ -39,9 +39,12 @@ class Source:
         self._wanted = time.monotonic()
         return self.overview
 
+    def close(self) -> None:
+        """Look for nothing more."""
+        self._over.set()
+
     def _keep(self) -> None:
-        while True:
-            time.sleep(self.settings.every)
+        while not self._over.wait(self.settings.every):
             if time.monotonic() - self._wanted < _IDLE:
                 self.overview.refresh()
 
@@ -50,7 +53,7 @@ _IDLE = 120.0
 """Seconds without a session that looks, after which nothing is looked for."""
 
 _lock = threading.Lock()
-_sources: deque[Source] = deque(maxlen=1)
+_sources: list[Source] = []
 
 
 def configure(settings: Settings, found: Overview | None = None) -> Source:
@@ -59,9 +62,19 @@ def configure(settings: Settings, found: Overview | None = None) -> Source:
     Raises:
         LoradiagError: There is nothing that could be shown.
     """
+    fresh = Source(settings, found)
+    forget()
     with _lock:
-        _sources.append(Source(settings, found))
-        return _sources[0]
+        _sources.append(fresh)
+    return fresh
+
+
+def forget() -> None:
+    """Forget what was configured, and what was read by it."""
+    with _lock:
+        while _sources:
+            _sources.pop().close()
+    _report.clear()
 
 
 def source() -> Source:

@@ -99,6 +99,7 @@ def _run(host: str, port: int) -> None:
         "browser.gatherUsageStats": False,
         "browser.serverAddress": host,
         "client.toolbarMode": "viewer",
+        "runner.magicEnabled": False,  # it would write docstrings on pages
         "client.showErrorDetails": "full" if os.environ.get("LORADIAG_DEBUG") else "none",
         "global.developmentMode": False,
         "logger.level": "warning",

@@ -9,7 +9,6 @@ import streamlit as st
 from loradiag_dashboard.parts.plain import md
 from loradiag_dashboard.source import overview, settings
 
-
 _CSS = """<style>
 .block-container{padding:3.6rem 2.2rem 2rem;max-width:1800px}
 [data-testid=stMetric]{padding:.6rem .9rem}
