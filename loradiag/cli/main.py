@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, Entry] = {
     "forgetting": Entry("loradiag.cli.forgetting:forgetting", summary="What did the base forget?"),
     "drift": Entry("loradiag.cli.drift:drift", summary="Has the traffic drifted from what the adapter was made for?"),
     "traffic": Entry("loradiag.cli.traffic:traffic", summary="Request logs into the lake, and what is in it."),
+    "dashboard": Entry("loradiag.cli.dashboard:dashboard", summary="Reports, traffic and alarms in a browser."),
     "serve-check": Entry(
         "loradiag.cli.serve_check:serve_check", summary="Is every adapter served, as itself, under load?"
     ),
@@ -41,6 +42,7 @@ COMMANDS: Mapping[str, Entry] = {
     "judge": Entry("loradiag.cli.judge:judge", summary="Judge a report again, under another policy."),
     "rule": Entry("loradiag.cli.rule:rule", summary="What a rule means; without a code, all rules."),
     "schema": Entry("loradiag.cli.schema:schema", summary="Print the JSON Schema of reports."),
+    "demo": Entry("loradiag.cli.demo:demo", summary="See all of it at work, on toy data that is made while you wait."),
 }
 
 
