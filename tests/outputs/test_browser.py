@@ -84,7 +84,7 @@ DRIFT = {
     "hostile": lambda: drifting.hostile(samples.HOSTILE),
 }
 PROBE = """<script>
-const boxes = [...document.querySelectorAll("svg.strips,svg.tradeoff")].flatMap((svg) => {
+const boxes = [...document.querySelectorAll("svg.strips,svg.tradeoff,svg.plane")].flatMap((svg) => {
   const view = svg.viewBox.baseVal;
   const turned = (part) => part.transform.baseVal.consolidate()?.matrix.b;
   return [...svg.querySelectorAll("text,path.mark")].filter((part) => !turned(part)).map((part) => {
@@ -93,7 +93,7 @@ const boxes = [...document.querySelectorAll("svg.strips,svg.tradeoff")].flatMap(
     return [box.x + x, box.y + y, box.x + x + box.width - view.width, box.y + y + box.height - view.height, part.textContent];
   });
 });
-const texts = [...document.querySelectorAll("svg.strips,svg.tradeoff")].flatMap((svg) =>
+const texts = [...document.querySelectorAll("svg.strips,svg.tradeoff,svg.plane")].flatMap((svg) =>
   [...svg.querySelectorAll("text")].map((part) => [part.textContent, part.getBoundingClientRect()]));
 const touching = texts.flatMap(([a, p], i) => texts.slice(i + 1).filter(([b, q]) =>
   p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 3 && q.top < p.bottom - 3).map(([b]) => a + " / " + b));
@@ -192,7 +192,7 @@ def test_hostile_answers_stay_text(tmp_path: Path) -> None:
 WATCHED = {
     **{
         name: watching.CASES[name]
-        for name in ("steady", "both", "unjudged", "month", "by_count", "fleet", "long", "extreme")
+        for name in ("steady", "strange", "both", "unjudged", "month", "by_count", "fleet", "long", "extreme")
     },
     "crowd": watching.crowd,
     "hostile": lambda: watching.hostile(samples.HOSTILE),

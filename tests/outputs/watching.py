@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from math import sin, sqrt
+from math import cos, sin, sqrt
 from typing import Any
 
 import msgspec
@@ -16,7 +16,10 @@ from loradiag.core.drift import (
     DriftWindow,
     Exemplar,
     FlawedFile,
+    MapPoint,
+    MapTopic,
     PredictionShift,
+    RequestMap,
     RouteShare,
     TopicShare,
 )
@@ -152,6 +155,43 @@ def exemplars(count: int = 8, *, text: bool = False, route: str | None = None) -
     ]
 
 
+def around(x: float, y: float, count: int, phase: float = 0.0) -> list[tuple[float, float]]:
+    """Points about a place, as even as seeds of a sunflower."""
+    spread = [(0.016 * sqrt(index + 0.5), 2.39996 * index + phase) for index in range(count)]
+    return [(round(x + far * cos(turn), 4), round(y + 0.7 * far * sin(turn), 4)) for far, turn in spread]
+
+
+def drawn(text: str | None = None, **changes: Any) -> RequestMap:
+    """The map of the first day: two topics that requests know, and 24 requests apart from both."""
+    middles = ((-0.3, 0.1), (-0.05, -0.2))
+    references = [place for x, y in middles for place in around(x, y, 150)]
+    known = [place for x, y in middles for place in around(x + 0.01, y, 88, 0.8)]
+    fields: dict[str, Any] = {
+        "start": day(0),
+        "end": day(1),
+        "method": "the first two principal components of all 300 references and all 200 requests",
+        "explained": 0.312,
+        "references": [
+            MapPoint(x=x, y=y, topic=index // 150, record=index + 1, text=text)
+            for index, (x, y) in enumerate(references)
+        ],
+        "requests": [
+            *(MapPoint(x=x, y=y, topic=index // 88, cosine=0.8, request=f"k-{index}") for index, (x, y) in enumerate(known)),
+            *(
+                MapPoint(x=x, y=y, topic=1, cosine=0.31, novel=True, group=index // 16, request=f"n-{index}", time=day(0),
+                         text=text)
+                for index, (x, y) in enumerate(around(0.5, 0.2, 24))
+            ),
+        ],
+        "topics": [MapTopic(topic=index, x=x, y=y) for index, (x, y) in enumerate(middles)],
+        "reference_total": 8000,
+        "request_total": 200,
+        "novel_total": 24,
+        **changes,
+    }  # fmt: skip
+    return RequestMap(**fields)
+
+
 def novel(number: int = 0, count: int = 24, **changes: Any) -> DriftWindow:
     """A day on which an eighth is novel, most of it what another adapter is for."""
     fields: dict[str, Any] = {
@@ -258,7 +298,7 @@ def steady() -> list[Report]:
 
 def strange() -> list[Report]:
     """One day on which an eighth of the requests belongs to another adapter."""
-    return [watched(drift([novel()]))]
+    return [watched(drift([novel()], map=drawn()))]
 
 
 def shifted() -> list[Report]:
@@ -278,7 +318,7 @@ def both() -> list[Report]:
         row, exemplars=exemplars(text=True, route="base"), topics=topics(0.16, TEXTS[0]), mean_nn_cosine=0.661
     )
     flawed = [FlawedFile(file="lake/day=2026-11-01/ledger-3.parquet", problem="is cut short")]
-    return [watched(drift([row], predictions=compared(), flawed_files=flawed))]
+    return [watched(drift([row], predictions=compared(), flawed_files=flawed, map=drawn(TEXTS[1])))]
 
 
 def within() -> list[Report]:
@@ -410,7 +450,10 @@ def hostile(name: str) -> list[Report]:
         predictions=[answers(name, unit=name, effect=None), answers("perplexity", unit=name, start=name)],
         flawed_files=[FlawedFile(file=name, problem=name)],
         others=[name],
-    )
+        map=drawn(name, start=name, end=name, method=name, requests=[
+            MapPoint(x=0.1 * index, y=0.0, topic=0, novel=True, request=name, time=name, text=name) for index in range(3)
+        ]),
+    )  # fmt: skip
     return [watched(found)]
 
 
@@ -436,7 +479,11 @@ def extreme() -> list[Report]:
         answers("response_length", change=1e300, ci_low=1.0, ci_high=1e301),
         answers("entropy", unit="", change=0.0, ci_low=0.0, ci_high=0.0, reference=0.0, current=0.0),
     ]
-    return [watched(drift(rows, predictions=shifts))]
+    far = [MapPoint(x=1e308 * sign, y=5e-324, topic=10**9, novel=sign > 0, cosine=1.0) for sign in (-0.8, 0.8)]
+    return [
+        watched(drift(rows, predictions=shifts, map=drawn(requests=far))),
+        watched(drift(rows, map=drawn(requests=far[:1], references=[], topics=[], explained=5e-324))),
+    ]
 
 
 CASES = {

@@ -9,6 +9,7 @@ from loradiag.outputs import shifts
 from loradiag.outputs.novel import Part, parts
 from loradiag.outputs.page.answers import answers
 from loradiag.outputs.page.lone import lone
+from loradiag.outputs.page.map import request_map
 from loradiag.outputs.page.markup import Markup, element, folded, join, name, rows
 from loradiag.outputs.page.routes import advice_box
 from loradiag.outputs.page.terms import terms
@@ -43,6 +44,7 @@ def traffic(report: Report) -> Markup:
             _table(report, found),
             folded("What the figures are", terms(meanings), class_="meanings") if found.windows else "",
             topic_bars(most_shifted(found.windows)),
+            request_map(found),
         ]
     )
 
