@@ -126,7 +126,7 @@ def share_words(share: float | None) -> str:
     if share is None:
         return "–"
     if abs(share) >= 100:
-        return f"{share:+.1e}×"
+        return f"{share:+,.0f}×" if abs(share) < 1e5 else f"{share:+.1e}×"
     text = f"{share:+,.0%}" if abs(share) >= 10 else f"{share:+.1%}"
     return text if text.strip("+-0.%") else "0.0%"
 

@@ -27,17 +27,22 @@ _WEIGHTS = re.compile(
 
 
 class Lineage(msgspec.Struct, kw_only=True):
-    """One adapter: its cards, the newest first, where it lies, the hash of its present weights, its name in the traffic."""
+    """One adapter: its cards, the newest first, where it lies, the hash of its present weights, its name in the traffic.
+
+    ``folder``: of the reports that name the place; None of an adapter that only the traffic knows.
+    """
 
     place: str
     cards: list[Card]
+    folder: str | None = None
     sha256: str | None = None
     served: str | None = None
 
     @property
     def key(self) -> str:
         """Names it in addresses."""
-        return hashlib.sha256((self.served or self.place).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        told = "served" if self.folder is None else f"at {self.folder}"
+        return hashlib.sha256(f"{told}\0{self.place}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def place_of(path: str) -> str:
