@@ -78,11 +78,10 @@ def _by_place(cards: Iterable[Card]) -> list[Lineage]:
     for card in cards:
         groups[os.path.dirname(card.file), place_of(card.path)].append(card)
     found = []
-    for (_, place), group in groups.items():
+    for (folder, place), group in groups.items():
         group.sort(key=_newer, reverse=True)
-        found.append(
-            Lineage(place=place, cards=group, sha256=next((card.sha256 for card in group if card.sha256), None))
-        )
+        sha256 = next((card.sha256 for card in group if card.sha256), None)
+        found.append(Lineage(place=place, cards=group, folder=folder, sha256=sha256))
     return found
 
 

@@ -96,7 +96,7 @@ def test_a_name_that_is_not_utf_8_is_named(folder: Path, tmp_path: Path, reports
     shelf = Shelf(folder, tmp_path / "memory.sqlite")
     shelf.refresh()
     assert len(shelf.cards) == 3
-    assert [problem for problem in shelf.flawed.values()] == ["has a name that is not UTF-8; rename it"]
+    assert list(shelf.flawed.values()) == ["has a name that is not UTF-8; rename it"]
     assert not shelf.refresh()
 
 
