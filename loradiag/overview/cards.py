@@ -56,6 +56,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         verdict: ``pass``, ``fail``, ``inconclusive``; ``unreadable`` of an adapter that could not be read.
         decided: The rules that decided the verdict, safe to show.
         codes: Of active errors and warnings, the gravest first.
+        rules: Names of the same.
         headline: The message of the gravest finding; untrusted.
         words: What the report comes to, in a word or two, safe to show.
         loss: Of forgetting, the largest relative loss, as a share of the base's score.
@@ -87,6 +88,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     warnings: int = 0
     notes: int = 0
     codes: list[str] = []
+    rules: list[str] = []
     headline: str = ""
     words: str = ""
     loss: float | None = None
@@ -112,7 +114,7 @@ def _card(report: Report, file: str, place: int) -> Card:
     subject = report.subject
     found = sorted(active(report), key=lambda finding: -finding.severity.weight)
     counts = Counter(finding.severity for finding in found)
-    grave = [finding.code for finding in found if finding.severity is not Severity.INFO]
+    grave = {finding.code: finding.rule for finding in found if finding.severity is not Severity.INFO}
     integrity = report.measurements.integrity
     lost = integrity is not None and integrity.unreadable is not None
     return Card(
@@ -138,7 +140,8 @@ def _card(report: Report, file: str, place: int) -> Card:
         errors=counts[Severity.ERROR],
         warnings=counts[Severity.WARNING],
         notes=counts[Severity.INFO],
-        codes=[*dict.fromkeys(grave)][:_MOST_CODES],
+        codes=[*grave][:_MOST_CODES],
+        rules=[*grave.values()][:_MOST_CODES],
         headline=found[0].message if found and found[0].severity is not Severity.INFO else "",
         words=_words(report),
         loss=_loss(report),

@@ -149,7 +149,7 @@ def _state(newest: Mapping[str, Card], stale: Sequence[str], watch: Watch | None
     for state in ("fail", "inconclusive"):
         bad = [card for card in judged if _VERDICTS.get(card.verdict) == state]
         if bad:
-            return state, "; ".join(_said(card) for card in bad[:3])  # type: ignore[return-value]
+            return state, "; ".join(_said(card) for card in bad[:3])
     if alarms:
         return "warning", f"alarm {alarms[0].id} is acknowledged"
     warned = [card for card in judged if card.warnings]
@@ -161,8 +161,8 @@ def _state(newest: Mapping[str, Card], stale: Sequence[str], watch: Watch | None
 def _said(card: Card) -> str:
     if card.verdict == "unreadable":
         return f"{card.kind}: cannot be read"
-    codes = " ".join(printable(code) for code in card.codes[:3])
-    return f"{card.kind}: {card.words or codes or card.decided}"
+    rules = ", ".join(printable(name) for name in (card.rules or card.codes)[:2])
+    return f"{card.kind}: {card.words or rules or card.decided}"
 
 
 def _names(found: Sequence[Lineage]) -> list[str]:

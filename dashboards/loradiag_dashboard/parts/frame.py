@@ -10,7 +10,7 @@ from loradiag_dashboard.parts.plain import md
 from loradiag_dashboard.source import overview, settings
 
 _CSS = """<style>
-.block-container{padding:3.6rem 2.2rem 2rem;max-width:1800px}
+.block-container{padding:4.4rem 2.2rem 2rem;max-width:1800px}
 [data-testid=stMetric]{padding:.6rem .9rem}
 [data-testid=stMetricValue]{font-variant-numeric:tabular-nums;font-size:1.7rem}
 </style>"""

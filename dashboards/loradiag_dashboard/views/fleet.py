@@ -43,7 +43,7 @@ def _now() -> None:
     found = overview()
     rows = found.rows
     counts = Counter(row.state for row in rows)
-    columns = st.columns([1, 1, 1, 1, 1.6, 1.6], border=True)
+    columns = st.columns([1, 1, 1.15, 1, 1.9, 1.9])
     told: tuple[tuple[State, str, str], ...] = (
         ("alarm", "Alarms", "Adapters whose traffic has drifted beyond doubt."),
         ("fail", "Failing", "Adapters of which the newest report of some kind fails."),
@@ -51,7 +51,7 @@ def _now() -> None:
         ("pass", "Sound", "Adapters whose newest reports all pass, without a warning."),
     )
     for column, (state, title, about) in zip(columns, told, strict=False):
-        column.metric(f"{MARKS[state]} {title}", f"{counts[state]:,}", help=about)
+        column.metric(f"{MARKS[state]} {title}", f"{counts[state]:,}", help=about, border=True, height="stretch")
     _volume(columns[4], rows)
     _watching(columns[5])
     _urgent(rows)
@@ -61,7 +61,9 @@ def _volume(place: Any, rows: Sequence[Row]) -> None:
     daily = [sum(day) for day in zip(*(row.requests.daily for row in rows if row.requests), strict=True)]
     recent = sum(row.requests.recent for row in rows if row.requests)
     if not daily:
-        place.metric("Requests", "–", help="Start with --traffic LAKE to see what users send.")
+        place.metric(
+            "Requests", "–", help="Start with --traffic LAKE to see what users send.", border=True, height="stretch"
+        )
         return
     place.metric(
         "Requests in 7 days",
@@ -69,22 +71,33 @@ def _volume(place: Any, rows: Sequence[Row]) -> None:
         chart_data=daily,
         chart_type="area",
         help="Of the last thirty days, a point a day.",
+        border=True,
+        height="stretch",
     )
 
 
 def _watching(place: Any) -> None:
     found = overview()
     if found.watch is None:
-        place.metric("Watch", "off", help="Start one: loradiag drift watch --baseline DIR --lake LAKE")
+        place.metric(
+            "Watch",
+            "off",
+            help="Start one: loradiag drift watch --baseline DIR --lake LAKE",
+            border=True,
+            height="stretch",
+        )
         return
     totals = found.watch.totals
     place.metric(
         "Watch: last look",
         ago(totals.polled),
-        delta=f"{totals.budget_left:.0%} of the budget of false alarms left",
+        delta=f"{totals.budget_left:.0%} of its budget left",
         delta_color="off",
         delta_arrow="off",
-        help=f"{plural(totals.requests, 'request')} counted in {plural(totals.polls, 'look')} since {totals.started}.",
+        help=f"{plural(totals.requests, 'request')} counted in {plural(totals.polls, 'look')} since {totals.started}. "
+        f"The budget is of false alarms: a chance of {totals.alpha:.0%} of any, ever. New adapters, and beginnings anew, take from it.",
+        border=True,
+        height="stretch",
     )
 
 
@@ -115,18 +128,19 @@ def _rows() -> None:
         nothing("No adapter is left", "No adapter has all that the filters ask for. Clear one of them above the table.")
         return
     st.caption(
-        f"{len(chosen):,} of {plural(len(rows), 'adapter')}, the worst first. Click a row to open it, a title to sort."
+        f"{len(chosen):,} of {plural(len(rows), 'adapter')}, the worst first. Click an adapter to open it, a title to sort."
     )
     picked = table(
         _frame(chosen),
         "fleet",
         rows=18,
         column_config=_columns(chosen),
+        placeholder="",
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode="single-cell",
     )
-    if picked.selection.rows:
-        go("adapter", adapter=chosen[picked.selection.rows[0]].key)
+    if picked.selection.cells:
+        go("adapter", adapter=chosen[picked.selection.cells[0][0]].key)
 
 
 def _filtered(rows: Sequence[Row]) -> list[Row]:
@@ -215,7 +229,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
             width=95,
             help="The worst of all that follows.",
         ),
-        "adapter": config.TextColumn("Adapter", width=170, pinned=True),
+        "adapter": config.TextColumn("Adapter", width=170),
         "why": config.TextColumn("Why", width=230),
         "traffic": config.AreaChartColumn("Traffic, 30 days", width=110, y_min=0),
         "requests": config.NumberColumn("In 7 days", format="localized", width=80),
