@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
-
-from msgspec import structs
 
 from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged
@@ -23,7 +23,8 @@ from loradiag.core.text import printable
 from loradiag.storage.urls import is_remote, shown
 
 if TYPE_CHECKING:
-    from loradiag.core.watching import AlarmStatus, Watch, WatchAlarm, WatchTotals
+    from loradiag.core.watching import AlarmStatus, Watch, WatchAlarm, WatchDay, WatchSnapshot, WatchTotals
+    from loradiag.watching.state import State
     from loradiag.watching.watcher import News, Watcher
 
 STATE = "_state/watch.sqlite"
@@ -70,8 +71,7 @@ def watch(
     stages = progress or silent
     with _watcher(lake, baselines, state, alpha, tolerance, judge_by, stages) as watcher:
         watcher.poll(lambda done, total: stages("lake", done, total))
-        found = _by_url(adapters_of(watcher), origins([lake, *baselines]))
-        return [_report(one, watcher, judge_by) for one in found]
+        return [_report(one, watcher, judge_by) for one in adapters_of(watcher)]
 
 
 def keep_watching(
@@ -113,27 +113,16 @@ def keep_watching(
 
     if not every > 0:
         raise UsageError("every: seconds above 0")
-    urls = origins([lake, *baselines])
     with _watcher(lake, baselines, state, alpha, tolerance, policy or default_policy(), silent) as watcher:
         while not stop.is_set():
             began = time.monotonic()
             try:
                 all_here([lake, *baselines])
                 news = watcher.poll()
-                told(totals_of(watcher), _by_url(adapters_of(watcher), urls), news)
+                told(totals_of(watcher.totals), adapters_of(watcher), news)
             except (LoradiagError, OSError, sqlite3.Error) as error:
                 (failed or _ignore)(printable(str(error)))
             stop.wait(max(0.0, every - (time.monotonic() - began)))
-
-
-def _by_url(found: Sequence[Watch], urls: Mapping[str, str]) -> list[Watch]:
-    """Call lakes and baselines that lie behind a URL by that, and not by their copies here."""
-    return [
-        structs.replace(
-            one, lake=named(one.lake, urls), baseline=None if one.baseline is None else named(one.baseline, urls)
-        )
-        for one in found
-    ]
 
 
 def _ignore(_: str) -> None:
@@ -170,6 +159,7 @@ def _watcher(
         alpha=alpha,
         tolerance=TOLERANCE if tolerance is None else tolerance,
         least_share=policy.thresholds["LD801"]["least_share"],
+        called=partial(named, urls=origins([lake, *baselines])),
     )
     opened = State(remembered)
     try:
@@ -196,6 +186,73 @@ def state_path(lake: str | Path | None, state: str | Path | None) -> Path:
     return Path(lake) / STATE
 
 
+@contextmanager
+def _looked_at(lake: str | Path | None, state: str | Path | None) -> Iterator[State]:
+    """The state of a watch, open for reading alone."""
+    from loradiag.watching.state import State
+
+    opened = State(state_path(lake, state), read_only=True)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def watched(lake: str | Path | None = None, *, state: str | Path | None = None) -> WatchSnapshot:
+    """Return what a watch knows of every adapter, as :func:`watch` does, but from its state alone: nothing is written.
+
+    Args:
+        lake: The lake that is watched.
+        state: The state of the watch, where it is not in the lake.
+
+    Raises:
+        InputError: There is no watch.
+        UsageError: Neither lake nor state is given.
+    """
+    from loradiag.watching.telling import snapshot
+
+    with _looked_at(lake, state) as opened:
+        return snapshot(opened, None if lake is None else printable(shown(lake)))
+
+
+def watch_days(
+    lake: str | Path | None = None,
+    *,
+    state: str | Path | None = None,
+    adapter: str | None = None,
+    since: str | date | None = None,
+) -> list[WatchDay]:
+    """Return adapters under watch day by day, by name and day: requests, novel ones, and what the evidence was.
+
+    Args:
+        lake: The lake that is watched.
+        state: The state of the watch, where it is not in the lake.
+        adapter: Of which alone; of all if None.
+        since: The first day, as ``2026-11-02``; all that are remembered if None.
+
+    Returns:
+        Of each adapter and day with requests one; none where only a loradiag has watched that kept no diary.
+
+    Raises:
+        InputError: There is no watch.
+        UsageError: Neither lake nor state is given, or ``since`` is no day.
+    """
+    from loradiag.watching.diary import days
+
+    first = None if since is None else _day(since)
+    with _looked_at(lake, state) as opened:
+        return days(opened, adapter=adapter, since=first)
+
+
+def _day(word: str | date) -> int:
+    """A day, since 1970."""
+    try:
+        found = date.fromisoformat(word) if isinstance(word, str) else word
+    except ValueError as error:
+        raise UsageError(f"since {printable(str(word))}: write a day, such as 2026-11-02") from error
+    return found.toordinal() - date(1970, 1, 1).toordinal()
+
+
 def alarms(lake: str | Path | None = None, *, state: str | Path | None = None, every: bool = False) -> list[WatchAlarm]:
     """Return the alarms of a watch that are not over, the newest first.
 
@@ -209,13 +266,9 @@ def alarms(lake: str | Path | None = None, *, state: str | Path | None = None, e
         UsageError: Neither lake nor state is given.
     """
     from loradiag.watching.alarms import alarms as found
-    from loradiag.watching.state import State
 
-    opened = State(state_path(lake, state), read_only=True)
-    try:
+    with _looked_at(lake, state) as opened:
         return found(opened, statuses=("open", "acknowledged", "resolved") if every else ("open", "acknowledged"))
-    finally:
-        opened.close()
 
 
 def settle_alarm(

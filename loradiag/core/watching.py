@@ -108,3 +108,41 @@ class WatchTotals(Measure, kw_only=True, frozen=True):
     flawed_files: int
     alpha: float
     budget_left: float
+
+
+class WatchDay(Measure, kw_only=True, frozen=True):
+    """One adapter on one day of its requests, as the watch remembers it.
+
+    ``day``: as ``2026-11-02``. ``counted``: of its ``requests``, each conversation and text once; ``novel`` of these, whose
+    share lies between ``novelty_low`` and ``novelty_high`` (95%, exact: Clopper and Pearson); None where none is counted. What
+    share is expected, and tolerated, says the signal ``novelty`` of its :class:`Watch`. ``topics``: counted requests that are
+    not novel by the cluster of the baseline that they are nearest to; with a baseline that is made again on the day, only those
+    since. ``e_value``, ``line`` and ``signals`` (the e-value of each) stand as after the last decision that followed requests
+    of this day, ``slot`` numbers the process that they are of: where it is another than the day before, evidence began anew.
+    ``e_value`` is None until something was decided.
+    """
+
+    adapter: str
+    day: str
+    requests: int
+    counted: int
+    novel: int
+    novelty_share: float | None
+    novelty_low: float | None
+    novelty_high: float | None
+    topics: list[int]
+    e_value: float | None
+    line: float
+    signals: dict[str, float]
+    slot: int
+
+
+class WatchSnapshot(Measure, kw_only=True, frozen=True):
+    """A watch at one moment, read from its state alone: the whole, and every adapter by name.
+
+    A state that an older loradiag has written does not say where baselines lie (None), nor, unless asked by its lake, which
+    lake it is of (empty).
+    """
+
+    totals: WatchTotals
+    adapters: list[Watch]

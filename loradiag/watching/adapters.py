@@ -47,6 +47,7 @@ class Episode(msgspec.Struct, kw_only=True):
         answers: Of each measure that was logged.
         alarm: The number of the alarm that is open.
         requests_then: ``requests`` when it was raised.
+        folder: Where its baseline lies; None where it is gone, or an older loradiag has written this.
     """
 
     adapter: str
@@ -65,6 +66,7 @@ class Episode(msgspec.Struct, kw_only=True):
     answers: dict[str, Days] = {}
     alarm: int | None = None
     requests_then: int = 0
+    folder: str | None = None
 
 
 def begin(adapter: str, baseline: str, reference: Reference, scores: Floats, slot: int, weight: float) -> Episode:
@@ -102,8 +104,8 @@ class Evidence(msgspec.Struct, frozen=True):
     tolerated: float
 
 
-def take(episode: Episode, cosines: Floats, topics: npt.NDArray[np.integer]) -> None:
-    """Bet on requests that count, in the order of time.
+def take(episode: Episode, cosines: Floats, topics: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Bet on requests that count, in the order of time, and return which of them are novel [n].
 
     Args:
         episode: Changed in place.
@@ -120,6 +122,7 @@ def take(episode: Episode, cosines: Floats, topics: npt.NDArray[np.integer]) -> 
         groups = np.asarray(reference.groups)[topics[~novel]]
         bet_on_topics(episode.mix, groups, np.asarray(reference.mix), reference.change)
     episode.counted += int(cosines.size)
+    return novel
 
 
 def _chances(episode: Episode, count: int) -> Floats:

@@ -16,6 +16,8 @@ from loradiag.traffic.schema import DAY
 from loradiag.watching import answers
 from loradiag.watching.adapters import Episode, take
 from loradiag.watching.arrivals import Part, split_by
+from loradiag.watching.diary import Note, add
+from loradiag.watching.references import CALIBRATION
 from loradiag.watching.state import State, Totals
 
 Indexes = npt.NDArray[np.int64]
@@ -51,7 +53,7 @@ def count_part(part: Part, state: State, totals: Totals, find: Find, encoders: S
     Raises:
         InputError: Vectors are damaged.
     """
-    changed: dict[str, Episode] = {}
+    notes: list[Note] = []
     rows = np.flatnonzero(~part.failed)
     latest = max(int(time.time() * 1e6) // DAY, totals.newest_day or 0) + REMEMBERED
     for day, of_day in split_by(part.day, rows):
@@ -60,20 +62,20 @@ def count_part(part: Part, state: State, totals: Totals, find: Find, encoders: S
         if day > latest or 0 <= day < (totals.newest_day or 0) - REMEMBERED:
             totals.late += of_day.size
             continue
-        for episode in _count_day(part, day, of_day, state, totals, find, encoders):
-            changed[episode.adapter] = episode
-    return list(changed.values())
+        notes += _count_day(part, day, of_day, state, totals, find, encoders)
+    add(state, notes, totals.alpha * (1 - CALIBRATION))
+    return list({note.episode.adapter: note.episode for note in notes}.values())
 
 
 def _count_day(
     part: Part, day: int, rows: Indexes, state: State, totals: Totals, find: Find, encoders: Set[str]
-) -> list[Episode]:
+) -> list[Note]:
     usable = np.isin(part.encoder, [code for code, name in enumerate(part.encoders) if name in encoders])
     rows = rows[np.lexsort((~usable[rows], part.key[rows]))]  # of a request the row with a vector, if one has
     rows = rows[np.unique(part.key[rows], return_index=True)[1]]
     new, new_vector = state.unseen(day, part.key[rows], usable[rows])
     totals.requests += int(new.sum())
-    changed = []
+    notes = []
     fresh, embedded = np.zeros(part.key.size, dtype=np.bool_), np.zeros(part.key.size, dtype=np.bool_)
     fresh[rows[new]], embedded[rows[new_vector]] = True, True
     for code, of_adapter in split_by(part.adapter, rows[new | new_vector]):
@@ -85,9 +87,8 @@ def _count_day(
         if found is None:
             totals.unwatched += number
             continue
-        _count_adapter(part, day, of_adapter, fresh, embedded, state, *found)
-        changed.append(found[0])
-    return changed
+        notes.append(_count_adapter(part, day, of_adapter, fresh, embedded, state, *found))
+    return notes
 
 
 def _count_adapter(
@@ -99,7 +100,7 @@ def _count_adapter(
     state: State,
     episode: Episode,
     baseline: Baseline,
-) -> None:
+) -> Note:
     rows = rows[np.argsort(part.time[rows], kind="stable")]
     answered = rows[fresh[rows]]
     episode.requests += answered.size
@@ -110,10 +111,13 @@ def _count_adapter(
     own = part.encoders.index(wanted) if wanted in part.encoders else -2
     vectors = rows[embedded[rows] & (part.encoder[rows] == own)]
     counted = vectors[_once(part, day, vectors, state, episode.adapter)]
+    novel, topics = np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.int16)
     if counted.size:
         found = part.vectors(counted)
         cosines, _ = baseline.search.nearest(found)
-        take(episode, cosines.astype(np.float64), assign(found, baseline.centres))
+        topics = assign(found, baseline.centres)
+        novel = take(episode, cosines.astype(np.float64), topics)
+    return Note(episode=episode, day=day, requests=answered.size, novel=novel, topics=topics)
 
 
 def _seen(episode: Episode, times: Indexes) -> None:

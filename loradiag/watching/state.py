@@ -24,6 +24,8 @@ VERSION = 1
 _WAIT = 30.0
 """Seconds for which another process's write is waited for."""
 
+_REMEDY = "start one: loradiag drift watch"
+
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS episodes (adapter TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID",
@@ -35,6 +37,11 @@ _TABLES = (
     "status TEXT NOT NULL, changed TEXT, by TEXT, why TEXT)",
     "CREATE TABLE IF NOT EXISTS notices (id INTEGER PRIMARY KEY, alarm INTEGER NOT NULL, resolved INTEGER NOT NULL, "
     "tries INTEGER NOT NULL, due REAL, error TEXT)",
+    "CREATE TABLE IF NOT EXISTS diary (day INTEGER, adapter TEXT, requests INTEGER NOT NULL, counted INTEGER NOT NULL, "
+    "novel INTEGER NOT NULL, topics BLOB NOT NULL, baseline TEXT NOT NULL, slot INTEGER NOT NULL, line REAL NOT NULL, "
+    "log_e REAL, signals BLOB, undecided INTEGER NOT NULL, PRIMARY KEY (day, adapter)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS diary_adapters ON diary (adapter, day)",
+    "CREATE INDEX IF NOT EXISTS diary_undecided ON diary (day) WHERE undecided = 1",
 )
 
 Keys = npt.NDArray[np.uint64]
@@ -44,7 +51,8 @@ Flags = npt.NDArray[np.bool_]
 class Totals(msgspec.Struct, kw_only=True):
     """What was counted over the whole watch.
 
-    ``slots``: places of the budget that were handed out; ``first``: adapters that were there at the start.
+    ``slots``: places of the budget that were handed out; ``first``: adapters that were there at the start; ``flawed``: files
+    that the last poll left out; ``lake``: which it looked at.
     """
 
     started: str
@@ -60,6 +68,8 @@ class Totals(msgspec.Struct, kw_only=True):
     polled: str | None = None
     seconds: float = 0.0
     behind: float = 0.0
+    flawed: int = 0
+    lake: str | None = None
 
 
 class State:
@@ -79,7 +89,7 @@ class State:
         self.path = path
         self._written: dict[str, bytes] = {}
         if (read_only or not create) and not path.is_file():
-            raise InputError(path, "holds no watch", "start one: loradiag drift watch", "missing")
+            raise InputError(path, "holds no watch", _REMEDY, "missing")
         try:
             self.database = _opened(path, read_only)
             if not read_only:
@@ -106,7 +116,7 @@ class State:
         where = "give --state FILE in a folder that can be written"
         return UsageError(f"{printable(str(self.path))}: cannot be written ({printable(reason)}); {where}")
 
-    def _broken(self, error: sqlite3.Error) -> InputError:
+    def _broken(self, error: Exception) -> InputError:
         remedy = "move it away to begin anew, or restore it"
         return InputError(self.path, f"cannot be used as the state of a watch ({printable(str(error))})", remedy)
 
@@ -135,6 +145,27 @@ class State:
                 self.database.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Everything that is read within is of one moment.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        try:
+            self.database.execute("BEGIN")
+            yield
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise self._broken(error) from error
+        finally:
+            if self.database.in_transaction:
+                self.database.execute("ROLLBACK")
+
+    def has_diary(self) -> bool:
+        """Whether days are remembered: a reader adds no table to what an older loradiag has written."""
+        found = self.database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'diary'")
+        return found.fetchone() is not None
+
     def close(self) -> None:
         """Close the file."""
         self.database.close()
@@ -147,6 +178,17 @@ class State:
         """Return what was counted; None before the first watch."""
         found = self._meta("totals")
         return None if found is None else msgspec.json.decode(found, type=Totals)
+
+    def begun(self) -> Totals:
+        """Return what was counted.
+
+        Raises:
+            InputError: Nobody has begun to watch.
+        """
+        found = self.totals()
+        if found is None:
+            raise InputError(self.path, "holds no watch", _REMEDY, "missing")
+        return found
 
     def keep_totals(self, totals: Totals) -> None:
         """Write what was counted."""

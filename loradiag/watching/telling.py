@@ -1,45 +1,65 @@
-"""What the watcher knows, as reports and metrics say it."""
+"""What a watch knows, as reports, metrics and those who only look have it told."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from loradiag.analyzers.drift.windows import stamp
-from loradiag.core.text import printable
-from loradiag.core.watching import Watch, WatchAlarm, WatchSignal, WatchTotals
+from loradiag.core.watching import Watch, WatchAlarm, WatchSignal, WatchSnapshot, WatchTotals
 from loradiag.statistics.budget import left_of
 from loradiag.watching.adapters import Episode, plain, signals, together
 from loradiag.watching.alarms import alarms, line_of
 from loradiag.watching.answers import WATCHED
 from loradiag.watching.references import CALIBRATION
+from loradiag.watching.state import State, Totals
 from loradiag.watching.watcher import Watcher
 
 
 def adapters_of(watcher: Watcher) -> list[Watch]:
     """Return every adapter under watch, by name, with its alarms that are not over."""
+    return _watches(watcher.episodes, alarms(watcher.state), watcher.totals, watcher.totals.lake or "")
+
+
+def snapshot(state: State, lake: str | None = None) -> WatchSnapshot:
+    """Return what a state knows, whoever watches meanwhile.
+
+    Args:
+        state: The file; it may be open for reading alone.
+        lake: What the lake is called; as the state says if None.
+
+    Raises:
+        InputError: Nobody has begun to watch, or the state is damaged.
+    """
+    with state.reading():
+        totals, episodes, found = state.begun(), state.episodes(), alarms(state)
+    return WatchSnapshot(
+        totals=totals_of(totals), adapters=_watches(episodes, found, totals, lake or totals.lake or "")
+    )
+
+
+def _watches(episodes: Mapping[str, Episode], found: Iterable[WatchAlarm], totals: Totals, lake: str) -> list[Watch]:
     own: dict[str, list[WatchAlarm]] = {}
-    for alarm in alarms(watcher.state):
+    for alarm in found:
         own.setdefault(alarm.adapter, []).append(alarm)
-    return [_watch(watcher, episode, own.get(name, [])) for name, episode in sorted(watcher.episodes.items())]
+    return [_watch(episode, own.get(name, []), totals.alpha, lake) for name, episode in sorted(episodes.items())]
 
 
-def _watch(watcher: Watcher, episode: Episode, own: Sequence[WatchAlarm]) -> Watch:
+def _watch(episode: Episode, own: Sequence[WatchAlarm], alpha: float, lake: str) -> Watch:
     found = signals(episode)
-    known = watcher.baselines.known.get(episode.adapter)
-    bets = watcher.plan.alpha * (1 - CALIBRATION)
+    line = line_of(episode, alpha * (1 - CALIBRATION))
     return Watch(
         adapter=episode.adapter,
-        lake=printable(str(watcher.plan.lake)),
-        baseline=None if known is None else printable(str(known.path)),
+        lake=lake,
+        baseline=episode.folder,
         since=stamp(episode.since),
         seen=stamp(episode.seen),
         requests=episode.requests,
         counted=episode.counted,
-        alpha=watcher.plan.alpha,
+        alpha=alpha,
         share=episode.weight,
         e_value=plain(together(found)),
-        line=line_of(episode, bets),
+        line=line,
         signals=[
             WatchSignal(
                 signal=row.signal,
@@ -47,7 +67,7 @@ def _watch(watcher: Watcher, episode: Episode, own: Sequence[WatchAlarm]) -> Wat
                 n=row.n,
                 e_value=plain(row.log_e),
                 peak=plain(row.peak),
-                line=line_of(episode, bets) / row.weight,
+                line=line / row.weight,
                 recent=row.recent,
                 expected=row.expected,
                 tolerated=row.tolerated,
@@ -58,9 +78,8 @@ def _watch(watcher: Watcher, episode: Episode, own: Sequence[WatchAlarm]) -> Wat
     )
 
 
-def totals_of(watcher: Watcher) -> WatchTotals:
+def totals_of(told: Totals) -> WatchTotals:
     """Return the watch as a whole."""
-    told = watcher.totals
     return WatchTotals(
         started=told.started,
         polled=told.polled,
@@ -71,7 +90,7 @@ def totals_of(watcher: Watcher) -> WatchTotals:
         unattributed=told.unattributed,
         unwatched=told.unwatched,
         late=told.late,
-        flawed_files=len(watcher.flawed),
+        flawed_files=told.flawed,
         alpha=told.alpha,
         budget_left=left_of(told.slots, max(told.first, 1)),
     )

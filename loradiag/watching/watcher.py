@@ -23,6 +23,7 @@ from loradiag.watching.adapters import Episode, begin, signals
 from loradiag.watching.alarms import alarm_of, is_over, raise_alarm, raised, settle
 from loradiag.watching.arrivals import Arrivals, names_in, parts_of
 from loradiag.watching.counting import LABELS, REMEMBERED, close_days, count_part
+from loradiag.watching.diary import KEPT, decide, forget, undecided
 from loradiag.watching.known import Baselines
 from loradiag.watching.references import CALIBRATION, reference_of
 from loradiag.watching.state import State, Totals
@@ -39,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         alpha: The chance that there is ever an alarm without drift.
         tolerance: Cohen's w of a change in the mix of topics that does not matter.
         least_share: Of novel requests, that matters.
+        called: What reports call a folder: of a copy of what lies behind a URL, that.
     """
 
     lake: Path
@@ -46,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     alpha: float = 0.05
     tolerance: float = 0.2
     least_share: float = 0.08
+    called: Callable[[str], str] = str
 
 
 class News(msgspec.Struct, frozen=True):
@@ -105,6 +108,7 @@ class Watcher:
         self._look_for_baselines()
         news = self._count_new(progress)
         self.totals.polls += 1
+        self.totals.flawed = len(self.flawed)
         self.totals.polled, self.totals.seconds = now(), time.time() - began
         with self.state.change():
             self.state.keep_totals(self.totals)
@@ -130,6 +134,15 @@ class Watcher:
         ]
         if fresh:
             self._begin(fresh)
+        self.totals.lake = self._called(self.plan.lake)
+        for name, episode in self.episodes.items():
+            episode.folder = self._folder(name)
+
+    def _folder(self, name: str) -> str | None:
+        return self._called(self.baselines.known[name].path) if name in self.baselines.known else None
+
+    def _called(self, folder: Path) -> str:
+        return self.plan.called(printable(str(folder)))
 
     def _begin(self, names: Sequence[str]) -> None:
         """Begin an episode for some adapters: new capital, from what is left of the budget."""
@@ -164,7 +177,7 @@ class Watcher:
         self.totals.slots += 1
         scores = np.asarray(baseline.scores, dtype=np.float64)
         episode = begin(name, self.baselines.known[name].sha256, reference, scores, slot, weight)
-        episode.requests = before.requests if before else 0
+        episode.requests, episode.folder = before.requests if before else 0, self._folder(name)
         return episode
 
     def _count_new(self, progress: Progress | None) -> News:
@@ -174,6 +187,9 @@ class Watcher:
             with self.state.change():
                 self.state.forget_files(gone)
         news, done = News([], []), 0
+        days = undecided(self.state)
+        if files and days and files[0].date not in days:
+            self._decide(news)  # as it would have been, had not a kill come between that day's last file and this
         for _, day in groupby(files, key=lambda file: file.date):
             for file in day:
                 self._count_file(file)
@@ -233,6 +249,7 @@ class Watcher:
         if newest is not None:
             with self.state.change():
                 self.state.forget(newest - REMEMBERED, newest - LABELS)
+                forget(self.state, newest - KEPT)
 
     def _decide(self, news: News) -> None:
         """Close days that are over, and see who alarms and whose alarm is over."""
@@ -242,11 +259,12 @@ class Watcher:
             latest = max(int(time.time() * 1e6), ((self.totals.newest_day or 0) + 1) * DAY - 1)
             for episode in episodes:
                 close_days(episode, latest)
-            evidence = [signals(episode) for episode in episodes]
-            for place in raised(episodes, evidence, self.plan.alpha * (1 - CALIBRATION)):
-                alarm = raise_alarm(self.state, episodes[place], evidence[place], self.plan.alpha * (1 - CALIBRATION))
+            evidence, bets = [signals(episode) for episode in episodes], self.plan.alpha * (1 - CALIBRATION)
+            for place in raised(episodes, evidence, bets):
+                alarm = raise_alarm(self.state, episodes[place], evidence[place], bets)
                 episodes[place].alarm, episodes[place].requests_then = alarm.id, episodes[place].requests
                 news.raised.append(alarm)
+            decide(self.state, episodes, evidence, bets)
             self.state.keep(episodes)
             self.state.keep_totals(self.totals)
 
