@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         traffic_stats,
         trajectory,
         watch,
+        watch_days,
+        watched,
     )
     from loradiag.core.errors import InputError, LoradiagError
     from loradiag.core.policy import Policy
@@ -95,6 +97,8 @@ _HOMES = {
     "traffic_stats": "loradiag.api",
     "trajectory": "loradiag.api",
     "watch": "loradiag.api",
+    "watch_days": "loradiag.api",
+    "watched": "loradiag.api",
 }
 
 __all__ = [
@@ -137,6 +141,8 @@ __all__ = [
     "traffic_stats",
     "trajectory",
     "watch",
+    "watch_days",
+    "watched",
 ]
 
 

@@ -13,7 +13,7 @@ from loradiag.api.scanning import InterruptedScanError, scan_fleet
 from loradiag.api.served import serve_check
 from loradiag.api.traffic import InterruptedIngestError, compact, ingest, traffic_stats
 from loradiag.api.trajectories import trajectory
-from loradiag.api.watching import alarms, keep_watching, settle_alarm, watch
+from loradiag.api.watching import alarms, keep_watching, settle_alarm, watch, watch_days, watched
 
 __all__ = [
     "Against",
@@ -47,4 +47,6 @@ __all__ = [
     "traffic_stats",
     "trajectory",
     "watch",
+    "watch_days",
+    "watched",
 ]
