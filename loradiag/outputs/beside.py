@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from loradiag.core.measurements import Fit, IntruderModule, Reach, RelativeModule
+from loradiag.core.measurements import Fit, IntruderModule, Provenance, Reach, RelativeModule
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.facts import percent, size
+from loradiag.outputs.facts import percent, short_number, size
 
 
 class Beside(msgspec.Struct, frozen=True):
@@ -196,3 +196,24 @@ def of_intruders(report: Report) -> Iterator[tuple[str, str]]:
         total, unsure = sum(row.count or 0 for row in counted), sum(not row.certified for row in counted)
         sure = "all certified" if not unsure else f"{plural(unsure, 'module')} not certified"
         yield "intruders", f"{total:,} among {sum(row.k for row in counted):,} leading directions; {sure}"
+
+
+_ANSWERS = {True: "✓ yes", False: "✗ no", None: "not compared"}
+
+
+def told_by(stamp: Provenance) -> list[tuple[str, str]]:
+    """Pairs of label and text: what a stamp says, and whether it holds. They are as the file has them, not safe to show."""
+    said: list[tuple[str, str | None]] = [
+        ("of these weights", _ANSWERS[stamp.weights_match]),
+        ("of this base", _ANSWERS[stamp.base_match]),
+        ("owner", stamp.owner),
+        ("created", stamp.created),
+        ("trained on", stamp.base_name),
+        ("revision", stamp.base_revision),
+        ("base fingerprint", stamp.base_fingerprint_full or stamp.base_fingerprint),
+        ("training data, sha256", stamp.data_sha256),
+        *((f"evaluation: {task}", short_number(value)) for task, value in stamp.evaluation.items()),
+        *stamp.hyperparameters.items(),
+        ("notes", stamp.notes),
+    ]
+    return [(label, text) for label, text in said if text is not None]

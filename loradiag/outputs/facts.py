@@ -99,6 +99,25 @@ def _beside(report: Report) -> Iterator[tuple[str, str]]:
         yield "update", f"{short_number(relative.relative_frobenius)} of ‖W‖{lost}"
 
 
+def origin(report: Report) -> list[tuple[str, str]]:
+    """Pairs of label and text: what wrote the adapter, and for what. They are as its files have them, not safe to show."""
+    identity = report.measurements.identity
+    if identity is None:
+        return []
+    pairs = [
+        ("task", identity.task_type),
+        ("initialised by", identity.init),
+        (
+            "written by",
+            f"peft {identity.library_version}"
+            if identity.library_version and report.subject.layout == "peft"
+            else None,
+        ),
+        ("weight files", ", ".join(shorten(name, 60) for name in identity.weight_files[:3]) or None),
+    ]
+    return [(label, text) for label, text in pairs if text]
+
+
 def _stamp(stamp: Provenance | None) -> str:
     """Whether the stamp's weights and base are these, in a word or two."""
     if stamp is None:

@@ -11,7 +11,7 @@ from loradiag.core.findings import Severity
 from loradiag.core.report import Accounting, Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
-from loradiag.outputs.facts import facts
+from loradiag.outputs.facts import facts, origin
 from loradiag.outputs.page import (
     canary,
     comparing,
@@ -219,7 +219,7 @@ def _facts(report: Report) -> Markup:
         return _unreadable(report)
     pairs = [
         (label, report.subject.sha256 or text if label == "sha256" else text)
-        for label, text in [*facts(report), *_origin(report)]
+        for label, text in [*facts(report), *origin(report)]
     ]
     return element(
         "dl",
@@ -237,24 +237,6 @@ def _unreadable(report: Report) -> Markup:
     pairs = [("file", reason.file), ("problem", reason.detail), ("kind", reason.kind), ("what to do", reason.remedy)]
     shown = [element("div", element("dt", label), element("dd", text), class_="wide") for label, text in pairs if text]
     return element("dl", *shown, class_="facts")
-
-
-def _origin(report: Report) -> list[tuple[str, str]]:
-    identity = report.measurements.identity
-    if identity is None:
-        return []
-    pairs = [
-        ("task", identity.task_type),
-        ("initialised by", identity.init),
-        (
-            "written by",
-            f"peft {identity.library_version}"
-            if identity.library_version and report.subject.layout == "peft"
-            else None,
-        ),
-        ("weight files", ", ".join(shorten(name, 60) for name in identity.weight_files[:3]) or None),
-    ]
-    return [(label, text) for label, text in pairs if text]
 
 
 def _accounting(account: Accounting) -> Markup:

@@ -14,6 +14,33 @@ from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.trajectory import Evaluation, TrainingLog, Trajectory, TrajectoryStep
 from loradiag.outputs.facts import percent, short_number
 
+Curve = tuple[str, str]
+"""A field of a step, and what it is called."""
+
+CHARTS: Sequence[tuple[str, Sequence[Curve], tuple[float, float] | None]] = (
+    ("‖ΔW‖F, the size of the update", (("frobenius_norm", "‖ΔW‖F"),), None),
+    ("Change since the checkpoint before", (("change", "change"),), None),
+    (
+        "Ranks, as shares of r (medians)",
+        (("entropy_share", "entropy rank"), ("effective_share_10", "above 10% of σ₁")),
+        (0.0, 1.0),
+    ),
+    (
+        "Direction, beside the last checkpoint",
+        (("cosine_last", "cosine"), ("left_last", "left overlap"), ("right_last", "right overlap")),
+        (0.0, 1.0),
+    ),
+)
+"""Of small charts over the steps: a title, its curves, and the ends of the axis where they are fixed."""
+
+MODULE_MEASURES = (
+    ("frobenius_norm", "‖ΔW‖F", True),
+    ("change", "change since the checkpoint before", False),
+    ("cosine_last", "cosine with the last", False),
+    ("entropy_share", "entropy rank over r", False),
+)
+"""Field, title, and whether its colours are logarithmic."""
+
 NONE = "–"
 VALIDATION = "validation"
 

@@ -20,6 +20,9 @@ MEASURES = {
 BESIDE_BASE = frozenset({"relative_frobenius", "swallowed_share", "intruders"})
 """Those that only a report with a base has."""
 
+LOGARITHMIC = frozenset({"frobenius_norm", "spectral_norm", "relative_frobenius", "swallowed_share"})
+"""Those whose values span decades: colours and differences of them go by ratios where all are positive."""
+
 
 class Style(msgspec.Struct, frozen=True):
     """Attributes: colour escapes or none; width in columns; the measure of the heat map; whether to show everything."""

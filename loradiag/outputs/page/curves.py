@@ -12,19 +12,9 @@ from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import grids
 from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis, log_axis, whole_ticks
 from loradiag.outputs.page.markup import Markup, element
+from loradiag.outputs.sigma import NOTE, alive, drawn, fair, indices, said_of_rest
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 980, 360, 64, 16, 12, 40
-POINTS = 48
-"""Curves of more singular values than this are drawn through so many of them, evenly spread."""
-
-FLOOR = 1e-7
-"""Singular values below this share of their module's largest are rounding of 32-bit factors, and would flatten the rest."""
-
-NOTE = (
-    "A curve that falls steeply means that few directions carry the update. Each line is one module; "
-    "singular values below 10⁻⁷ of the module's largest are not drawn."
-)
-
 CROWD = 40
 """From this number of curves on, they are drawn fainter."""
 
@@ -47,14 +37,14 @@ def curves(report: Report, key: str, most: int) -> Markup:
     spectrum = report.measurements.spectrum
     if spectrum is None or not spectrum.modules:
         return Markup("")
-    live = [row for row in worst_first(report) if row.spectral_norm and row.sigma and row.sigma[0] > 0]
-    shown = _fair(live, most)
-    left_out = _left_out(spectrum.modules, live, shown)
+    live = alive(worst_first(report))
+    shown = fair(live, most)
+    left_out = said_of_rest(spectrum.modules, live, shown)
     if not shown:
         return element("p", left_out, class_="dim")
-    drawn = {row.role for row in shown}
+    seen = {row.role for row in shown}
     order = [role for grid in grids(report, "stable_rank") for role in grid.rows]
-    roles = [role for role in dict.fromkeys(order) if role in drawn]
+    roles = [role for role in dict.fromkeys(order) if role in seen]
     modes = ((True, "σ / σ₁"), (False, "σ"))
     switch = [
         element(
@@ -76,33 +66,6 @@ def curves(report: Report, key: str, most: int) -> Markup:
         said,
         class_="curves",
     )
-
-
-def _fair(ranked: Sequence[ModuleSpectrum], most: int) -> list[ModuleSpectrum]:
-    """The first ``most`` modules, but some of every role, so that no role vanishes from the chart."""
-    by_role: dict[str, list[ModuleSpectrum]] = {}
-    for row in ranked:
-        by_role.setdefault(row.role, []).append(row)
-    share = max(most // max(len(by_role), 1) // 2, 1)
-    chosen = {id(row) for rows in by_role.values() for row in rows[:share]}
-    for row in ranked:
-        if len(chosen) >= most:
-            break
-        chosen.add(id(row))
-    return [row for row in ranked if id(row) in chosen][: max(most, len(by_role))]
-
-
-def _left_out(every: Sequence[ModuleSpectrum], live: Sequence[ModuleSpectrum], shown: Sequence[ModuleSpectrum]) -> str:
-    dead = sum(row.spectral_norm == 0 for row in every)
-    broken = sum(row.spectral_norm is None for row in every)
-    parts = []
-    if len(shown) < len(live):
-        parts.append(f"Showing the {len(shown):,} worst of {plural(len(live), 'module')}, some of every role.")
-    if dead:
-        parts.append(f"{plural(dead, 'module')} not drawn: the update is zero.")
-    if broken:
-        parts.append(f"{plural(broken, 'module')} not drawn: the update is not finite or could not be measured.")
-    return " ".join(parts)
 
 
 def _roles(roles: Sequence[str], shown: Sequence[ModuleSpectrum]) -> Markup:
@@ -131,7 +94,7 @@ def _series(index: int) -> str:
 
 def _chart(shown: Sequence[ModuleSpectrum], roles: Sequence[str], relative: bool, title: str, index: int) -> Markup:
     units = [row.sigma[0] if relative else 1.0 for row in shown]
-    values = [value / unit for row, unit in zip(shown, units, strict=True) for value in _drawn(row)]
+    values = [value / unit for row, unit in zip(shown, units, strict=True) for value in drawn(row)]
     y = log_axis(values, HEIGHT - BOTTOM, TOP)
     longest = max(len(row.sigma) for row in shown)
     x = Axis(1, longest, LEFT + 8, WIDTH - RIGHT - 8) if longest > 1 else linear_axis([1.0], LEFT, WIDTH - RIGHT)
@@ -158,7 +121,7 @@ def _chart(shown: Sequence[ModuleSpectrum], roles: Sequence[str], relative: bool
 
 
 def _line(row: ModuleSpectrum, role: int, unit: float, x: Axis, y: Axis) -> Markup:
-    points = [(x.at(at), y.at(row.sigma[at - 1] / unit)) for at in _indices(len(_drawn(row)))]
+    points = [(x.at(at), y.at(row.sigma[at - 1] / unit)) for at in indices(len(drawn(row)))]
     path = "M" + "L".join(f"{px:g} {py:g}" for px, py in points)
     numbers = f"stable rank {short_number(row.stable_rank)}, σ₁ {short_number(row.spectral_norm)}"
     said = f"{shorten(row.name, 120)} ({row.role}): rank {row.rank}, {numbers}"
@@ -170,15 +133,3 @@ def _line(row: ModuleSpectrum, role: int, unit: float, x: Axis, y: Axis) -> Mark
         end,
         class_=f"line {_series(role)} s{role % 24}",
     )
-
-
-def _drawn(row: ModuleSpectrum) -> list[float]:
-    """The singular values that a curve shows; they come largest first, so those left out are at the end."""
-    return [value for value in row.sigma if value > 0 and value >= row.sigma[0] * FLOOR]
-
-
-def _indices(last: int) -> list[int]:
-    """Which of the first ``last`` singular values to draw through, counted from 1; always both ends."""
-    if last <= POINTS:
-        return list(range(1, last + 1))
-    return sorted({1 + round(step * (last - 1) / (POINTS - 1)) for step in range(POINTS)})

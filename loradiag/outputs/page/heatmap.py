@@ -12,12 +12,10 @@ from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import Cell, Grid, grids, measured, shown
 from loradiag.outputs.page.colors import STEPS, step_of
 from loradiag.outputs.page.markup import Markup, element, join, rows
-from loradiag.outputs.style import BESIDE_BASE, MEASURES
+from loradiag.outputs.style import BESIDE_BASE, LOGARITHMIC, MEASURES
 
 DENSE = 18
 """From this number of layers on, cells are too narrow for their numbers, which a pointer or a screen reader then tells."""
-
-_LOGARITHMIC = frozenset({"frobenius_norm", "spectral_norm", "relative_frobenius", "swallowed_share"})
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -39,7 +37,7 @@ def scales(reports: Iterable[Report]) -> dict[str, Scale | None]:
     found: dict[str, Scale | None] = {}
     for measure in MEASURES:
         values = [value for report in maps for grid in grids(report, measure) for value in grid.values]
-        log = measure in _LOGARITHMIC and bool(values) and min(values) > 0
+        log = measure in LOGARITHMIC and bool(values) and min(values) > 0
         found[measure] = Scale(min(values), max(values), log) if values else None
     return found
 

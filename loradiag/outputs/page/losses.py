@@ -9,6 +9,7 @@ from loradiag.core.report import Report
 from loradiag.core.text import plural, printable, shorten
 from loradiag.core.trajectory import Evaluation, TrainingLog
 from loradiag.outputs.learning import fixed, statements
+from loradiag.outputs.losscurves import SETS, is_gone, is_wide, losses_of, most_drawn
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis, log_axis
 from loradiag.outputs.page.markup import Markup, element, join
 from loradiag.outputs.page.routes import advice_box
@@ -16,11 +17,6 @@ from loradiag.outputs.page.terms import terms
 from loradiag.outputs.story import story
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 980, 330, 64, 22, 32, 50
-WIDE = 15.0
-"""Losses whose largest is so many times their least are drawn on a logarithmic scale."""
-
-_SETS = 5
-"""Sets of held-out text that are drawn."""
 
 
 def training(report: Report) -> Markup:
@@ -33,14 +29,14 @@ def training(report: Report) -> Markup:
 def losses(report: Report) -> Markup:
     """The chart with its legend. Empty where no loss was logged."""
     log = report.measurements.training_log
-    values = _values(log) if log else []
+    values = losses_of(log) if log else []
     if log is None or not values:
         return Markup("")
     series = report.measurements.trajectory
     steps = [*_steps(log), *(row.step for row in (series.steps if series else ()))]
     x = Axis(min(steps), max(steps), LEFT + 6, WIDTH - RIGHT - 6)
-    wide = min(values) > 0 and max(values) > WIDE * min(values)
-    most = max(values) if wide else _most(log, values)
+    wide = is_wide(values)
+    most = max(values) if wide else most_drawn(log, values)
     drawn = [value for value in values if value <= most]
     y = (log_axis(values, HEIGHT - BOTTOM, TOP) if wide else None) or linear_axis(drawn, HEIGHT - BOTTOM, TOP)
     found = main_evaluation(log)
@@ -53,7 +49,7 @@ def losses(report: Report) -> Markup:
         _checkpoints(report, x),
         *_best(found, x, y),
         _train(log, x, y),
-        *(join(_held(row, index, x, y)) for index, row in enumerate(log.evaluations[:_SETS])),
+        *(join(_held(row, index, x, y)) for index, row in enumerate(log.evaluations[:SETS])),
         *_broken(log, x),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
@@ -64,25 +60,8 @@ def losses(report: Report) -> Markup:
     return join([element("div", svg, class_="scroll"), _legend(report, log, wide, max(values) > most)])
 
 
-def _values(log: TrainingLog) -> list[float]:
-    found = [row.loss for row in log.train if row.loss is not None and not _gone(log, row.step)]
-    found += [point.loss for row in log.evaluations[:_SETS] for point in row.points if point.loss is not None]
-    return found
-
-
-def _most(log: TrainingLog, values: Sequence[float]) -> float:
-    """The largest loss that is drawn where it is: single spikes would leave no room for the rest."""
-    train = sorted(row.loss for row in log.train if row.loss is not None)
-    if not train:
-        return max(values)
-    usual = train[int(0.99 * (len(train) - 1))]
-    held = [point.loss for row in log.evaluations[:_SETS] for point in row.points if point.loss is not None]
-    most = max([usual, *held])
-    return most if max(values) - min(values) > 1.5 * (most - min(values)) > 0 else max(values)
-
-
 def _steps(log: TrainingLog) -> list[int]:
-    return [row.step for row in log.train] + [point.step for row in log.evaluations[:_SETS] for point in row.points]
+    return [row.step for row in log.train] + [point.step for row in log.evaluations[:SETS] for point in row.points]
 
 
 def _ends(steps: Sequence[int]) -> tuple[float, ...]:
@@ -93,17 +72,12 @@ def _train(log: TrainingLog, x: Axis, y: Axis) -> Markup:
     """The line of the training loss, broken where it is not finite."""
     parts, current = [], ""
     for row in log.train:
-        if row.loss is None or _gone(log, row.step):
+        if row.loss is None or is_gone(log, row.step):
             current = ""
             continue
         parts.append(f"{'L' if current else 'M'}{x.at(row.step):g} {y.at(row.loss):g}")
         current = "on"
     return element("path", d="".join(parts), class_="loss") if parts else Markup("")
-
-
-def _gone(log: TrainingLog, step: int) -> bool:
-    """Whether the loss at a step is no loss but what is logged of NaN."""
-    return log.vanished is not None and step >= log.vanished
 
 
 def _held(found: Evaluation, index: int, x: Axis, y: Axis) -> Iterator[Markup]:
@@ -157,15 +131,15 @@ def _checkpoints(report: Report, x: Axis) -> Markup:
 
 def _broken(log: TrainingLog, x: Axis) -> Iterator[Markup]:
     """Crosses at the top where a loss or the gradient norm was not finite."""
-    steps = {row.step for row in log.train if row.nonfinite or _gone(log, row.step)}
-    steps |= {point.step for row in log.evaluations[:_SETS] for point in row.points if point.loss is None}
+    steps = {row.step for row in log.train if row.nonfinite or is_gone(log, row.step)}
+    steps |= {point.step for row in log.evaluations[:SETS] for point in row.points if point.loss is None}
     for at in sorted({round(x.at(step)) for step in steps}):
         yield element("path", d=f"M{at - 3} {TOP + 3}l6 6m0 -6l-6 6", class_="cross")
 
 
 def _legend(report: Report, log: TrainingLog, logarithmic: bool, cut: bool) -> Markup:
     parts = [_key("loss", "training")] if any(row.loss is not None for row in log.train) else []
-    for index, row in enumerate(log.evaluations[:_SETS]):
+    for index, row in enumerate(log.evaluations[:SETS]):
         parts.append(_key("held", f"validation {shorten(printable(row.name), 40)}".rstrip(), _series(index)))
     if report.measurements.trajectory is not None:
         parts.append(element("span", _picture(element("path", d="M8 4l-4 7h8Z", class_="saved")), " checkpoint"))

@@ -9,17 +9,10 @@ from loradiag.core.text import plural
 from loradiag.core.trajectory import ModuleTrajectory, Trajectory
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import rank
+from loradiag.outputs.learning import MODULE_MEASURES
 from loradiag.outputs.page.colors import STEPS, step_of
 from loradiag.outputs.page.heatmap import DENSE, Scale, density
 from loradiag.outputs.page.markup import Markup, element, join, rows
-
-MEASURES = (
-    ("frobenius_norm", "‖ΔW‖F", True),
-    ("change", "change since the checkpoint before", False),
-    ("cosine_last", "cosine with the last", False),
-    ("entropy_share", "entropy rank over r", False),
-)
-"""Field, title, and whether its colours are logarithmic."""
 
 _NAME = 44
 """Characters of a module's name; its end tells it apart."""
@@ -33,7 +26,7 @@ def movement(report: Report, key: str, most: int) -> Markup:
     ordered = sorted(
         series.modules, key=lambda row: (row.stack, -1 if row.layer is None else row.layer, rank(row.role), row.name)
     )
-    found = [measure for measure in MEASURES if any(_known(row, measure[0]) for row in ordered)]
+    found = [measure for measure in MODULE_MEASURES if any(_known(row, measure[0]) for row in ordered)]
     if not found:
         return Markup("")
     switch, panels = [], []

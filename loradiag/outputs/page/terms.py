@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from loradiag.core.measurements import Provenance
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
-from loradiag.outputs.beside import of_base, of_fit, of_intruders, of_stamp
+from loradiag.outputs.beside import of_base, of_fit, of_intruders, of_stamp, told_by
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.axes import Axis, below
 from loradiag.outputs.page.findings import NAMES
@@ -91,30 +90,10 @@ def provenance(report: Report) -> Markup:
         return element("p", f"{stamp.file} cannot be read: {stamp.problem}")
     lines = [
         [element("th", shorten(label, 100), scope="row"), element("td", shorten(text, 500))]
-        for label, text in _told(stamp)
-        if text is not None
+        for label, text in told_by(stamp)
     ]
     parts = [terms(of_stamp(report)), table(("", ""), rows(lines), caption="Provenance", class_="rows prose")]
     if stamp.differing:
         said = f"{len(stamp.differing):,} of {plural(stamp.parts, 'part')} of the base differ"
         parts.append(folded(said, names(stamp.differing, NAMES, "parts")))
     return join(parts)
-
-
-_ANSWERS = {True: "✓ yes", False: "✗ no", None: "not compared"}
-
-
-def _told(stamp: Provenance) -> Sequence[tuple[str, str | None]]:
-    return [
-        ("of these weights", _ANSWERS[stamp.weights_match]),
-        ("of this base", _ANSWERS[stamp.base_match]),
-        ("owner", stamp.owner),
-        ("created", stamp.created),
-        ("trained on", stamp.base_name),
-        ("revision", stamp.base_revision),
-        ("base fingerprint", stamp.base_fingerprint_full or stamp.base_fingerprint),
-        ("training data, sha256", stamp.data_sha256),
-        *((f"evaluation: {task}", short_number(value)) for task, value in stamp.evaluation.items()),
-        *stamp.hyperparameters.items(),
-        ("notes", stamp.notes),
-    ]

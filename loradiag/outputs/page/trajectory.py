@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.core.trajectory import Trajectory, TrajectoryStep
-from loradiag.outputs.learning import called, figures, fixed, size, statements, step_rows
+from loradiag.outputs.learning import CHARTS, Curve, called, figures, fixed, size, statements, step_rows
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis
 from loradiag.outputs.page.losses import losses
 from loradiag.outputs.page.markup import Markup, element, folded, join, rows
@@ -17,31 +17,13 @@ from loradiag.outputs.story import story
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 220, 56, 20, 14, 42
 
-Curve = tuple[str, str]
-"""A field of a step, and what it is called."""
-
-_CHARTS: Sequence[tuple[str, Sequence[Curve], tuple[float, float] | None]] = (
-    ("‖ΔW‖F, the size of the update", (("frobenius_norm", "‖ΔW‖F"),), None),
-    ("Change since the checkpoint before", (("change", "change"),), None),
-    (
-        "Ranks, as shares of r (medians)",
-        (("entropy_share", "entropy rank"), ("effective_share_10", "above 10% of σ₁")),
-        (0.0, 1.0),
-    ),
-    (
-        "Direction, beside the last checkpoint",
-        (("cosine_last", "cosine"), ("left_last", "left overlap"), ("right_last", "right overlap")),
-        (0.0, 1.0),
-    ),
-)
-
 
 def trajectory(report: Report) -> Markup:
     """The section, without the map of modules. Empty where there is no series."""
     series = report.measurements.trajectory
     if series is None:
         return Markup("")
-    charts = [_chart(series, title, curves, ends) for title, curves, ends in _CHARTS]
+    charts = [_chart(series, title, curves, ends) for title, curves, ends in CHARTS]
     drawn = [chart for chart in charts if chart]
     logged = statements(report)
     return join(
