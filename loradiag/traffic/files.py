@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -71,8 +72,9 @@ def files_of(folder: Path) -> tuple[list[LakeFile], list[LakeFile], list[FlawedF
         try:
             found.append(look_at(path))
         except InputError as error:
-            if path.exists():  # else it was merged and removed between two calls
-                flawed.append(FlawedFile(file=printable(str(path)), problem=error.problem))
+            if not os.path.lexists(path):
+                return files_of(folder)  # it was merged and removed between two calls
+            flawed.append(FlawedFile(file=printable(str(path)), problem=error.problem))
     merged = {name for file in found for name in file.merges}
     live = [file for file in found if file.path.name not in merged]
     return live, [file for file in found if file.path.name in merged], flawed
@@ -90,6 +92,8 @@ def look_again(files: Sequence[LakeFile]) -> tuple[list[LakeFile], set[Path], li
         for file in files_of(folder)[0]:
             found.setdefault(file.path, file)
     damaged = {path for path in found if not is_whole(path)}
+    if not all(path.exists() for path in damaged):
+        return look_again(files)  # one was merged and removed between two calls
     flawed = [FlawedFile(file=printable(str(path)), problem="is damaged") for path in sorted(damaged)]
     whole = sorted((file for path, file in found.items() if path not in damaged), key=lambda file: file.path)
     return whole, missing | damaged, flawed

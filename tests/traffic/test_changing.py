@@ -149,3 +149,13 @@ def test_a_folder_of_other_things(tmp_path: Path) -> None:
     assert Lake(tmp_path / "lake").adapters() == {}
     (tmp_path / "empty").mkdir()
     assert Lake(tmp_path / "empty").adapters() == {}
+
+
+def test_a_link_to_nowhere(tmp_path: Path) -> None:
+    """It is named as what cannot be read, and not taken for a file that was merged a moment ago."""
+    lake = fill(tmp_path / "lake", 1)
+    link = parts(lake)[0].parent / "linked.parquet"
+    link.symlink_to(tmp_path / "nowhere")
+    opened = Lake(lake)
+    assert [flaw.file for flaw in opened.flawed] == [str(link)]
+    assert opened.adapters() == {"support": 10}
