@@ -10,11 +10,11 @@ import msgspec
 from loradiag.core.drift import Drift, DriftWindow
 from loradiag.core.findings import Severity
 from loradiag.core.fleet import FleetAdapter
-from loradiag.core.kinds import kind_of
+from loradiag.core.kinds import INSPECTION, kind_of
 from loradiag.core.report import Report
 from loradiag.core.text import name_of
 from loradiag.outputs.advice import deploys
-from loradiag.outputs.arrange import active, deciding
+from loradiag.outputs.arrange import active, deciding, overview_of
 from loradiag.outputs.canary import in_short as canary_words
 from loradiag.outputs.forgetting import in_short as forgot_words
 from loradiag.outputs.questions import asked, flat, gating
@@ -62,6 +62,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         loss: Of forgetting, the largest relative loss, as a share of the base's score.
         step: Of a checkpoint of a run.
         drift: Of a drift check, how it stands now.
+        measures: Of an inspection, medians over modules by the names of :data:`loradiag.outputs.arrange.OVERVIEW`; of
+            intruders the mean.
     """
 
     file: str
@@ -93,6 +95,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
     loss: float | None = None
     drift: DriftFacts | None = None
+    measures: dict[str, float] = {}
 
     @property
     def key(self) -> str:
@@ -146,6 +149,7 @@ def _card(report: Report, file: str, place: int) -> Card:
         words=_words(report),
         loss=_loss(report),
         drift=_drift(report),
+        measures=_measures(report),
     )
 
 
@@ -175,6 +179,7 @@ def _of_fleet(report: Report, adapter: FleetAdapter, file: str, place: int, row:
         codes=adapter.codes[:_MOST_CODES],
         headline=adapter.problem or "",
         words="outside the fleet's bands" if adapter.outlying else "",
+        measures={} if adapter.stable_rank is None else {"stable_rank": adapter.stable_rank},
     )
 
 
@@ -191,6 +196,12 @@ def _words(report: Report) -> str:
         if said:
             return said[0]
     return ""
+
+
+def _measures(report: Report) -> dict[str, float]:
+    if kind_of(report.measurements) != INSPECTION:
+        return {}
+    return {name: value for name, (value,) in overview_of([report]).items() if value is not None}
 
 
 def _loss(report: Report) -> float | None:

@@ -19,7 +19,7 @@ from loradiag.overview.cards import Card, cards_of
 
 Progress = Callable[[int, int], None]
 
-_FORM = f"2 {SCHEMA_VERSION} {__version__}"
+_FORM = f"3 {SCHEMA_VERSION} {__version__}"
 """Stands for what a card is made by: cards of another loradiag are made again."""
 
 _TABLE = (
