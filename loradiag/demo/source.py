@@ -21,8 +21,8 @@ ADAPTERS: Mapping[str, str] = {
 }
 """Fixtures, and what each is called in a demonstration."""
 
-BROKEN = ("escape_name", "lfs_pointer", "nan", "no_config", "truncated", "unexpected", "unpaired", "wrong_rank")
-"""Broken copies, as somebody might have sent them."""
+BROKEN = ("empty_tensors", "escape_name", "lfs_pointer", "nan", "truncated", "typo_target", "unexpected", "unpaired")
+"""Broken copies, as somebody might have sent them; each has a hash of its own."""
 
 TEXTS = ("base_heldout", "chant_heldout", "ledger_heldout")
 """Texts that no adapter was trained on, for the commands that a reader may try."""

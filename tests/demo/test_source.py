@@ -11,7 +11,7 @@ import pytest
 
 from loradiag.cli.main import cli
 from loradiag.demo.building import PARTS
-from loradiag.demo.source import NEEDED, fixtures
+from loradiag.demo.source import ADAPTERS, BROKEN, NEEDED, fixtures
 from tests.conftest import FIXTURES, ROOT
 
 
@@ -27,6 +27,14 @@ def test_a_wheel_carries_what_is_needed() -> None:
 def test_a_checkout_has_it() -> None:
     """Without a wheel's copy the repository's own fixtures are used."""
     assert fixtures() == FIXTURES
+
+
+def test_no_two_adapters_have_the_same_weights() -> None:
+    """Reports belong to weights by their hash: what is said of a broken copy must not be said of its sound original."""
+    names = (*(f"adapters/{name}" for name in ADAPTERS), *(f"broken/{name}" for name in BROKEN))
+    files = [path for name in names for path in (FIXTURES / name).rglob("*.safetensors")]
+    assert len(files) > len(names)
+    assert len({path.read_bytes() for path in files}) == len(files)
 
 
 @pytest.mark.parametrize("line", [command for part in PARTS for command in part.commands])
