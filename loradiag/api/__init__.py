@@ -8,6 +8,7 @@ from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_
 from loradiag.api.inspecting import Against, inspect, inspect_all
 from loradiag.api.judging import default_policy, judge, read_policy, read_reports
 from loradiag.api.merging import merge_drift
+from loradiag.api.overview import Overview, open_overview
 from loradiag.api.registry import Registry, open_registry
 from loradiag.api.scanning import InterruptedScanError, scan_fleet
 from loradiag.api.served import serve_check
@@ -20,6 +21,7 @@ __all__ = [
     "InterruptedIngestError",
     "InterruptedRunError",
     "InterruptedScanError",
+    "Overview",
     "Registry",
     "alarms",
     "baseline",
@@ -38,6 +40,7 @@ __all__ = [
     "judge",
     "keep_watching",
     "merge_drift",
+    "open_overview",
     "open_registry",
     "read_policy",
     "read_reports",
