@@ -88,6 +88,11 @@ def grids(report: Report, measure: str) -> list[Grid]:
     return result
 
 
+def values_of(report: Report, measure: str) -> Values:
+    """A measure of :data:`loradiag.outputs.style.MEASURES` by module."""
+    return _SOURCES[measure](report.measurements)
+
+
 def measured(report: Report) -> list[str]:
     """The measures that this report has values of."""
     values = {name: read(report.measurements).values() for name, read in _SOURCES.items()}
