@@ -38,9 +38,9 @@ def share_words(value: float | None) -> str:
     return f"{value:.1%}".replace("-0.0%", "0.0%") if abs(value) < 100 else f"{short_number(value)}×"
 
 
-def interval_words(low: float | None, high: float | None) -> str:
+def interval_words(low: float | None, high: float | None, between: str = "–") -> str:
     """``0.045–0.051``, with as many decimals as the two ends need to be compared with a threshold."""
-    return "–" if low is None or high is None else f"{_end(low)}–{_end(high)}"
+    return "–" if low is None or high is None else f"{_end(low)}{between}{_end(high)}"
 
 
 def _end(value: float) -> str:
@@ -140,14 +140,45 @@ _WEIGHTS = (
         lambda row: percent(row.swallowed_share),
     ),
 )
+_RARE = (
+    Figure(
+        "RMS Δp",
+        "Root mean square difference of the probability of the true next token, route beside adapter.",
+        0,
+        lambda row: row.rms_delta_p,
+        lambda row: percent(row.rms_delta_p),
+    ),
+    Figure(
+        "ln PPL ratio",
+        "ln(perplexity of the route/perplexity of the adapter) on the text. Above 0: the route is worse.",
+        0,
+        lambda row: row.ln_ppl_ratio,
+        lambda row: short_number(row.ln_ppl_ratio),
+    ),
+    Figure(
+        "its interval",
+        "Where ln PPL ratio lies with 95% confidence, by the same bootstrap.",
+        0,
+        lambda row: row.ln_ppl_ratio_low,
+        lambda row: interval_words(row.ln_ppl_ratio_low, row.ln_ppl_ratio_high, " to "),
+    ),
+    Figure(
+        "overflow",
+        "Finite entries that became infinite when they were stored.",
+        0,
+        lambda row: float(row.overflowed),
+        lambda row: f"{row.overflowed:,}",
+    ),
+)
 
 
-def figures(merge: Merge, *, every: bool = False) -> list[Figure]:
+def figures(merge: Merge, *, every: bool = False, rare: bool = False) -> list[Figure]:
     """The columns that this table has: those of outputs where there are any, else those of weights; no empty ones.
 
     Args:
         merge: The routes.
         every: Whether to show the predicted gain though it is that which was measured, and weights beside outputs.
+        rare: Whether to show as well what only a wide table has room for.
     """
     rows = measured(merge)
     outputs = any(row.effect_loss is not None or row.kld_mean is not None for row in rows)
@@ -158,6 +189,7 @@ def figures(merge: Merge, *, every: bool = False) -> list[Figure]:
         *((_PREDICTED,) if every or surprising else ()),
         *(_OUTPUTS if outputs else ()),
         *(_WEIGHTS if every or not outputs else ()),
+        *(_RARE if rare else ()),
     )
     return [figure for figure in found if any(figure.value(row) is not None for row in rows)]
 

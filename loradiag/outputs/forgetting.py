@@ -143,7 +143,8 @@ def summary(report: Report, found: Forgetting) -> Advice:
     )
     if found.unfinished:
         return Advice("inconclusive", f"of what was finished, {said}", more)
-    return Advice("fail" if besides else "pass", said, more)
+    fails = bool(besides) or (heart is not None and heart.tone == "fail")
+    return Advice("fail" if fails else "pass", said, more)
 
 
 def _by_heart(report: Report, found: Forgetting) -> Advice | None:

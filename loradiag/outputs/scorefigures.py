@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from loradiag.core.forgetting import Score
+from loradiag.core.text import printable
 from loradiag.outputs.scores import (
     BETTER,
+    INTERVALS,
     LESS,
     WORSE,
     change_words,
@@ -141,13 +143,37 @@ _EVERY: Sequence[Figure] = (
 _RARE = ("sources",)
 """Columns that are shown on demand."""
 
+_WIDE = (
+    Figure(
+        "p",
+        "How likely so large a difference would be without any, of this task alone.",
+        0,
+        lambda score: score.p_value,
+        lambda score: p_words(score.p_value),
+    ),
+    Figure(
+        "interval by",
+        "How the interval came to be.",
+        0,
+        lambda score: score.ci_low,
+        lambda score: "–" if score.interval is None else INTERVALS.get(score.interval, printable(score.interval)),
+    ),
+)
+"""Columns that only a wide table has room for."""
 
-def figures(scores: Sequence[Score], *, every: bool = False) -> list[Figure]:
-    """The columns that a table of scores has: no empty ones, the metric where it differs, rare ones on demand."""
+
+def figures(scores: Sequence[Score], *, every: bool = False, rare: bool = False) -> list[Figure]:
+    """The columns that a table of scores has: no empty ones, the metric where it differs, rare ones on demand.
+
+    Args:
+        scores: The rows.
+        every: Whether to show the sources of documents as well.
+        rare: Whether to show what only a wide table has room for.
+    """
     several = len({metric_words(score) for score in scores}) > 1
     return [
         figure
-        for figure in _EVERY
+        for figure in (*_EVERY, *(_WIDE if rare else ()))
         if (figure.title == "metric" and several)
         or ((every or figure.title not in _RARE) and any(figure.value(score) is not None for score in scores))
     ]

@@ -389,6 +389,25 @@ def test_verbose_puts_what_has_no_room_into_further_tables() -> None:
     assert rendered.count("\ntask ") > 1
 
 
+def test_a_wide_table_has_room_for_rare_figures() -> None:
+    """The p-value of a task alone, and how its interval came to be."""
+    scores = found_in(only(asking.plain)).tasks
+    rare = {figure.title: figure for figure in figures(scores, rare=True)}
+    assert list(rare)[-2:] == ["p", "interval by"]
+    assert rare["interval by"].say(scores[0]) == "Tango's score interval of paired shares"
+    assert rare["p"].value(scores[0]) == scores[0].p_value
+    assert not {"p", "interval by"} & {figure.title for figure in figures(scores, every=True)}
+
+
+def test_an_adapter_that_recites_is_no_success() -> None:
+    """Though it lost nothing of the base."""
+    (report,) = asking.remembered()
+    told = summary(report, found_in(report))
+    assert told.tone == "fail"
+    assert told.text == "1 task lost no more than its margin"
+    assert "it recites training data" in told.more
+
+
 def test_strips_share_a_scale() -> None:
     """From −100% to +100% on 21 cells, zero is in the middle; marks differ by status, and ends beyond are arrows."""
     on = Scale(-1.0, 1.0, 21)

@@ -262,6 +262,19 @@ def test_columns_are_those_that_have_values() -> None:
     assert titles(drifting.extreme()[1]) == ["bits"]
 
 
+def test_a_wide_table_has_room_for_rare_figures() -> None:
+    """Root mean square, perplexity ratio with its interval, and overflow; a report by weights alone has the last only."""
+    (report,) = drifting.by_outputs()
+    rare = {figure.title: figure for figure in figures(merge_of(report), rare=True)}
+    assert list(rare)[-4:] == ["RMS Δp", "ln PPL ratio", "its interval", "overflow"]
+    row = next(row for row in merge_of(report).routes if row.route == "nf4")
+    said = [rare[title].say(row) for title in list(rare)[-4:]]
+    assert said == ["8.0%", "0.08", "0.072 to 0.088", "0"]
+    weights = [figure.title for figure in figures(merge_of(only(drifting.by_weights)), rare=True)]
+    assert weights[-1] == "overflow"
+    assert not {"RMS Δp", "ln PPL ratio", "its interval"} & {*weights}
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
