@@ -1,0 +1,1 @@
+"""What the page on forgetting is made of."""

@@ -1,0 +1,1 @@
+"""What the page on merge drift is made of."""
