@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -31,6 +32,7 @@ SIGNALS = {
 NONE = "–"
 _SHARES = ("novelty", "strangeness", "repetition", "refusal_like", "truncated")
 _PLAIN = ("mix", "entropy")
+_SEEN = re.compile(r", by requests up to (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$")
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -56,6 +58,12 @@ def e_words(value: float) -> str:
 def called(signal: WatchSignal | WatchAlarm) -> str:
     """A signal by its name for people."""
     return SIGNALS.get(signal.signal) or shorten(printable(signal.signal), 40)
+
+
+def seen_by(alarm: WatchAlarm) -> str:
+    """The time of the last request that an alarm rests on, which is not when it was raised where a lake was logged before."""
+    match = _SEEN.search(alarm.message)
+    return match[1] if match else alarm.raised
 
 
 def amount(signal: WatchSignal, value: float | None) -> str:

@@ -16,7 +16,7 @@ from loradiag.outputs import FORMATS, renderer
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.alarms import alarms_text
 from loradiag.outputs.terminal.watch import bar
-from loradiag.outputs.watch import amount, called, e_words, in_a_word, told, way
+from loradiag.outputs.watch import amount, called, e_words, in_a_word, seen_by, told, way
 from tests.outputs.samples import HOSTILE, RAW, assert_harmless
 from tests.rules.watching import alarm, watch
 
@@ -152,3 +152,11 @@ def test_the_list_of_alarms() -> None:
     assert RAW.search(text) is None
     assert "support" in text
     assert "✓ resolved by bob (done)" in " ".join(text.split())
+
+
+def test_an_alarm_stands_at_the_requests_that_raised_it() -> None:
+    """As its message says; where that says no time, or only something like one, at when it was raised."""
+    said = "21.0% of recent requests are unlike the baseline, by requests up to 2026-11-18T22:56:15Z"
+    assert seen_by(alarm(message=said)) == "2026-11-18T22:56:15Z"
+    for message in ("", f"{said} and more", said.replace("T22", " 22")):
+        assert seen_by(alarm(message=message)) == "2026-11-20T10:00:00Z"
