@@ -1,0 +1,1 @@
+"""Alarms of the watch: what the page about them is made of."""
