@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -14,12 +15,12 @@ from loradiag.core.forgetting import Score
 from loradiag.core.report import Report
 from loradiag.outputs import figures as routefigures
 from loradiag.outputs import scorefigures, windowfigures
-from loradiag.outputs.arrange import OVERVIEW, active, overview_of
+from loradiag.outputs.arrange import active, overview_of
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.grid import Cell, Grid, grids, rank, values_of
 from loradiag.outputs.questions import asked, flat, learned, named
 from loradiag.outputs.routes import called, measured
-from loradiag.outputs.style import LOGARITHMIC
+from loradiag.outputs.style import LOGARITHMIC, MEASURES
 from loradiag.outputs.windows import when
 
 NONE = "–"
@@ -50,10 +51,12 @@ class Number(msgspec.Struct, frozen=True):
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """Findings of one rule about one thing in two reports; None where a report has none."""
+    """Findings of one rule about one route in two reports: the first of each, None where there is none, and how many."""
 
     a: Finding | None
     b: Finding | None
+    count_a: int = 0
+    count_b: int = 0
 
     @property
     def where(self) -> In:
@@ -93,7 +96,8 @@ def facts_beside(a: Report, b: Report) -> list[tuple[str, str, str]]:
 def findings_beside(a: Report, b: Report) -> list[Shared]:
     """The active findings of both by rule and route, the gravest first: their modules may differ."""
     one, other = ({(row.code, row.route): row for row in reversed(active(report))} for report in (a, b))
-    found = [Shared(one.get(key), other.get(key)) for key in {**one, **other}]
+    counts = [Counter((row.code, row.route) for row in active(report)) for report in (a, b)]
+    found = [Shared(one.get(key), other.get(key), counts[0][key], counts[1][key]) for key in {**one, **other}]
     return sorted(found, key=lambda row: (-row.finding.severity.weight, row.finding.code))
 
 
@@ -111,7 +115,8 @@ def _of_adapters(a: Report, b: Report) -> Iterator[Number]:
         many, more = (float(getattr(report.subject, title)) for report in (a, b))
         yield Number("", title, "", many, more, f"{many:,.0f}", f"{more:,.0f}")
     for name, (one, other) in overview_of([a, b]).items():
-        yield Number("", OVERVIEW[name], "a module", one, other, short_number(one), short_number(other))
+        meaning = "mean a module" if name == "intruders" else "median over modules"
+        yield Number("", MEASURES[name], meaning, one, other, short_number(one), short_number(other))
 
 
 def _of_scores(a: Report, b: Report) -> Iterator[Number]:
@@ -171,8 +176,15 @@ def _figures(shown: Sequence[_Figure], about: str, one: object, other: object) -
     """The figures of which both rows have a number."""
     for figure in shown:
         a, b = figure.value(one), figure.value(other)
-        if a is not None or b is not None:
-            yield Number(about, figure.title, figure.meaning, a, b, figure.say(one), figure.say(other))
+        if a is None and b is None:
+            continue
+        if figure.title in _SAID:
+            a = b = None
+        yield Number(about, figure.title, figure.meaning, a, b, figure.say(one), figure.say(other))
+
+
+_SAID = frozenset({windowfigures.TO, windowfigures.ROUTE, "95% interval", "its interval", "lost / won", "metric"})
+"""Figures of which the number is not what is said, but what a table is sorted by."""
 
 
 _PAIRS: Mapping[str, Callable[[Report, Report], Iterator[Number]]] = {

@@ -32,11 +32,12 @@ def test_findings_are_told_apart_by_rule_and_route() -> None:
     kept, gone = finding(modules=["x"]), finding("LD203", "over-provisioned-rank", Severity.INFO)
     new = finding("LD601", "route", Severity.WARNING, route="nf4")
     a = report(measured(grid(2)), [gone, kept])
-    b = report(measured(grid(2)), [new, finding(modules=["y"]), finding("LD304", ignored="known")])
-    assert [(row.finding.code, row.where) for row in findings_beside(a, b)] == [
-        ("LD107", "both"),
-        ("LD601", "b"),
-        ("LD203", "a"),
+    again = [finding(modules=["y"]), finding(modules=["z"])]
+    b = report(measured(grid(2)), [new, *again, finding("LD304", ignored="known")])
+    assert [(row.finding.code, row.where, row.count_a, row.count_b) for row in findings_beside(a, b)] == [
+        ("LD107", "both", 1, 2),
+        ("LD601", "b", 0, 1),
+        ("LD203", "a", 1, 0),
     ]
 
 
@@ -45,7 +46,7 @@ def test_medians_of_two_adapters() -> None:
     found = {row.title: row for row in numbers(_report(1.0), _report(3.0, layers=2))}
     assert found["modules"].difference == -7
     # medians over layers of 1.25·size·(1 + layer): layer 1 of three, between 0 and 1 of two
-    assert found["‖ΔW‖F"].difference == pytest.approx(1.25 * 3 * 1.5 - 1.25 * 2)
+    assert found["‖ΔW‖_F"].difference == pytest.approx(1.25 * 3 * 1.5 - 1.25 * 2)
     assert found["parameters"].differs is False
 
 

@@ -12,7 +12,7 @@ from loradiag.outputs.facts import short_number
 from loradiag.outputs.notes import Card, asides, cards, named
 from loradiag_dashboard.parts.plain import label, md
 
-_TONES = {Severity.ERROR: "red", Severity.WARNING: "orange", Severity.INFO: "blue"}
+TONES = {Severity.ERROR: "red", Severity.WARNING: "orange", Severity.INFO: "blue"}
 _MODULES = 40
 
 
@@ -47,7 +47,7 @@ def _card(report: Report, card: Card) -> None:
     if not gate and undecided(report, finding):
         gate = " :orange-badge[leaves the verdict open]"
     with st.container(border=True):
-        head = f":{_TONES[finding.severity]}-badge[{word}] **{md(finding.code)}** {md(finding.rule)}{gate}"
+        head = f":{TONES[finding.severity]}-badge[{word}] **{md(finding.code)}** {md(finding.rule)}{gate}"
         st.markdown(f"{head} :gray[{finding.confidence.value} confidence]")
         st.markdown("\n".join(_messages(card)))
         if finding.advice:

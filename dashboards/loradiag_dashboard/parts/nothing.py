@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 import streamlit as st
+
+from loradiag.core.text import printable
 
 
 def nothing(what: str, why: str, command: str | None = None) -> None:
@@ -18,3 +22,8 @@ def nothing(what: str, why: str, command: str | None = None) -> None:
         st.caption(why)
         if command:
             st.code(command, language="bash", wrap_lines=True)
+
+
+def command(*parts: str) -> str:
+    """A command line that a shell takes as it is; its arguments need not be safe."""
+    return " ".join(["loradiag", *(shlex.quote(printable(part)) for part in parts)])
