@@ -140,6 +140,30 @@ def decode(data: bytes, path: str = "<report>") -> list[Report]:
         raise InputError(path, f"is not a valid report: {error}", "write it anew with --format json") from error
 
 
+class _Pieces(msgspec.Struct):
+    """A document of several reports, none of which is looked at."""
+
+    reports: list[msgspec.Raw]
+
+
+def spans(data: bytes) -> list[tuple[int, int]]:
+    """Return where in a document its reports lie, by their first bytes and what follows their last.
+
+    A check of hundreds of adapters is one document of a hundred MB: whoever wants one of its reports decodes that alone.
+    Of what is no document of several reports there is one span, the whole.
+    """
+    try:
+        pieces = msgspec.json.decode(data, type=_Pieces).reports
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [(0, len(data))]
+    found, end = [], 0
+    for piece in pieces:
+        start = data.index(piece, end)  # they stand there in this order
+        end = start + len(memoryview(piece))
+        found.append((start, end))
+    return found
+
+
 def json_schema() -> str:
     """Return the JSON Schema (2020-12) of both kinds of document, generated from the types."""
     (single, several), definitions = msgspec.json.schema_components([Report, Reports], ref_template="#/$defs/{name}")

@@ -11,7 +11,7 @@ from loradiag.core.drift import Drift, DriftWindow
 from loradiag.core.findings import Severity
 from loradiag.core.fleet import FleetAdapter
 from loradiag.core.kinds import INSPECTION, kind_of
-from loradiag.core.report import Report
+from loradiag.core.report import Report, decode, spans
 from loradiag.core.text import name_of
 from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import active, deciding, overview_of
@@ -47,6 +47,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         file: Where the report lies, below the folder of reports.
         place: Which of the reports in the file.
+        start: Where in the file that report begins, in bytes, and ``end`` what follows it.
         row: Of a report about a fleet, the adapter's place in it; -1 of others.
         kind: What the report is called by what was measured, or :data:`FLEET_ROW`.
         created: When it was made, in UTC.
@@ -68,6 +69,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     file: str
     place: int = 0
+    start: int = 0
+    end: int = 0
     row: int = -1
     kind: str
     created: str
@@ -103,17 +106,26 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.file}#{self.place}" + (f".{self.row}" if self.row >= 0 else "")
 
 
-def cards_of(reports: list[Report], file: str) -> Iterator[Card]:
-    """Yield a card for each report of a file, and one for each adapter of a fleet."""
-    for place, report in enumerate(reports):
-        yield _card(report, file, place)
-        fleet = report.measurements.fleet
-        if fleet is not None:
-            for row, adapter in enumerate(fleet.adapters):
-                yield _of_fleet(report, adapter, file, place, row)
+def cards_of(data: bytes, file: str) -> Iterator[Card]:
+    """Yield a card for each report of a file, and one for each adapter of a fleet; one report at a time is in memory.
+
+    Args:
+        data: What the file holds.
+        file: Its name below the folder of reports.
+
+    Raises:
+        InputError: It holds no reports, or such that this version cannot read.
+    """
+    for place, (start, end) in enumerate(spans(data)):
+        for report in decode(data[start:end], file):
+            yield _card(report, file, place, (start, end))
+            fleet = report.measurements.fleet
+            if fleet is not None:
+                for row, adapter in enumerate(fleet.adapters):
+                    yield _of_fleet(report, adapter, file, place, (start, end), row)
 
 
-def _card(report: Report, file: str, place: int) -> Card:
+def _card(report: Report, file: str, place: int, span: tuple[int, int]) -> Card:
     subject = report.subject
     found = sorted(active(report), key=lambda finding: -finding.severity.weight)
     counts = Counter(finding.severity for finding in found)
@@ -123,6 +135,8 @@ def _card(report: Report, file: str, place: int) -> Card:
     return Card(
         file=file,
         place=place,
+        start=span[0],
+        end=span[1],
         kind=kind_of(report.measurements),
         created=report.created,
         tool=report.tool.version,
@@ -153,10 +167,12 @@ def _card(report: Report, file: str, place: int) -> Card:
     )
 
 
-def _of_fleet(report: Report, adapter: FleetAdapter, file: str, place: int, row: int) -> Card:
+def _of_fleet(report: Report, adapter: FleetAdapter, file: str, place: int, span: tuple[int, int], row: int) -> Card:
     return Card(
         file=file,
         place=place,
+        start=span[0],
+        end=span[1],
         row=row,
         kind=FLEET_ROW,
         created=report.created,

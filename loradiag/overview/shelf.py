@@ -13,13 +13,13 @@ import msgspec
 
 from loradiag._about import __version__
 from loradiag.core.errors import InputError
-from loradiag.core.report import SCHEMA_VERSION, Report, decode
+from loradiag.core.report import SCHEMA_VERSION, Report, decode, spans
 from loradiag.core.text import printable
 from loradiag.overview.cards import Card, cards_of
 
 Progress = Callable[[int, int], None]
 
-_FORM = f"3 {SCHEMA_VERSION} {__version__}"
+_FORM = f"4 {SCHEMA_VERSION} {__version__}"
 """Stands for what a card is made by: cards of another loradiag are made again."""
 
 _TABLE = (
@@ -111,14 +111,27 @@ class Shelf:
         """
         path = self.folder / card.file
         try:
-            reports = decode(path.read_bytes(), str(path))
+            with path.open("rb") as file:
+                start, end = self._span(card, _state(os.fstat(file.fileno())))
+                if end:
+                    file.seek(start)
+                    return decode(file.read(end - start), str(path))[0]
+                data = file.read()
         except OSError as error:
             raise InputError(
                 path, f"cannot be read ({error.strerror})", "it was there a moment ago: look again"
             ) from error
-        if card.place >= len(reports):
+        pieces = spans(data)
+        if card.place >= len(pieces):
             raise InputError(path, "holds fewer reports than a moment ago", "look again")
-        return reports[card.place]
+        start, end = pieces[card.place]
+        return decode(data[start:end], str(path))[0]
+
+    def _span(self, card: Card, state: str) -> tuple[int, int]:
+        """Where in its file a report lies; nowhere if that is another one by now. No lock: a refresh may hold it for long."""
+        found = self._files.get(card.file)
+        known = found.cards if found and found.state == state else ()
+        return next(((one.start, one.end) for one in known if one.place == card.place), (0, 0))
 
 
 def _files_in(folder: Path) -> Iterator[tuple[str, str]]:
@@ -138,8 +151,12 @@ def _files_in(folder: Path) -> Iterator[tuple[str, str]]:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{name}/")
                 elif entry.name.endswith(".json") and entry.is_file():
-                    told = entry.stat()
-                    yield name, f"{told.st_size} {told.st_mtime_ns} {told.st_ino}"
+                    yield name, _state(entry.stat())
+
+
+def _state(told: os.stat_result) -> str:
+    """What tells whether a file has changed."""
+    return f"{told.st_size} {told.st_mtime_ns} {told.st_ino}"
 
 
 def _shelved(path: Path, name: str, state: str) -> _Shelved:
@@ -154,7 +171,7 @@ def _shelved(path: Path, name: str, state: str) -> _Shelved:
     if b'"schema_version"' not in data:
         return _Shelved(state, ())  # a configuration, a log: JSON of others
     try:
-        return _Shelved(state, tuple(cards_of(decode(data, name), name)))
+        return _Shelved(state, tuple(cards_of(data, name)))
     except InputError as error:
         return _Shelved(state, (), error.problem)
 

@@ -12,7 +12,7 @@ import pytest
 
 import loradiag
 from loradiag.core.errors import InputError
-from loradiag.core.report import Reports, decode, encode, json_schema
+from loradiag.core.report import Reports, decode, encode, json_schema, spans
 from tests.conftest import MakeAdapter, peft_arrays
 
 SCHEMA = Path(loradiag.__file__).parent / "report.schema.json"
@@ -95,3 +95,14 @@ def test_later_additions_are_tolerated(report: loradiag.Report) -> None:
     document["measurements"]["weather"] = {"clouds": []}
     document["subject"]["new"] = 1
     assert decode(msgspec.json.encode(document))[0].subject == report.subject
+
+
+@pytest.mark.parametrize("indent", [0, 2])
+def test_spans_are_of_one_report_each(report: loradiag.Report, indent: int) -> None:
+    """What stands there is the report as a document of its own, also where two are alike; other documents are one span."""
+    data = encode(Reports(reports=[report, report]), indent)
+    found = [decode(data[start:end]) for start, end in spans(data)]
+    assert found == [[report], [report]]
+    assert spans(encode(Reports(reports=[]), indent)) == []
+    for other in (encode(report, indent), b"no JSON \xff", b"[]", b'{"reports": 3}', b""):
+        assert spans(other) == [(0, len(other))]

@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 import loradiag
-from loradiag.core.report import Report
+from loradiag.core.report import Report, encode
 from loradiag.overview.cards import cards_of
 from tests.conftest import FIXTURES
 
@@ -20,7 +20,7 @@ def report() -> Report:
 
 def test_an_inspection_keeps_medians_of_what_lives(report: Report) -> None:
     """Modules that are zero do not count, and what needs a base is not there without one."""
-    (card,) = cards_of([report], "one.json")
+    (card,) = cards_of(encode(report), "one.json")
     assert report.measurements.spectrum is not None
     live = [row for row in report.measurements.spectrum.modules if row.spectral_norm]
     assert len(live) < len(report.measurements.spectrum.modules)
@@ -34,6 +34,6 @@ def test_an_inspection_keeps_medians_of_what_lives(report: Report) -> None:
 def test_a_row_of_a_fleet_keeps_its_stable_rank(report: Report) -> None:
     """The same number by another way; norms of a fleet are of all modules together, and are not mixed with medians."""
     found = loradiag.scan_fleet([FIXTURES / "adapters" / "partly_dead"])
-    (row,) = (card for card in cards_of([found], "fleet.json") if card.row == 0)
-    (card,) = cards_of([report], "one.json")
+    (row,) = (card for card in cards_of(encode(found), "fleet.json") if card.row == 0)
+    (card,) = cards_of(encode(report), "one.json")
     assert row.measures == {"stable_rank": pytest.approx(card.measures["stable_rank"])}

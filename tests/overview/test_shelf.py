@@ -170,3 +170,23 @@ def test_a_fleet_gives_a_card_for_each_adapter(tmp_path: Path) -> None:
     rows = {card.name: card for card in shelf.cards if card.kind == "fleet-row"}
     assert {name: row.verdict for name, row in rows.items()} == {"healthy": "pass", "untrained": "fail"}
     assert {row.key for row in rows.values()} == {"fleet.json#0.0", "fleet.json#0.1"}
+
+
+def test_one_report_of_many_is_read_alone(folder: Path, reports: list[Report], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its own bytes are decoded; where another file lies there by now, that one's report of the same place."""
+    shelf = Shelf(folder)
+    shelf.refresh()
+    card = next(card for card in shelf.cards if card.key == "deep/er/both.json#1")
+    path = folder / card.file
+    data = path.read_bytes()
+    assert json.loads(data[card.start : card.end]) == json.loads(data)["reports"][1]
+    sizes: list[int] = []
+    real = room.decode
+    monkeypatch.setattr(room, "decode", lambda data, name: (sizes.append(len(data)), real(data, name))[1])
+    assert shelf.report(card) == reports[1]
+    assert sizes == [card.end - card.start]
+    path.write_bytes(encode(Reports(reports=[reports[1], reports[0]])))
+    assert shelf.report(card) == reports[0]
+    path.write_bytes(encode(Reports(reports=reports[:1])))
+    with pytest.raises(InputError, match="fewer reports"):
+        shelf.report(card)
