@@ -125,6 +125,18 @@ def test_weaker_forms(show: Show, tmp_path: Path) -> None:
     assert ",▸ scale 0.5," in charts(page)[1]
 
 
+def test_every_task_of_every_form(show: Show, tmp_path: Path) -> None:
+    """With the difference of both halves of the documents, as the report has them."""
+    (report,) = asking.weaker()
+    sweep = found_in(report).sweep
+    assert sweep is not None
+    table = table_with(page_of(show, tmp_path, report), "with the form")
+    expected = [(row.name, task.task, task.difference) for row in sweep.candidates for task in row.tasks]
+    names = {"the base": "base", "the whole adapter": "adapter"}
+    told = [(names.get(row.form, row.form), row.task, row.difference) for row in table.itertuples()]
+    assert told == expected
+
+
 def test_without_a_sweep_the_page_says_how(show: Show, tmp_path: Path) -> None:
     """With the command that makes one."""
     page = page_of(show, tmp_path, asking.plain()[0])

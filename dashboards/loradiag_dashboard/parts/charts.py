@@ -28,7 +28,7 @@ def chart(drawn: alt.TopLevelMixin, numbers: pd.DataFrame, *, name: str, title: 
     st.markdown(f"**{title}**", help=about)
     found = st.altair_chart(finished(drawn), key=f"chart-{name}", alt=f"{title}. {about}", **options)
     with st.popover("Numbers", icon=":material/table_rows:", type="tertiary"):
-        table(numbers, name)
+        table(numbers, name, width="content")
     return found
 
 

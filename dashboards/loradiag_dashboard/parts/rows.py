@@ -38,7 +38,7 @@ def rows_axis(texts: Sequence[str], *, right: bool = False, width: int = 260) ->
         labelBound=False,
         labelColor=color("ink"),
         labelFontSize=12,
-        labelPadding=6,
+        labelPadding=10,
         grid=False,
         ticks=False,
     )
@@ -57,7 +57,7 @@ def height_of(rows: int) -> int:
     return ROW * max(rows, 1) + _AROUND
 
 
-def decades(low: float, high: float, most: int = 9) -> list[float]:
+def decades(low: float, high: float, most: int = 11) -> list[float]:
     """Ticks of a logarithmic axis: powers of ten, at most so many, and where they are few also twice and five times these."""
     first, last = floor(log10(low)), ceil(log10(high))
     step = max(1, ceil((last - first + 1) / most))

@@ -62,6 +62,9 @@ def weaker(made: Sweep) -> None:
         statements(explained(made), "How it was looked for")
     if made.candidates:
         _table(made)
+    if any(row.tasks for row in made.candidates):
+        with st.expander("Every task of every form"):
+            _tasks(made)
 
 
 def _kind(row: Candidate) -> str:
@@ -187,3 +190,33 @@ def _table(made: Sweep) -> None:
         ),
     }
     table(pd.DataFrame(content), "weaker-forms", placeholder="–", column_config=columns)
+
+
+def _tasks(made: Sweep) -> None:
+    import pandas as pd
+
+    lines = [
+        {
+            "form": form(row),
+            "task": label(task.task, 60),
+            "metric": label(task.metric, 40),
+            "base": task.base,
+            "with the form": task.candidate,
+            "difference": task.difference,
+            "95% from": task.ci_low,
+            "to": task.ci_high,
+            "choosing": task.chosen_by,
+            "margin": task.margin,
+        }
+        for row in made.candidates
+        for task in row.tasks
+    ]
+    config = st.column_config
+    columns = {
+        "difference": config.NumberColumn("difference", help="Form less base, in the metric's own unit."),
+        "choosing": config.NumberColumn("choosing", help="The same on the half that the choice was made by."),
+        "margin": config.NumberColumn(
+            "margin", format="percent", help="The share of the base's score that may be lost."
+        ),
+    }
+    table(pd.DataFrame(lines), "weaker-tasks", placeholder="–", column_config=columns)

@@ -111,7 +111,7 @@ def _said(row: Route, *, by_outputs: bool) -> str:
 def _drawn(frame: pd.DataFrame, rows: Sequence[Route], limits: list[tuple[float, str]], *, logarithmic: bool) -> Any:
     import altair as alt
 
-    x = alt.X("value:Q", title=None, **_axis(frame, limits, logarithmic=logarithmic))
+    x = alt.X("value:Q", **_axis(frame, limits, logarithmic=logarithmic))
     y = places()
     base = alt.Chart(frame)
     tooltip = [alt.Tooltip(f"{name}:N", title=name) for name in ("route", "bits", "status", "said")]
@@ -136,7 +136,8 @@ def _axis(frame: pd.DataFrame, limits: list[tuple[float, str]], *, logarithmic: 
 
     if not logarithmic:
         low = min(0.0, float(frame["value"].min()))
-        return {"scale": alt.Scale(domain=[low - 0.03, max(1.06, float(frame["value"].max()) + 0.03)])}
+        scale = alt.Scale(domain=[low - 0.03, max(1.06, float(frame["value"].max()) + 0.03)])
+        return {"scale": scale, "axis": alt.Axis(tickCount=6, format="g", title="delta gain (keeps more →)")}
     ends = [value for name in ("value", "low", "high") for value in frame[name].dropna()]
     ends += [value for value, _ in limits]
     low, high = min(ends) / 1.6, max(ends) * 2.2
