@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis.strategies import SearchStrategy, integers
+from loradiag_dashboard.course.panels import DAY, HOUR, Span
 from loradiag_dashboard.source import overview
 from streamlit.testing.v1 import AppTest
 
@@ -29,6 +34,12 @@ TITLES = (
     "Evidence of drift, as an e-value",
     "Mix of topics",
 )
+
+
+def times(first: int, last: int) -> SearchStrategy[float]:
+    """Moments between two years, in whole milliseconds since 1970."""
+    ends = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (first, last))
+    return integers(*(int(1000 * end) for end in ends)).map(float)
 
 
 def facts(page: AppTest) -> list[str]:
@@ -213,10 +224,39 @@ def test_a_watch_alone_is_shown(show: Show, tmp_path: Path) -> None:
     assert facts(page)[1].replace("\\", "") == "2026-11-02"
     assert list(columns_of(page, "novel share")["which is"]) == [
         "within what is tolerated",
-        *["more than tolerated"] * 2,
+        *["above it with all of its interval"] * 2,
     ]
     assert "alarm 1 was raised" in drawn(page)
     assert "drift check" in said(page)
+
+
+def test_windows_of_any_length_have_their_places(show: Show, tmp_path: Path) -> None:
+    """Those of two hundred requests, at odd times, one a row; where no window has a time, the check is told in words."""
+    (report,) = watching.by_count()
+    put(tmp_path / "timed", report, "ledger")
+    page = show("traffic", reports=tmp_path / "timed")
+    volume = columns_of(page, "window", "requests", "failed")
+    assert list(volume["window"])[:2] == ["2026-11-02 00:13", "2026-11-02 02:13"]
+    assert list(volume["requests"]) == [row.requests for row in checked(report).windows]
+    undated = watching.watched(watching.drift([watching.novel(start=None, end=None)], window="all"))
+    put(tmp_path / "undated", undated, "ledger")
+    page = show("traffic", reports=tmp_path / "undated")
+    assert facts(page)[0].endswith("Drifted")
+    assert facts(page)[2:4] == ["12\\%", "chant"]
+    assert "No request with a time" in said(page)
+
+
+@given(low=times(2020, 2035), hours=integers(1, 24 * 1500))
+def test_ticks_are_beginnings(low: float, hours: int) -> None:
+    """Of days, or of hours where there are few days: all that is shown is between two, and there are not many of them."""
+    span = Span(low, low + hours * HOUR)
+    ticks, words = span.ticks()
+    steps = {round(later - earlier) for earlier, later in pairwise(ticks)}
+    assert len(steps) <= 1
+    assert len(ticks) <= 12
+    assert all(span.low <= tick < span.high for tick in ticks)
+    grain = HOUR / 12 if "%M" in words else DAY
+    assert all(tick % grain == 0 for tick in ticks)
 
 
 def test_no_traffic_at_all(show: Show, tmp_path: Path) -> None:

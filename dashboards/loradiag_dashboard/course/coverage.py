@@ -7,7 +7,7 @@ import shlex
 import streamlit as st
 
 from loradiag.core.drift import Attribution
-from loradiag.core.text import printable
+from loradiag.core.text import plural, printable
 from loradiag.outputs.trafficfacts import statements, traffic_facts
 from loradiag_dashboard.course.days import Course
 from loradiag_dashboard.parts.nothing import nothing
@@ -41,7 +41,7 @@ def coverage(course: Course) -> None:
         told = [*traffic_facts(report, found), *statements(found)]
         st.markdown("  \n".join(f"**{md(name)}** {md(said, 600)}" for name, said in told))
     if found.flawed_files:
-        st.markdown(f"**Left out: {len(found.flawed_files):,} files of the lake**")
+        st.markdown(f"**Left out: {plural(len(found.flawed_files), 'file')} of the lake**")
         files = [(label(row.file, 120), label(row.problem, 160)) for row in found.flawed_files]
         table(pd.DataFrame(files, columns=["file", "problem"]), "flawed-files")
 

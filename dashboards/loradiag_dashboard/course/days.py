@@ -52,6 +52,11 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     troubles: list[str]
 
     @property
+    def checked(self) -> list[DriftWindow]:
+        """The windows to tell of: those that have times, else those of the newest check."""
+        return self.windows or (self.found.windows if self.found else [])
+
+    @property
     def end(self) -> float | None:
         """The end of its last day, in milliseconds since 1970."""
         ends = [millis(day.day) + DAY for day in self.days[-1:]]

@@ -14,7 +14,7 @@ from loradiag.outputs.flips import cut
 from loradiag.outputs.traffic import summary
 from loradiag.outputs.windowfigures import interval_words, rate_words, route_words
 from loradiag.outputs.windows import DRIFTED, moment, strangest, when
-from loradiag.overview.course import onset
+from loradiag.overview.course import onset, seconds
 from loradiag_dashboard.course.days import Course
 from loradiag_dashboard.course.novelty import budget
 from loradiag_dashboard.navigation import link
@@ -50,7 +50,7 @@ def _state(place: Any, course: Course) -> None:
             _metric(place, "Has it drifted?", f"{mark} {word}", note)
             return
     found = course.found
-    judged = [row for row in course.windows if row.status in (*DRIFTED, "steady")]
+    judged = [row for row in course.checked if row.status in (*DRIFTED, "steady")]
     if judged and judged[-1].status in DRIFTED:
         _metric(place, "Has it drifted?", f"{MARKS['fail']} Drifted", f"by the newest check, {when(judged[-1])}")
     elif watch is not None and watch.counted:
@@ -65,15 +65,16 @@ def _state(place: Any, course: Course) -> None:
 
 def _since(place: Any, course: Course) -> None:
     """Since when: what comes first of the alarm that is not over and the windows that have drifted without a break."""
-    began = onset(course.windows)
+    began = onset(course.checked)
     live = [alarm for alarm in course.alarms if alarm.status != "resolved"]
     told = []
-    if began is not None and began.start is not None:
+    if began is not None and began.start is not None and seconds(began.start) is not None:
         told.append((began.start, "by the checks: every window since has drifted"))
     if live:
         told.append((watching.seen_by(live[-1]), f"alarm {live[-1].id} of the watch"))
     if not told:
-        calm = "no drift that goes on" if course.windows or course.days else None
+        calm = "no drift that goes on" if began is None else "by requests without times"
+        calm = calm if course.checked or course.days else "nobody has checked"
         _metric(place, "Since when?", "–", calm)
         return
     start, who = min(told)
@@ -101,14 +102,14 @@ def _novel(place: Any, course: Course) -> None:
 
 
 def _newest(course: Course) -> DriftWindow | None:
-    judged = [row for row in course.windows if row.status in (*DRIFTED, "steady")]
+    judged = [row for row in course.checked if row.status in (*DRIFTED, "steady")]
     return judged[-1] if judged else None
 
 
 def _to_what(place: Any, course: Course) -> None:
     """Where novel requests belong, and what the largest group of them looks like."""
     newest = _newest(course)
-    window = newest if newest is not None and newest.routes else strangest(course.windows)
+    window = newest if newest is not None and newest.routes else strangest(course.checked)
     title = "Novel requests belong to"
     if window is None or not window.routes:
         _metric(place, title, "–", "no novel request was looked at")
@@ -156,9 +157,9 @@ def _sentences(course: Course) -> Iterator[tuple[str, str, str, str]]:
 
 def links(course: Course) -> None:
     """Ways to what else is known of the adapter."""
-    left, middle, _ = st.columns([1, 1, 6])
-    if course.alarms:
-        with left:
-            link("alarms", "Its alarms", of=label(course.row.served))
-    with middle:
+    left, right, _ = st.columns([1, 1, 6])
+    with left:
         link("adapter", "The adapter", adapter=course.row.key)
+    if course.alarms:
+        with right:
+            link("alarms", "Its alarms", of=label(course.row.served))

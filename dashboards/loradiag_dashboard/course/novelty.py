@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loradiag.core.windows import NOVELTY
 from loradiag.outputs.windowfigures import interval_words, rate_words, share_words
-from loradiag.outputs.windows import DRIFTED, WORDS, when
+from loradiag.outputs.windows import WORDS, when
 from loradiag.overview.course import floor_of
 from loradiag_dashboard.course.days import DAY, Course, millis
 from loradiag_dashboard.course.panels import Span, across, named_line, paper, stacked, up, with_edges
@@ -17,7 +17,17 @@ from loradiag_dashboard.parts.palette import color
 if TYPE_CHECKING:
     import pandas as pd
 
-_KINDS = ("within what is tolerated", "more than tolerated", "too few requests to judge")
+_KINDS = (
+    "within what is tolerated",
+    "above it, but its interval reaches back",
+    "above it with all of its interval",
+    "too few requests to judge",
+)
+_FEW = 3
+_CROWD = 90
+"""From this number of days on, marks are small."""
+
+_SILENT = ("insufficient", "unjudged")
 
 
 def novelty(course: Course, span: Span) -> None:
@@ -57,7 +67,6 @@ def _frame(course: Course, span: Span) -> pd.DataFrame:
     tolerated = budget(course)[1]
     rows: list[dict[str, Any]] = []
     for day in course.days:
-        above = tolerated is not None and (day.novelty_share or 0.0) > tolerated
         rows.append(
             {
                 "start": millis(day.day),
@@ -69,7 +78,7 @@ def _frame(course: Course, span: Span) -> pd.DataFrame:
                 "share": day.novelty_share,
                 "low": day.novelty_low,
                 "high": day.novelty_high,
-                "kind": _KINDS[2 if day.counted < floor else int(above)],
+                "kind": _KINDS[_FEW if day.counted < floor else _above(day.novelty_share, day.novelty_low, tolerated)],
             }
         )
     if not rows:
@@ -84,7 +93,9 @@ def _frame(course: Course, span: Span) -> pd.DataFrame:
                 "share": row.novelty_share,
                 "low": row.novelty_low,
                 "high": row.novelty_high,
-                "kind": _kind(row.status),
+                "kind": _KINDS[
+                    _FEW if row.status in _SILENT else _above(row.novelty_share, row.novelty_low, tolerated)
+                ],
                 "status": WORDS[row.status],
             }
             for row in course.windows
@@ -102,10 +113,11 @@ def _frame(course: Course, span: Span) -> pd.DataFrame:
     return frame
 
 
-def _kind(status: str) -> str:
-    if status in ("insufficient", "unjudged"):
-        return _KINDS[2]
-    return _KINDS[int(status in DRIFTED and "novel" in status)]
+def _above(share: float | None, low: float | None, tolerated: float | None) -> int:
+    """Where a share lies beside what is tolerated: within, above, or above with all of its interval."""
+    if share is None or tolerated is None:
+        return 0
+    return int(share > tolerated) + int(low is not None and low > tolerated)
 
 
 def _known(value: float) -> float | None:
@@ -117,10 +129,8 @@ def _layers(
 ) -> Sequence[Any]:
     import altair as alt
 
-    tones = [color("blue"), color("red"), color("dim")]
-    shade = alt.Color(
-        "kind:N", scale=alt.Scale(domain=list(_KINDS), range=tones), legend=alt.Legend(symbolType="circle")
-    )
+    tones = [color("blue"), color("orange"), color("red"), color("dim")]
+    shade = alt.Stroke("kind:N", scale=alt.Scale(domain=list(_KINDS), range=tones), legend=alt.Legend())
     axis = up("low:Q", (0.0, height), format=".0%")
     base = alt.Chart(frame)
     layers: list[Any] = []
@@ -129,12 +139,14 @@ def _layers(
         layers += named_line(span, expected, f"{rate_words(expected)} expected", "dim", above=not near, dash=(1, 0))
     if tolerated is not None:
         layers += named_line(span, tolerated, f"{rate_words(tolerated)} tolerated", "red", above=True)
-    layers.append(
-        base.mark_rule(strokeWidth=2, clip=True).encode(across(span, "middle"), axis, alt.Y2("high"), stroke=shade)
+    crowded = len(frame) > _CROWD
+    bars = base.mark_rule(strokeWidth=1 if crowded else 2, clip=True)
+    layers.append(bars.encode(across(span, "middle"), axis, alt.Y2("high"), stroke=shade))
+    fill = alt.Fill("kind:N", scale=alt.Scale(domain=list(_KINDS), range=[*tones[:_FEW], paper()]), legend=alt.Legend())
+    shape = alt.Shape(
+        "kind:N", scale=alt.Scale(domain=list(_KINDS), range=["circle", "triangle-up", "diamond", "circle"])
     )
-    fill = alt.Fill("kind:N", scale=alt.Scale(domain=list(_KINDS), range=[*tones[:2], paper()]), legend=alt.Legend())
-    shape = alt.Shape("kind:N", scale=alt.Scale(domain=list(_KINDS), range=["circle", "diamond", "circle"]))
-    points = base.mark_point(size=56, strokeWidth=1.6, opacity=1)
+    points = base.mark_point(size=16 if crowded else 56, strokeWidth=1.0 if crowded else 1.6, opacity=1)
     layers.append(
         points.encode(
             across(span, "middle"), up("share:Q", (0.0, height), format=".0%"), stroke=shade, fill=fill, shape=shape

@@ -21,7 +21,11 @@ _LEFT = 58
 _GUTTER = 0.11
 """Of a panel's width, on its right: for the names of lines, and for what is expected."""
 
-_TICKS = 10
+HOUR = DAY / 24
+_TICKS, _MOST = 10, 60
+_STEPS = (1 / 12, 1 / 4, 1, 3, 6, 12, 24, 48, 120, 168, 336, 672, 1344, 2184, 8760)
+"""Hours from one tick to the next, so many ticks wanted and so many borne."""
+
 HEIGHT = 150
 
 
@@ -45,20 +49,28 @@ class Span(msgspec.Struct, frozen=True):
         """Whether some of a time is in it."""
         return start < self.high and end > self.low
 
-    def ticks(self) -> list[float]:
-        """Beginnings of days, a handful."""
-        days = max(1, round((self.high - self.low) / DAY))
-        step = next((size for size in (1, 2, 5, 7, 14, 28, 56, 91) if days / size <= _TICKS), days)
-        return [self.high - DAY - DAY * back for back in range(0, days, step)][::-1]
+    def ticks(self) -> tuple[list[float], str]:
+        """Beginnings of days, or of hours where there are few days; and how they are written."""
+        size = next(
+            (step * HOUR for step in _STEPS if (self.high - self.low) / step / HOUR <= _TICKS), _STEPS[-1] * HOUR
+        )
+        grain = DAY if size >= DAY else size
+        last = (self.high - 1) // grain * grain
+        found = [last - size * back for back in range(_MOST) if last - size * back >= self.low]
+        return found[::-1], "%b %-d" if size >= DAY else "%b %-d, %H:%M"
 
 
 def across(span: Span, field: str = "start") -> alt.X:
     """The axis of days."""
     import altair as alt
 
-    days = [datetime.fromtimestamp(tick / 1000, UTC) for tick in span.ticks()]
-    values = [alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True) for day in days]
-    axis = alt.Axis(values=values, format="%b %-d", title=None, grid=False, labelFlush=False)
+    ticks, words = span.ticks()
+    times = [datetime.fromtimestamp(tick / 1000, UTC) for tick in ticks]
+    values = [
+        alt.DateTime(year=at.year, month=at.month, date=at.day, hours=at.hour, minutes=at.minute, utc=True)
+        for at in times
+    ]
+    axis = alt.Axis(values=values, format=words, title=None, grid=False, labelFlush=False)
     scale = alt.Scale(type="utc", domain=[span.low, span.right], nice=False, clamp=True)
     return alt.X(f"{field}:T", scale=scale, axis=axis)
 

@@ -27,7 +27,7 @@ def volume(course: Course, span: Span) -> None:
         return
     import altair as alt
 
-    each = "hour" if by_hour else "day"
+    each = "hour" if by_hour else "window" if "end" in frame else "day"
     frame = with_edges(frame, DAY / 24 if by_hour else DAY)
     frame["total"] = frame["requests"] + frame["failed"]
     scale = alt.Scale(domain=["requests", "failed"], range=[color("blue"), color("orange")])
@@ -67,8 +67,10 @@ def _days(course: Course, span: Span) -> pd.DataFrame:
     elif course.days:
         frame = pd.DataFrame([(millis(day.day), day.requests, 0) for day in course.days])
     else:
-        frame = pd.DataFrame([(millis(row.start or ""), row.requests, 0) for row in course.windows])
-    frame.columns = pd.Index(["start", "requests", "failed"][: frame.shape[1]])
+        frame = pd.DataFrame(
+            [(millis(row.start or ""), row.requests, 0, millis(row.end or "")) for row in course.windows]
+        )
+    frame.columns = pd.Index(["start", "requests", "failed", "end"][: frame.shape[1]])
     return frame if frame.empty else frame[frame["start"] >= span.low].reset_index(drop=True)
 
 

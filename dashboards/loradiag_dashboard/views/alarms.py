@@ -58,9 +58,9 @@ def _totals(totals: WatchTotals, every: Sequence[WatchAlarm]) -> None:
     """How many there are, what is left of the budget, and whether the watch is awake."""
     counts = Counter(alarm.status for alarm in every)
     columns = st.columns([1, 1.45, 1.1, 1.7, 1.3, 1.4], border=True)
-    columns[0].metric(f"{MARKS['alarm']} Open", f"{counts['open']:,}", help="Nobody has said that they deal with it.")
-    columns[1].metric("… Acknowledged", f"{counts['acknowledged']:,}", help="Somebody deals with it.")
-    columns[2].metric("✓ Resolved", f"{counts['resolved']:,}", help="Over, as somebody said or the watch saw.")
+    columns[0].metric(f"{MARKS['alarm']} Open", f"{counts['open']:,}")
+    columns[1].metric("… Acknowledged", f"{counts['acknowledged']:,}")
+    columns[2].metric("✓ Resolved", f"{counts['resolved']:,}")
     columns[3].metric(
         "False-alarm budget left",
         f"{totals.budget_left:.0%}",

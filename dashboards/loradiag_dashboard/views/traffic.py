@@ -72,11 +72,11 @@ def _panels(course: Course) -> None:
     span = Span(start if days is None else end - days * DAY, end)
     volume(course, span)
     novelty(course, span)
-    if course.row.watch is None:
-        no_watch(course)
     evidence(course, span)
     mix(course, span)
     measures(course, span)
+    if course.row.watch is None:
+        no_watch(course)
 
 
 def _details(course: Course) -> None:
