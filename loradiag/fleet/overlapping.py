@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -76,6 +76,9 @@ def overlaps_on(
 ) -> list[FleetOverlap]:
     """Hold all adapters against all, on every module that a pattern names.
 
+    What lies behind URLs is fetched once. Copies of adapters that have such a module take room in the temporary folder
+    until all modules are done.
+
     Args:
         patterns: Names of modules, with ``*`` and ``?``.
         adapters: Their places among all, and where they lie.
@@ -87,36 +90,40 @@ def overlaps_on(
         UsageError: No module is named so, or the folder cannot be written.
     """
     made: list[FleetOverlap] = []
-    for name, places in _modules(patterns, adapters, allow_pickle).items():
-        groups = _directions(
-            name, [(place, found) for place, found in adapters if place in places], allow_pickle, stages
-        )
-        for own, left, right in groups:
-            if len(own) > 1:
-                made.append(_overlap(name, own, left, right, folder, len(made), stages))
+    with ExitStack() as copies:
+        for name, here in _modules(patterns, adapters, allow_pickle, copies).items():
+            for own, left, right in _directions(name, here, allow_pickle, stages):
+                if len(own) > 1:
+                    made.append(_overlap(name, own, left, right, folder, len(made), stages))
     if not made:
         raise UsageError(f"--overlap {printable(', '.join(patterns))}: no two adapters have such a module of one shape")
     return made
 
 
-def _modules(patterns: Sequence[str], adapters: Sequence[tuple[int, Found]], allow_pickle: bool) -> dict[str, set[int]]:
-    """Names that patterns mean, with the places of the adapters that have them."""
-    found: dict[str, set[int]] = {}
+def _modules(
+    patterns: Sequence[str], adapters: Sequence[tuple[int, Found]], allow_pickle: bool, copies: ExitStack
+) -> dict[str, list[tuple[int, Path]]]:
+    """Names that patterns mean, with the adapters that have them: their places, and where they lie while ``copies`` is open."""
+    found: dict[str, list[tuple[int, Path]]] = {}
     for place, adapter in adapters:
-        with suppress(InputError), brought(adapter) as path:
-            for module in open_adapter(path, allow_pickle=allow_pickle).modules:
-                if matches_any(module.name, patterns):
-                    found.setdefault(module.name, set()).add(place)
+        with suppress(InputError), ExitStack() as copy:
+            path = copy.enter_context(brought(adapter))
+            modules = open_adapter(path, allow_pickle=allow_pickle).modules
+            names = dict.fromkeys(module.name for module in modules if matches_any(module.name, patterns))
+            for name in names:
+                found.setdefault(name, []).append((place, path))
+            if names:
+                copies.enter_context(copy.pop_all())
     return found
 
 
 def _directions(
-    name: str, adapters: Sequence[tuple[int, Found]], allow_pickle: bool, stages: Callable[[str, int, int], None]
+    name: str, adapters: Sequence[tuple[int, Path]], allow_pickle: bool, stages: Callable[[str, int, int], None]
 ) -> list[tuple[list[int], Subspaces, Subspaces]]:
     """The subspaces of one module, of all adapters that have it in one shape."""
     shapes: dict[tuple[int, int], list[tuple[int, Singles, Singles]]] = {}
-    for number, (place, adapter) in enumerate(adapters, 1):
-        with suppress(InputError, NoDirectionsError), brought(adapter) as path:
+    for number, (place, path) in enumerate(adapters, 1):
+        with suppress(InputError, NoDirectionsError):
             module = next(one for one in open_adapter(path, allow_pickle=allow_pickle).modules if one.name == name)
             update = directions_of(module, Values())
             if update.sigma.size:

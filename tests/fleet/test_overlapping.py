@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from loradiag.fleet import overlapping
 from loradiag.fleet.finding import find
 from loradiag.fleet.overlapping import overlaps, overlaps_on, stacked
 from loradiag.linalg.directions import directions, overlap
+from loradiag.storage.remote import RemoteFolder
 from tests.conftest import peft_arrays
 from tests.fleet.making import write_adapter
 
@@ -51,3 +54,27 @@ def test_a_fleet_on_one_module(tmp_path: Path) -> None:
     assert made.mean_right == pytest.approx(matrices[1][~np.eye(6, dtype=bool)].mean())
     with pytest.raises(UsageError, match="no two adapters"):
         overlaps_on(["none"], found, None, lambda *_: None)
+
+
+def test_behind_a_url_each_adapter_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many modules are named, as where they lie; copies go when all is done."""
+    for number in range(3):
+        write_adapter(tmp_path / "fleet" / f"a{number}", seed=number)
+    write_adapter(tmp_path / "fleet" / "other", arrays=peft_arrays(targets=("up_proj",)))
+    fetched: list[str] = []
+    bring = RemoteFolder.bring
+
+    def counted(folder: RemoteFolder, name: str, *wanted: Any) -> Path:
+        fetched.append(name)
+        return bring(folder, name, *wanted)
+
+    monkeypatch.setattr(RemoteFolder, "bring", counted)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    there = list(enumerate(find([f"file://{tmp_path}/fleet"], tmp_path / "cache")))
+    made = overlaps_on(["*q_proj", "*v_proj"], there, None, lambda *_: None)
+    assert [row.adapters for row in made] == [[0, 1, 2]] * 6
+    assert sorted(fetched) == ["a0", "a1", "a2", "other"]
+    assert list((tmp_path / "temporary").iterdir()) == []
+    here = list(enumerate(find([str(tmp_path / "fleet")], tmp_path)))
+    assert made == overlaps_on(["*q_proj", "*v_proj"], here, None, lambda *_: None)
