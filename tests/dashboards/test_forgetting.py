@@ -120,7 +120,7 @@ def test_weaker_forms(show: Show, tmp_path: Path) -> None:
         row.kept_report for row in sweep.candidates
     ]
     assert "the disk is full" in set(table["note"])
-    assert metrics(page)["Weaker form to take"] == "scale 0\\.5"
+    assert metrics(page)["Form to take"] == "scale 0\\.5"
     assert ",margin 5.0%" in charts(page)[1]
     assert ",▸ scale 0.5," in charts(page)[1]
 
@@ -220,5 +220,5 @@ def test_on_the_demonstration(show: Show, made: Path) -> None:
     row = next(row for row in overview().rows if row.name == "over_scaled")
     page = show("forgetting", reports=made / "reports", adapter=row.key)
     assert metrics(page)["Forgotten"] == "1 of 10"
-    assert metrics(page)["Weaker form to take"] == "scale 0\\.8"
+    assert metrics(page)["Form to take"] == "scale 0\\.8"
     assert len(page.get("vega_lite_chart")) == 2

@@ -32,8 +32,10 @@ def kept(
     start = options[0] if usual is None else usual
     widget, seen = f"kept-{parameter}", f"kept-{parameter}-as"
     asked = st.query_params.get(parameter)
-    if st.session_state.get(widget) not in options or st.session_state.get(seen) != asked:
-        st.session_state[widget] = asked if asked in options else start
+    current = st.session_state.get(widget)
+    if current not in options or st.session_state.get(seen) != asked:
+        current = asked if asked in options else start
+    st.session_state[widget] = current  # in any case: on another page the widget is a new one
     chosen = str(draw(title, list(options), key=widget, **told))
     if chosen == start and not always:
         st.query_params.pop(parameter, None)

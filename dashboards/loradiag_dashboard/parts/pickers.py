@@ -28,8 +28,10 @@ def pick_adapter(
     by_key = {row.key: row for row in offered}
     asked = st.query_params.get(PARAMETER) or st.session_state.get("chosen")
     start = asked if asked in by_key else offered[0].key
-    if st.session_state.get("picker") not in by_key or st.session_state.get("picked-by-address") != asked:
-        st.session_state["picker"] = start
+    current = st.session_state.get("picker")
+    is_kept = current in by_key and st.session_state.get("picked-by-address") == asked
+    # Set in any case: on another page the widget is a new one, which would begin with its first option.
+    st.session_state["picker"] = current if is_kept else start
     key = st.selectbox(
         word, list(by_key), key="picker", format_func=lambda key: f"{MARKS[by_key[key].state]} {by_key[key].name}"
     )

@@ -101,7 +101,7 @@ def _now(found: Forgetting) -> None:
         if best is not None:
             said = f"keeps {kept_words(best.kept_report)}, loses {loss_words(best.loss_report)}"
             _metric(
-                "Weaker form to take", md(form(best)), said, "Of what was learned, and of the task that loses most."
+                "Form to take", md(form(best)), said, "Of what was learned, and of the task that loses most."
             )
 
 
