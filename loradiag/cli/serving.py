@@ -66,6 +66,7 @@ def _prepare(wanted: Wanted) -> None:
 
     from loradiag_dashboard import source
     from loradiag_dashboard.navigation import PLACES
+    from loradiag_dashboard.parts.charts import believe
     from loradiag_dashboard.settings import Settings
 
     from loradiag.api import open_overview
@@ -74,7 +75,7 @@ def _prepare(wanted: Wanted) -> None:
         found = open_overview(wanted.reports, wanted.traffic, state=wanted.state, progress=bar.stage)
     for place in PLACES.values():
         importlib.import_module(f"loradiag_dashboard.views.{place.target.partition(':')[0]}")
-    importlib.import_module("altair")
+    believe()
     told = Settings(
         reports=wanted.reports,
         traffic=wanted.traffic,

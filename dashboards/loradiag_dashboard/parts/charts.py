@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
@@ -26,16 +26,42 @@ def chart(drawn: alt.TopLevelMixin, numbers: pd.DataFrame, *, name: str, title: 
         options: As of :func:`streamlit.altair_chart`.
     """
     st.markdown(f"**{title}**", help=about)
-    found = st.altair_chart(finished(drawn), key=f"chart-{name}", alt=f"{title}. {about}", **options)
+    found = st.altair_chart(
+        cast("Any", _Believed(finished(drawn))), key=f"chart-{name}", alt=f"{title}. {about}", **options
+    )
     with st.popover("Numbers", icon=":material/table_rows:", type="tertiary"):
         table(numbers, name, width="content")
     return found
 
 
+class _Believed:
+    """A chart that is checked only where charts are: of what Altair's have, Streamlit asks for their specification alone."""
+
+    def __init__(self, drawn: Any) -> None:
+        self._drawn = drawn
+
+    def to_dict(self) -> Any:
+        from altair.utils import schemapi
+
+        return self._drawn.to_dict(validate=schemapi.DEBUG_MODE)
+
+
+def believe() -> None:
+    """Let Altair check no chart any more: to hold every part against its schema takes half of a page's time.
+
+    Tests do not call this: what they draw is checked.
+    """
+    from altair.utils import schemapi
+
+    schemapi.disable_debug_mode()
+
+
 def finished(drawn: Any) -> Any:
     """The chart in the dashboard's dress."""
-    return (
-        drawn.configure_view(strokeWidth=0)
-        .configure_axis(grid=True, gridColor=color("grid"), domain=False, tickSize=4, labelLimit=180)
-        .configure_legend(orient="top", title=None, labelLimit=260)
+    import altair as alt
+
+    return drawn.configure(
+        view=alt.ViewConfig(strokeWidth=0),
+        axis=alt.AxisConfig(grid=True, gridColor=color("grid"), domain=False, tickSize=4, labelLimit=180),
+        legend=alt.LegendConfig(orient="top", title=None, labelLimit=260),
     )
