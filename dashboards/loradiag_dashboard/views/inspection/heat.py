@@ -70,7 +70,7 @@ def _draw(grid: Grid, measure: str, look: Look, index: int) -> None:
 def titled(measure: str) -> str:
     """A measure at the start of a line, without what Markdown takes for itself."""
     text = MEASURES[measure].replace("_", "")
-    return f"{text[:1].upper()}{text[1:]}"
+    return f"{text[:1].upper()}{text[1:]}" if text[:1].isascii() else text
 
 
 def _columns(grid: Grid) -> list[str]:
