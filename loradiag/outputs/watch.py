@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import msgspec
 
 from loradiag.core.report import Report
 from loradiag.core.text import plural, printable, shorten
-from loradiag.core.watching import LARGEST_E, AlarmStatus, Watch, WatchAlarm, WatchSignal
+from loradiag.core.watching import LARGEST_E, AlarmStatus, Watch, WatchAlarm, WatchSignal, WatchTotals
 from loradiag.outputs.advice import Advice
 
 MARKS: dict[AlarmStatus, str] = {"open": "✗", "acknowledged": "…", "resolved": "✓"}
@@ -32,6 +33,9 @@ SIGNALS = {
 NONE = "–"
 _SHARES = ("novelty", "strangeness", "repetition", "refusal_like", "truncated")
 _PLAIN = ("mix", "entropy")
+_LATE, _LEAST_LATE = 3.0, 120.0
+"""A watch is overdue after so many times the usual time from look to look, and so many seconds at least."""
+
 _SEEN = re.compile(r", by requests up to (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$")
 
 
@@ -64,6 +68,20 @@ def seen_by(alarm: WatchAlarm) -> str:
     """The time of the last request that an alarm rests on, which is not when it was raised where a lake was logged before."""
     match = _SEEN.search(alarm.message)
     return match[1] if match else alarm.raised
+
+
+def is_overdue(totals: WatchTotals, now: datetime) -> bool:
+    """Whether a watch has not looked at its lake for far longer than from look to look before: nobody would see it alarm.
+
+    Args:
+        totals: Of the watch.
+        now: The time, with its zone.
+    """
+    if totals.polled is None or totals.polls < 2:
+        return False
+    first, last = (datetime.fromisoformat(moment) for moment in (totals.started, totals.polled))
+    usual = (last - first).total_seconds() / (totals.polls - 1)
+    return (now - last).total_seconds() > max(_LATE * usual, _LEAST_LATE)
 
 
 def amount(signal: WatchSignal, value: float | None) -> str:

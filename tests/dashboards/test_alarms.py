@@ -129,25 +129,25 @@ def test_the_name_is_remembered(show: Show, place: Path) -> None:
     assert page.text_input("by-2").value == "jon"
 
 
-def test_two_people_at_once(show: Show, place: Path) -> None:
-    """Whoever comes second is told who was first and why, whatever they wanted; what the first has said stays."""
+@pytest.mark.parametrize("word", ["acknowledged", "resolved"])
+def test_what_somebody_has_resolved_stays_so(show: Show, place: Path, word: str) -> None:
+    """Whoever comes second is told who was first and why, whatever they wanted."""
     page = page_of(show, place)
     settle_alarm(1, "resolved", by="jon", why="a campaign", state=state(place))
-    for word in ("acknowledged", "resolved"):
-        other = page if word == "acknowledged" else page_of(show, place)
-        if word == "resolved":
-            settle_alarm(2, "acknowledged", by="eve", why="on it", state=state(place))
-            settle(other, 2, "acknowledged")
-            assert (
-                other.error[0].value == "Nothing was changed\\: alarm 2 was acknowledged meanwhile by eve\\: on it\\."
-            )
-        else:
-            settle(other, 1, word)
-            assert (
-                other.error[0].value == "Nothing was changed\\: alarm 1 was resolved meanwhile by jon\\: a campaign\\."
-            )
+    settle(page, 1, word)
+    assert page.error[0].value == "Nothing was changed\\: alarm 1 was resolved meanwhile by jon\\: a campaign\\."
     assert (of(place, 1).by, of(place, 1).why) == ("jon", "a campaign")
-    assert (of(place, 2).by, of(place, 2).why) == ("eve", "on it")
+
+
+def test_what_somebody_deals_with_is_not_taken_over(show: Show, place: Path) -> None:
+    """Not by an acknowledgement that came second; but it can be resolved."""
+    page = page_of(show, place)
+    settle_alarm(1, "acknowledged", by="eve", why="on it", state=state(place))
+    settle(page, 1, "acknowledged")
+    assert page.error[0].value == "Nothing was changed\\: alarm 1 was acknowledged meanwhile by eve\\: on it\\."
+    assert (of(place, 1).by, of(place, 1).why) == ("eve", "on it")
+    settle(page, 1, "resolved")
+    assert (of(place, 1).status, of(place, 1).by) == ("resolved", "ann")
 
 
 def test_texts_of_strangers_are_shown_as_they_are(show: Show, tmp_path: Path) -> None:
@@ -221,3 +221,30 @@ def test_the_demonstration_has_all_three(show: Show, made: Path) -> None:
     assert [element.value for element in page.subheader] == ["Open", "Acknowledged", "Resolved"]
     assert [metric.value for metric in page.metric[:3]] == ["1", "1", "1"]
     assert len([link for link in page.get("page_link") if link.proto.label == "Traffic"]) == 2
+
+
+def test_a_watch_that_sleeps_is_told(show: Show, place: Path) -> None:
+    """One that looked every second and then no more; not one that was started once."""
+    assert not page_of(show, place).warning
+    run = watcher(place)
+    run.poll()
+    run.totals.started, run.totals.polled = "2026-11-01T00:00:00Z", "2026-11-01T00:00:10Z"
+    with run.state.change():
+        run.state.keep_totals(run.totals)
+    assert "is it still at work?" in page_of(show, place).warning[0].value
+
+
+@pytest.mark.parametrize("page", ["alarms", "traffic"])
+def test_addresses_of_others_do_no_harm(show: Show, place: Path, page: str) -> None:
+    """What an address names that is not there is as if it named nothing."""
+    odd = {
+        "of": "nobody",
+        "alarm-state": "gone",
+        "range": "1 year",
+        "signals": HOSTILE,
+        "measures": "x",
+        "adapter": HOSTILE,
+    }
+    found = show(page, traffic=place / "lake", state=state(place), **odd)
+    assert "No alarm is left" not in said(found)
+    assert found.subheader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,12 +12,12 @@ import pytest
 from loradiag.api.judging import default_policy, judged
 from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Report, Subject
-from loradiag.core.watching import Watch, WatchSignal
+from loradiag.core.watching import Watch, WatchSignal, WatchTotals
 from loradiag.outputs import FORMATS, renderer
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.alarms import alarms_text
 from loradiag.outputs.terminal.watch import bar
-from loradiag.outputs.watch import amount, called, e_words, in_a_word, seen_by, told, way
+from loradiag.outputs.watch import amount, called, e_words, in_a_word, is_overdue, seen_by, told, way
 from tests.outputs.samples import HOSTILE, RAW, assert_harmless
 from tests.rules.watching import alarm, watch
 
@@ -160,3 +161,25 @@ def test_an_alarm_stands_at_the_requests_that_raised_it() -> None:
     assert seen_by(alarm(message=said)) == "2026-11-18T22:56:15Z"
     for message in ("", f"{said} and more", said.replace("T22", " 22")):
         assert seen_by(alarm(message=message)) == "2026-11-20T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("polls", "minutes", "late"),
+    [
+        (61, 2.9, False),
+        (61, 3.1, True),
+        (3601, 1.9, False),
+        (3601, 2.1, True),
+        (2, 170, False),
+        (2, 190, True),
+        (1, 10_000, False),
+    ],
+)
+def test_a_watch_that_has_fallen_asleep_is_overdue(polls: int, minutes: float, late: bool) -> None:
+    """Of looks a minute apart after three, of looks a second apart after two, of two an hour apart after three hours."""
+    totals = WatchTotals(
+        started="2026-11-20T09:00:00Z", polled="2026-11-20T10:00:00Z", seconds=0.1, behind=0.1, polls=polls, requests=0,
+        unattributed=0, unwatched=0, late=0, flawed_files=0, alpha=0.05, budget_left=0.5,
+    )  # fmt: skip
+    now = datetime(2026, 11, 20, 10, tzinfo=UTC) + timedelta(minutes=minutes)
+    assert is_overdue(totals, now) is late

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,7 +13,7 @@ from loradiag.core.errors import LoradiagError
 from loradiag.core.text import plural
 from loradiag.core.watching import WatchAlarm, WatchTotals
 from loradiag.outputs.watch import MARKS as STATUS_MARKS
-from loradiag.outputs.watch import called, e_words
+from loradiag.outputs.watch import called, e_words, is_overdue
 from loradiag_dashboard.alarming.cards import card
 from loradiag_dashboard.alarming.forms import MEANS, READ_ONLY, outcome
 from loradiag_dashboard.course.coverage import place as quoted
@@ -49,6 +50,12 @@ def _live() -> None:
         st.error(plain_error(error), icon=":material/error:")
         return
     _totals(found.watch.totals, every)
+    if is_overdue(found.watch.totals, datetime.now(UTC)):
+        st.warning(
+            f"The watch looked at the lake for the last time {ago(found.watch.totals.polled)}, far longer than from look to "
+            "look before: is it still at work?",
+            icon=":material/schedule:",
+        )
     outcome()
     shown = _filtered(every)
     _lists(shown, every)
