@@ -122,6 +122,7 @@ def _remembering(policy: Policy, allow_pickle: bool) -> Iterator[Memory]:
     memory = Memory(folder() / "fleet.sqlite", hashlib.sha256(told).hexdigest())
     try:
         yield memory
+        memory.forget()
     finally:
         memory.close()
 
