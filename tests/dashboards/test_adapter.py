@@ -21,7 +21,7 @@ from loradiag.outputs.grid import grids
 from tests.conftest import FIXTURES
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import assert_harmless, metrics, put, said, table_with
-from tests.outputs import samples
+from tests.outputs import drifting, samples
 from tests.outputs.building import grid, measured, report, spectrum
 
 
@@ -42,6 +42,14 @@ def test_all_adapters_of_the_demonstration_have_a_page(show: Show, made: Path) -
     for view in ("Base and origin", "Tensors", "Policy", "History"):
         page = show("adapter", reports=made / "reports", traffic=made / "lake", adapter=rows[0].key, view=view)
         assert page.dataframe or view == "Tensors"
+
+
+@pytest.mark.models
+def test_an_adapter_of_which_only_traffic_is_known(show: Show, made: Path) -> None:
+    """It has a page that says how reports and traffic come together."""
+    page = show("adapter", traffic=made / "lake")
+    assert "Only its traffic is known" in said(page)
+    assert "No report is about it" in said(page)
 
 
 def test_modules_have_all_that_was_measured(show: Show, tmp_path: Path) -> None:
@@ -155,6 +163,28 @@ def test_an_adapter_of_a_fleet_alone(show: Show, tmp_path: Path) -> None:
     (command,) = page.code
     assert command.value.startswith("loradiag inspect ")
     assert command.value.endswith("healthy -o reports/healthy.json")
+
+
+def test_an_adapter_that_was_only_merged(show: Show, tmp_path: Path) -> None:
+    """What that report says of it, a way to its page, and the command that would tell more."""
+    put(tmp_path, drifting.by_outputs()[0], "runs/merged")
+    page = show("adapter", reports=tmp_path)
+    assert "of merge\\-drift" in said(page)
+    assert "Not inspected" in said(page)
+    assert page.code[0].value == "loradiag inspect runs/merged -o reports/merged.json"
+
+
+def test_a_click_in_the_history_opens_the_report(show: Show, tmp_path: Path) -> None:
+    """The address names the report that was clicked, once."""
+    for day in (1, 2):
+        put(tmp_path, report(measured(grid(2))), created=f"2025-01-0{day}T00:00:00Z", sha256=f"{day}" * 64)
+    page = show("adapter", reports=tmp_path, view="History")
+    (row,) = open_overview(tmp_path).rows
+    page.session_state["history-clicked"] = (row.key, row.cards[1])
+    page.run()
+    assert page.query_params["report"] == "0.json#0"
+    assert page.selectbox(key="kept-report").value == "0.json#0"
+    assert "history-clicked" not in page.session_state
 
 
 def test_facts_of_a_scan() -> None:

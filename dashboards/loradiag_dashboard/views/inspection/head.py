@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from loradiag.core.findings import Severity
 from loradiag.core.report import Report
-from loradiag.outputs.arrange import active, deciding, tally, unreadable
+from loradiag.outputs.arrange import deciding, tally, unreadable
 from loradiag.outputs.facts import facts, origin
 from loradiag.overview.cards import Card
+from loradiag.overview.lineage import place_of
 from loradiag.overview.roster import Row
 from loradiag_dashboard.navigation import link
 from loradiag_dashboard.parts.plain import label, md
@@ -36,11 +36,7 @@ def head(card: Card, report: Report) -> None:
             f"### :{TONES[verdict]}-badge[{MARKS[verdict]} {md(verdict)}] {md(decided, 200)}  \n"
             f":gray[{md(report.subject.path, 160)} · inspected {ago(report.created)} by loradiag {md(report.tool.version)}]"
         )
-        worst = next((row for row in active(report) if row.severity is Severity.ERROR), None)
-        lost = unreadable(report)
-        if worst is not None and lost is None:
-            st.markdown(f"**{md(worst.message, 400)}**")
-        terms(_facts(report), 2 if lost else _COLUMNS)
+        terms(_facts(report), 2 if unreadable(report) else _COLUMNS)
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -68,6 +64,10 @@ def others(row: Row) -> None:
             if card is not None:
                 said = f"{title}: {MARKS.get(card.verdict, '·')} {md(label(card.words or card.verdict, 48))}"
                 link(page, said + (" (earlier weights)" if kind in now.stale else ""), adapter=now.key)
+        for card in overview().cards:
+            if card.kind == "trajectory" and place_of(card.path) == now.path:
+                link("compare", "Checkpoints of its run", of="run", run=card.key)
+                break
         if now.requests is not None and "drift" not in now.newest:
             link("traffic", f"Traffic: {now.requests.recent:,} requests in 7 days", adapter=now.key)
         if now.state == "alarm":

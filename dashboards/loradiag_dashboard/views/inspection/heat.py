@@ -49,7 +49,7 @@ def heat(report: Report) -> None:
     for index, grid in enumerate(found):
         _draw(grid, measure, look, index)
     signs = {sign for grid in found for cell in grid.cells.values() if (sign := sign_of(cell))}
-    said = [f"{sign} {meaning}" for sign, meaning in SIGNS.items() if sign in signs]
+    said = [f"{md(sign)}: {meaning}" for sign, meaning in SIGNS.items() if sign in signs]
     if any(len(cell.modules) > 1 for grid in found for cell in grid.cells.values()):
         said.append("cells of several modules show their median")
     if look.log:

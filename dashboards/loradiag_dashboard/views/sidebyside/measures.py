@@ -105,14 +105,16 @@ def _scatter(a: Side, b: Side, frame: pd.DataFrame, measure: str) -> None:
         return
     low, high = float(drawn[["A", "B"]].min().min()), float(drawn[["A", "B"]].max().max())
     ends = [low / 1.15, high * 1.15] if log else [low - 0.05 * (high - low) - 1e-9, high + 0.05 * (high - low) + 1e-9]
-    scale = alt.Scale(type="log" if log else "linear", domain=ends, nice=False)
+    scale = alt.Scale(type="log" if log else "linear", domain=ends, nice=False, zero=alt.Undefined if log else False)
     roles = [*dict.fromkeys([*map(_short, roles_of(a.report)), *map(_short, roles_of(b.report)), *drawn["role"]])]
     roles = [role for role in roles if role in set(drawn["role"])]
-    points = alt.Chart(drawn).mark_point(filled=True, size=60, opacity=0.75)
+    x = alt.X("A:Q", scale=scale, axis=alt.Axis(title=a.name, tickCount=5))
+    y = alt.Y("B:Q", scale=scale, axis=alt.Axis(title=b.name, tickCount=5))
     colors, shapes = (alt.Scale(domain=roles, range=_cycle(kind, len(roles))) for kind in (categories(), SHAPES))
+    points = alt.Chart(drawn).mark_point(filled=True, size=60, opacity=0.75)
     points = points.encode(
-        x=alt.X("A:Q", scale=scale, axis=alt.Axis(title=a.name, tickCount=5)),
-        y=alt.Y("B:Q", scale=scale, axis=alt.Axis(title=b.name, tickCount=5)),
+        x=x,
+        y=y,
         color=alt.Color("role:N", scale=colors, legend=alt.Legend(columns=4)),
         shape=alt.Shape("role:N", scale=shapes),
         tooltip=["module:N", "role:N", alt.Tooltip("A:Q", format=".4g"), alt.Tooltip("B:Q", format=".4g")],
@@ -120,7 +122,7 @@ def _scatter(a: Side, b: Side, frame: pd.DataFrame, measure: str) -> None:
     line = alt.Chart(pd.DataFrame({"A": ends, "B": ends})).mark_line(
         strokeDash=[4, 4], strokeWidth=1, color=color("dim")
     )
-    made = alt.layer(line.encode(x="A:Q", y="B:Q"), points).properties(height=360, width="container")
+    made = alt.layer(line.encode(x=x, y=y), points).properties(height=360, width="container")
     numbers = drawn[["module", "role", "layer", "A", "B"]]
     about = "A mark a module. On the dashed line both are alike; above it B has more."
     chart(made, numbers, name="scatter", title=f"{titled(measure)}: A beside B", about=about)
@@ -190,7 +192,7 @@ def _spectra(a: Side, b: Side, frame: pd.DataFrame) -> None:
     name = kept("module", names, "Spectra of a module")
     rows = [own[0][name], own[1][name]]
     points = curves_frame(rows, relative=False, of=[a.name, b.name])
-    made = curves(points, [a.name, b.name], "σ", log=True, field="of").properties(height=260)
+    made = curves(points, [a.name, b.name], "σ", log=True, field="of").properties(height=300)
     about = "Singular values of the module's update in both. A line that lies higher is a larger update."
     chart(made, points.drop(columns="line"), name="spectra-beside", title="Singular values, A and B", about=about)
 
