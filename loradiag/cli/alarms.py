@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import style_for
+from loradiag.cli.emit import Display, echo_json
 from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
@@ -52,16 +52,14 @@ def alarms(
     resolve: int | None,
     why: str | None,
     by: str | None,
-    format_: str,
-    quiet: bool,
-    color: str,
+    display: Display,
 ) -> None:
     """List the alarms of a watch that are not over; acknowledge one, or resolve it. A watch may be at work meanwhile."""
     from loradiag.api import alarms as listed
     from loradiag.api import settle_alarm
 
     if acknowledge is None and resolve is None:
-        _show(listed(lake, state=state, every=every), format_, color, quiet=quiet)
+        _show(listed(lake, state=state, every=every), display)
         return
     if acknowledge is not None and resolve is not None:
         raise UsageError("--acknowledge and --resolve: one alarm, and one of the two, at a time")
@@ -76,21 +74,19 @@ def alarms(
         lake=lake,
         state=state,
     )
-    if format_ == "json":
-        _show([changed], format_, color, quiet=quiet)
-    elif not quiet:
+    if display.json:
+        _show([changed], display)
+    elif not display.quiet:
         click.echo(f"alarm {changed.id} of {printable(changed.adapter)} is {changed.status}")
 
 
-def _show(found: list[WatchAlarm], format_: str, color: str, *, quiet: bool) -> None:
-    import msgspec
-
-    if format_ == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
-    elif not quiet:
+def _show(found: list[WatchAlarm], display: Display) -> None:
+    if display.json:
+        echo_json(found)
+    elif not display.quiet:
         from loradiag.outputs.terminal.alarms import alarms_text
 
-        click.echo(alarms_text(found, style_for(color)), nl=False)
+        click.echo(alarms_text(found, display.style()), nl=False)
 
 
 def _user() -> str:

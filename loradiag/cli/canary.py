@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
 
 
@@ -50,12 +49,7 @@ def canary(
     *,
     margins: tuple[str, ...],
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
     **options: Any,
 ) -> None:
     """Compare the adapters OLD and NEW, between which traffic is split: promote NEW, roll back, or keep going.
@@ -64,14 +58,10 @@ def canary(
     worse.
     """
     from loradiag.api import canary as run
-    from loradiag.api import read_policy
 
-    targets = plan(format_, outputs)
-    policy = with_fail_on(read_policy(policy_path), fail_on)
-    report = run(old, new, margins=_margins(margins), policy=policy, **options)
-    emit([report], targets, style_for(color, verbose=verbose), quiet=quiet)
-    tell_unused(report.policy)
-    sys.exit(exit_code([report]))
+    report = run(old, new, margins=_margins(margins), policy=output.policy, **options)
+    output.emit([report], verbose=verbose)
+    output.end([report])
 
 
 def _margins(words: tuple[str, ...]) -> dict[str, float]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unread, tell_unused, with_fail_on
+from loradiag.cli.emit import Output, exit_code, tell_unread
 from loradiag.cli.options import output_options
+from loradiag.core.errors import EXIT_UNREADABLE
 
 
 @click.command(
@@ -26,12 +25,7 @@ def compare(
     adapters: tuple[str, ...],
     allow_pickle: bool,
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
 ) -> None:
     """Say what adapters are to each other, and how a run went.
 
@@ -41,16 +35,11 @@ def compare(
     checkpoints is told as one story, and stands by its last checkpoint beside others.
     """
     from loradiag.api import compare as run
-    from loradiag.api import read_policy
     from loradiag.cli.progress import Bar
 
-    targets = plan(format_, outputs)
-    policy = with_fail_on(read_policy(policy_path), fail_on)
-    with Bar(enabled=not quiet) as bar:
-        reports = run(adapters, policy=policy, allow_pickle=allow_pickle, progress=bar.stage)
-    if not (len(reports) == 1 and exit_code(reports) == 3 and targets == [("text", None)]):
-        emit(reports, targets, style_for(color, verbose=verbose), quiet=quiet)
-    tell_unread(reports, told=False)
-    for report in reports[:1]:
-        tell_unused(report.policy)
-    sys.exit(exit_code(reports))
+    with Bar(enabled=not output.quiet) as bar:
+        reports = run(adapters, policy=output.policy, allow_pickle=allow_pickle, progress=bar.stage)
+    if not (output.text_alone and len(reports) == 1 and exit_code(reports) == EXIT_UNREADABLE):
+        output.emit(reports, verbose=verbose)
+    tell_unread(reports)
+    output.end(reports)

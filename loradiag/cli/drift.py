@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.emit import Display, Output, echo_json
 from loradiag.cli.groups import LazyGroup
 from loradiag.cli.options import output_options, result_options
 from loradiag.core.errors import EXIT_GATE_FAILED, EXIT_OK
@@ -72,7 +72,7 @@ Examples:
 @click.option("--device", metavar="DEVICE", help="Where the encoder runs. [default: a GPU if there is one]")
 @click.option("--force", is_flag=True, help="Replace a baseline that lies in DIR.")
 @result_options()
-def baseline(adapter: str, data: str, output: str, *, format_: str, quiet: bool, color: str, **options: Any) -> None:
+def baseline(adapter: str, data: str, output: str, *, display: Display, **options: Any) -> None:
     """Make a baseline of ADAPTER: what its traffic should look like, by the data that it was trained on.
 
     Prompts are embedded, once each; four fifths are searched, one fifth is held out and tells how near a request should be
@@ -81,12 +81,12 @@ def baseline(adapter: str, data: str, output: str, *, format_: str, quiet: bool,
     import loradiag.api as api
     from loradiag.cli.progress import Bar
 
-    with Bar(enabled=not quiet) as bar:
+    with Bar(enabled=not display.quiet) as bar:
         made = api.baseline(adapter, data, output, progress=bar.stage, **options)
-    if format_ == "json":
-        _json(made)
-    elif not quiet:
-        _told(made, output, style_for(color).color)
+    if display.json:
+        echo_json(made)
+    elif not display.quiet:
+        _told(made, output, display.style().color)
 
 
 def _told(made: Manifest, output: str, colored: bool) -> None:
@@ -197,12 +197,7 @@ def check(
     adapters: tuple[str, ...],
     last: str,
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
     **options: Any,
 ) -> None:
     """Say whether the traffic of adapters has drifted from their baselines; exit 1 if it has.
@@ -210,18 +205,15 @@ def check(
     Requests unlike any reference, topics in other shares, and answers that changed are told apart. The chance of one false
     alarm among all windows of all adapters checked together is at most 5%. Checked again every day, alarms add up.
     """
-    from loradiag.api import drift_check, read_policy
+    from loradiag.api import drift_check
     from loradiag.cli.progress import Bar
 
-    targets = plan(format_, outputs)
-    policy = with_fail_on(read_policy(policy_path), fail_on)
-    with Bar(enabled=not quiet) as bar:
+    with Bar(enabled=not output.quiet) as bar:
         reports = drift_check(
-            lake, baselines, adapters=adapters, last=_last(last), policy=policy, progress=bar.stage, **options
+            lake, baselines, adapters=adapters, last=_last(last), policy=output.policy, progress=bar.stage, **options
         )
-    emit(reports, targets, style_for(color, verbose=verbose), quiet=quiet)
-    tell_unused(policy if not reports else reports[0].policy)
-    sys.exit(exit_code(reports))
+    output.emit(reports, verbose=verbose)
+    output.end(reports)
 
 
 def _last(word: str) -> int | None:
@@ -246,9 +238,7 @@ Examples:
 @click.option("--seed", type=int, default=0, metavar="N", help="Of the draws. [default: 0]")
 @click.option("--policy", "policy_path", type=click.Path(path_type=str), help="Policy file, as for drift check.")
 @result_options()
-def calibrate_check(
-    baseline: str, *, policy_path: str | None, format_: str, quiet: bool, color: str, **options: Any
-) -> None:
+def calibrate_check(baseline: str, *, policy_path: str | None, display: Display, **options: Any) -> None:
     """Replay BASELINE's own held-out requests through the whole chain, and say how often that is called drift.
 
     Exit 1 if the rate of false alarms is certainly higher than promised.
@@ -257,12 +247,12 @@ def calibrate_check(
     from loradiag.api import read_policy
     from loradiag.cli.progress import Bar
 
-    with Bar(enabled=not quiet, unit="windows") as bar:
+    with Bar(enabled=not display.quiet, unit="windows") as bar:
         found = run(baseline, policy=read_policy(policy_path), progress=bar.stage, **options)
-    if format_ == "json":
-        _json(found)
-    elif not quiet:
-        _rates(found, style_for(color).color)
+    if display.json:
+        echo_json(found)
+    elif not display.quiet:
+        _rates(found, display.style().color)
     sys.exit(EXIT_GATE_FAILED if found.alarms.low > found.alpha else EXIT_OK)
 
 
@@ -284,9 +274,3 @@ def _rate(rate: Rate) -> str:
 
 def _title(text: str, colored: bool) -> None:
     click.echo(click.style(text, bold=True) if colored else text)
-
-
-def _json(value: object) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

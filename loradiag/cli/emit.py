@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import msgspec
@@ -20,9 +21,94 @@ from loradiag.outputs.style import Style
 from loradiag.storage.writing import write_whole
 
 
-def with_fail_on(policy: Policy, fail_on: str | None) -> Policy:
-    """The policy with ``--fail-on`` in force."""
-    return msgspec.structs.replace(policy, fail_on=fail_on) if fail_on else policy
+class Output(msgspec.Struct, frozen=True):
+    """What a command is to do with its reports: by which policy they are judged, where they go, how they look.
+
+    Attributes:
+        policy: With ``--fail-on`` in force.
+        targets: Pairs of format and file (None: standard output).
+        asked: Whether the command line says where reports go, or in which format.
+        quiet: Whether nothing is printed that was not asked for.
+        color: ``auto``, ``always`` or ``never``.
+    """
+
+    policy: Policy
+    targets: list[tuple[str, str | None]]
+    asked: bool
+    quiet: bool
+    color: str
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        format_: str | None,
+        outputs: Sequence[str],
+        policy_path: str | None,
+        fail_on: str | None,
+        quiet: bool,
+        color: str,
+    ) -> Output:
+        """Decide, before any work is done, what the options of the command line come to.
+
+        Raises:
+            UsageError: A file's format cannot be told, or one format is asked for in several files.
+            PolicyError: The policy cannot be read, or names what does not exist.
+        """
+        from loradiag.api import read_policy
+
+        targets = plan(format_, outputs)
+        policy = read_policy(policy_path)
+        policy = msgspec.structs.replace(policy, fail_on=fail_on) if fail_on else policy
+        return cls(policy, targets, bool(format_ or outputs), quiet, color)
+
+    @property
+    def text_alone(self) -> bool:
+        """Whether text on standard output is all that is asked for."""
+        return self.targets == [("text", None)]
+
+    def emit(self, reports: Sequence[Report], *, verbose: bool = False, measure: str = "stable_rank") -> None:
+        """Render the reports to every target.
+
+        Raises:
+            UsageError: A file cannot be written.
+        """
+        style = style_for(self.color, measure, verbose)
+        several = len(self.targets) > 1
+        for name, file in self.targets:
+            if file is not None:
+                write_whole(Path(file), renderer(name)(reports, style))
+            elif not (self.quiet and (several or name == "text")):
+                sys.stdout.write(renderer(name)(reports, style))
+                sys.stdout.flush()
+
+    def end(self, reports: Sequence[Report], code: int = EXIT_OK) -> NoReturn:
+        """Warn of ignores that do nothing, and exit with ``code``, or else with what the reports say."""
+        tell_unused(reports)
+        sys.exit(code or exit_code(reports))
+
+
+class Display(msgspec.Struct, frozen=True):
+    """How a command is to show what is no report: as JSON, as text, or not at all.
+
+    Attributes:
+        json: Whether as JSON, which is printed though ``quiet``.
+        quiet: Whether no text is printed.
+        color: ``auto``, ``always`` or ``never``.
+    """
+
+    json: bool
+    quiet: bool
+    color: str
+
+    def style(self, *, verbose: bool = False) -> Style:
+        """How text is shown."""
+        return style_for(self.color, verbose=verbose)
+
+
+def echo_json(value: object) -> None:
+    """Print a value as JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def plan(format_: str | None, outputs: Sequence[str]) -> list[tuple[str, str | None]]:
@@ -38,21 +124,6 @@ def plan(format_: str | None, outputs: Sequence[str]) -> list[tuple[str, str | N
             raise UsageError("--format with several --output files: leave --format out, the endings say it")
         return [(format_, outputs[0])]
     return [*((format_of(name), name) for name in outputs), ("text", None)]
-
-
-def emit(reports: Sequence[Report], targets: Sequence[tuple[str, str | None]], style: Style, *, quiet: bool) -> None:
-    """Render the reports to every target.
-
-    Raises:
-        UsageError: A file cannot be written.
-    """
-    several = len(targets) > 1
-    for name, file in targets:
-        if file is not None:
-            write_whole(Path(file), renderer(name)(reports, style))
-        elif not (quiet and (several or name == "text")):
-            sys.stdout.write(renderer(name)(reports, style))
-            sys.stdout.flush()
 
 
 def style_for(color: str, measure: str = "stable_rank", verbose: bool = False) -> Style:
@@ -84,17 +155,19 @@ def exit_code(reports: Sequence[Report]) -> int:
     return EXIT_OK
 
 
-def tell_unread(reports: Sequence[Report], *, told: bool) -> None:
-    """One line on standard error for each subject that could not be read, unless the text output said it."""
+def tell_unread(reports: Sequence[Report]) -> None:
+    """One line on standard error for each subject that could not be read."""
     for report in reports:
         integrity = report.measurements.integrity
-        if integrity and integrity.unreadable and not told:
+        if integrity and integrity.unreadable:
             reason = integrity.unreadable
             remedy = f"; {reason.remedy}" if reason.remedy else ""
             click.echo(f"loradiag: {printable(reason.file)}: {printable(reason.detail)}{printable(remedy)}", err=True)
 
 
-def tell_unused(policy: Policy) -> None:
-    """Warn of ignores that do nothing."""
-    for line in policy.unused:
-        click.echo(f"loradiag: unused ignore in {printable(policy.source)}: {printable(line)}", err=True)
+def tell_unused(reports: Sequence[Report]) -> None:
+    """Warn of ignores that do nothing; reports of one run share their policy."""
+    if reports:
+        policy = reports[0].policy
+        for line in policy.unused:
+            click.echo(f"loradiag: unused ignore in {printable(policy.source)}: {printable(line)}", err=True)

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from loradiag.cli.emit import style_for
+from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 
 
@@ -22,9 +22,7 @@ Examples:
 @click.option("--revision", help="Commit, branch or tag of a base on the Hugging Face hub.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every part.")
 @result_options(quiet="Print the identity alone.")
-def fingerprint(
-    base: str, fast: bool, revision: str | None, format_: str, verbose: bool, quiet: bool, color: str
-) -> None:
+def fingerprint(base: str, fast: bool, revision: str | None, verbose: bool, display: Display) -> None:
     """Say which weights a base has.
 
     BASE is a directory, a safetensors file, or owner/name on the Hugging Face hub, taken from the local cache if it is
@@ -35,21 +33,21 @@ def fingerprint(
     from loradiag.cli.progress import Bar
     from loradiag.stamping.fingerprint import fingerprint as run
 
-    with Bar(enabled=not quiet, unit="bytes") as bar:
+    with Bar(enabled=not display.quiet, unit="bytes") as bar:
         bar.subject(base)
         identity = run(base, revision=revision, fast=fast, progress=bar.advance)
-    if format_ == "json":
+    if display.json:
         import json
 
         import msgspec
 
         text = json.dumps(msgspec.to_builtins(identity), indent=2) + "\n"
-    elif quiet:
+    elif display.quiet:
         text = (identity.full or identity.sampled) + "\n"
     else:
         from loradiag.stamping.show import render_identity
 
-        style = style_for(color)
+        style = display.style()
         text = render_identity(identity, color=style.color, width=style.width, verbose=verbose)
     sys.stdout.write(text)
     sys.stdout.flush()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.emit import Output, exit_code, tell_unused
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_INTERRUPTED
 
@@ -63,12 +63,7 @@ def fleet(
     reports: str | None,
     registry: str | None,
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
     **options: Any,
 ) -> None:
     """Measure every adapter below some paths, and say what they are together.
@@ -77,18 +72,16 @@ def fleet(
     inspected once for each state of its files and remembered; a bad one costs only its own row. Together they are held
     against their own bands; copies, relatives, bases of one name and orphans are found.
     """
-    from loradiag.api import InterruptedScanError, read_policy
+    from loradiag.api import InterruptedScanError
     from loradiag.api import scan_fleet as run
     from loradiag.cli.progress import Bar
 
-    targets = plan(format_, outputs)
     if table:
         from loradiag.fleet.tables import check_table
 
         check_table(table)
-    policy = with_fail_on(read_policy(policy_path), fail_on)
     interrupted = False
-    with Bar(enabled=not quiet) as bar, _recorder(registry) as record:
+    with Bar(enabled=not output.quiet) as bar, _recorder(registry) as record:
         write = _writer(reports)
 
         def each(report: Report) -> None:
@@ -97,15 +90,15 @@ def fleet(
 
         try:
             asked = each if reports or registry else None
-            report = run(paths, policy=policy, each=asked, progress=bar.stage, **options)
+            report = run(paths, policy=output.policy, each=asked, progress=bar.stage, **options)
         except InterruptedScanError as stopped:
             report, interrupted = stopped.report, True
     if table and report.measurements.fleet is not None:
         from loradiag.fleet.tables import write_table
 
         write_table(report.measurements.fleet, Path(table))
-    emit([report], targets, style_for(color, verbose=verbose), quiet=quiet)
-    tell_unused(report.policy)
+    output.emit([report], verbose=verbose)
+    tell_unused([report])
     if interrupted:
         click.echo("loradiag: interrupted; what was measured is remembered, and the same command goes on", err=True)
     sys.exit(EXIT_INTERRUPTED if interrupted else exit_code([report]))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
 from loradiag.core.policy import Policy
@@ -145,12 +145,7 @@ def forgetting(
     margins: tuple[str, ...],
     metrics: tuple[str, ...],
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
     **options: Any,
 ) -> None:
     """Say what ADAPTER made BASE forget: the same questions to both, compared document by document.
@@ -158,14 +153,13 @@ def forgetting(
     Tasks are those of lm-evaluation-harness. Each is safe, forgot or inconclusive against a margin, with the number of
     documents that would decide. The base's answers are remembered, and an interrupted run goes on where it stopped.
     """
-    from loradiag.api import InterruptedRunError, forgetting_all, read_policy
+    from loradiag.api import InterruptedRunError, forgetting_all
     from loradiag.cli.progress import Bar
 
-    targets = plan(format_, outputs)
-    policy = with_margins(with_fail_on(read_policy(policy_path), fail_on), margins)
+    policy = with_margins(output.policy, margins)
     named = [name for word in tasks for name in word.split(",") if name]
     code = 0
-    with Bar(enabled=not quiet) as bar:
+    with Bar(enabled=not output.quiet) as bar:
         try:
             reports = forgetting_all(
                 base,
@@ -181,11 +175,10 @@ def forgetting(
         except KeyboardInterrupt:
             _tell_interrupted()
             sys.exit(EXIT_INTERRUPTED)
-    emit(reports, targets, style_for(color, verbose=verbose), quiet=quiet)
+    output.emit(reports, verbose=verbose)
     if code:
         _tell_interrupted()
-    tell_unused(policy if not reports else reports[0].policy)
-    sys.exit(code or exit_code(reports))
+    output.end(reports, code)
 
 
 def _tell_interrupted() -> None:

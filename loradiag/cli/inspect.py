@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unread, tell_unused, with_fail_on
+from loradiag.cli.emit import Output, exit_code, tell_unread, tell_unused
 from loradiag.cli.options import output_options
-from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
+from loradiag.core.errors import EXIT_INTERRUPTED, EXIT_UNREADABLE, UsageError
 from loradiag.outputs.style import BESIDE_BASE, MEASURES
 
 if TYPE_CHECKING:
@@ -54,12 +54,7 @@ def inspect(
     allow_pickle: bool,
     measure: str,
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
 ) -> None:
     """Say what is in an adapter and whether it is sound.
 
@@ -68,33 +63,29 @@ def inspect(
     weights are never reached, how large every update is beside its weight, and what storing the sum would lose. Nothing is
     imported that could run code from the files.
     """
-    from loradiag.api import inspect_all, read_policy
+    from loradiag.api import inspect_all
     from loradiag.cli.progress import Bar
     from loradiag.core.report import Report
 
-    targets = plan(format_, outputs)
-    policy = with_fail_on(read_policy(policy_path), fail_on)
     against = _against(base, revision, spectra, device, measure)
     reports: list[Report] = []
     interrupted = False
-    with Bar(enabled=not quiet) as bar:
+    with Bar(enabled=not output.quiet) as bar:
         try:
             for adapter in adapters:
                 bar.subject(adapter)
                 for report in inspect_all(
-                    adapter, against, policy=policy, allow_pickle=allow_pickle, progress=bar.advance
+                    adapter, against, policy=output.policy, allow_pickle=allow_pickle, progress=bar.advance
                 ):
                     reports.append(report)  # one by one: what is finished survives an interrupt
         except KeyboardInterrupt:
             interrupted = True
             if not reports:
                 raise
-    single = len(reports) == 1 and exit_code(reports) == 3
-    if not (single and targets == [("text", None)]):
-        emit(reports, targets, style_for(color, measure, verbose), quiet=quiet)
-    tell_unread(reports, told=False)
-    for report in reports[:1]:
-        tell_unused(report.policy)
+    if not (output.text_alone and len(reports) == 1 and exit_code(reports) == EXIT_UNREADABLE):
+        output.emit(reports, verbose=verbose, measure=measure)
+    tell_unread(reports)
+    tell_unused(reports)
     if interrupted:
         click.echo(f"loradiag: interrupted; the reports are of {len(reports):,} that were finished", err=True)
     sys.exit(EXIT_INTERRUPTED if interrupted else exit_code(reports))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.emit import Output, exit_code, tell_unused
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_GATE_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from loradiag.core.text import printable
@@ -91,12 +91,7 @@ def merge_drift(
     save_route: str | None,
     force: bool,
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
     **options: Any,
 ) -> None:
     """Say what survives of ADAPTER if it is folded into BASE and stored in 16, 8 or 4 bits, and how to deploy it.
@@ -105,23 +100,20 @@ def merge_drift(
     and along every route. Finished parts of an interrupted run are kept: the same command goes on from there.
     """
     from loradiag.api import merge_drift as measure
-    from loradiag.api import read_policy
     from loradiag.cli.progress import Bar
 
     if save is None and (save_route is not None or force):
         raise UsageError("--save-route and --force say what to write where: name the directory with --save")
-    targets = plan(format_, outputs)
-    policy = with_fail_on(read_policy(policy_path), fail_on)
-    with Bar(enabled=not quiet) as bar:
+    with Bar(enabled=not output.quiet) as bar:
         try:
-            report = measure(base, adapter, policy=policy, progress=bar.stage, **options)
+            report = measure(base, adapter, policy=output.policy, progress=bar.stage, **options)
         except KeyboardInterrupt:
             click.echo(
                 "loradiag: interrupted; what was finished is kept, and the same command goes on from there", err=True
             )
             sys.exit(EXIT_INTERRUPTED)
-        emit([report], targets, style_for(color, verbose=verbose), quiet=quiet)
-        tell_unused(report.policy)
+        output.emit([report], verbose=verbose)
+        tell_unused([report])
         code = exit_code([report])
         if save is not None:
             code = _save(base, adapter, save, report, bar, options, route=save_route, force=force) or code

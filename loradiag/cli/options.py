@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
+from loradiag.cli.emit import Display, Output
 from loradiag.outputs import FORMATS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -19,10 +21,27 @@ color_option = click.option(
 )
 
 
-def result_options(quiet: str = "Print nothing that was not asked for.") -> Callable[[Function], Function]:
-    """``--format``, ``--quiet`` and ``--color`` of commands whose result is no report."""
+def with_options(function: Function, options: Sequence[Callable[[Function], Function]]) -> Function:
+    """Put options on a command, in their order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
 
-    def wrap(function: Function) -> Function:
+
+def result_options(
+    quiet: str = "Print nothing that was not asked for.",
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """``--format``, ``--quiet`` and ``--color`` of commands whose result is no report.
+
+    The command takes one argument for all three, ``display``.
+    """
+
+    def wrap(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def run(**values: Any) -> None:
+            display = Display(values.pop("format_") == "json", values.pop("quiet"), values.pop("color"))
+            function(display=display, **values)
+
         options = [
             click.option(
                 "-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]"
@@ -30,15 +49,23 @@ def result_options(quiet: str = "Print nothing that was not asked for.") -> Call
             click.option("-q", "--quiet", is_flag=True, help=quiet),
             color_option,
         ]
-        for option in reversed(options):
-            function = option(function)
-        return function
+        return with_options(run, options)
 
     return wrap
 
 
-def output_options(function: Function) -> Function:
-    """``--format``, ``--output``, ``--policy``, ``--fail-on``, ``--quiet``, ``--color``: the same for every command."""
+def output_options(function: Callable[..., None]) -> Callable[..., None]:
+    """``--format``, ``--output``, ``--policy``, ``--fail-on``, ``--quiet``, ``--color``: the same for every command.
+
+    The command takes one argument for all six, ``output``.
+    """
+
+    @wraps(function)
+    def run(**values: Any) -> None:
+        names = ("format_", "outputs", "policy_path", "fail_on", "quiet", "color")
+        output = Output.of(**{name: values.pop(name) for name in names})
+        function(output=output, **values)
+
     options = [
         click.option(
             "-f", "--format", "format_", type=click.Choice(list(FORMATS)), help="Format of the report. [default: text]"
@@ -65,6 +92,4 @@ def output_options(function: Function) -> Function:
         click.option("-q", "--quiet", is_flag=True, help="Print nothing that was not asked for."),
         color_option,
     ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return with_options(run, options)

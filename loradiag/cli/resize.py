@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from loradiag.cli.emit import style_for
+from loradiag.cli.emit import Display, echo_json
 from loradiag.cli.options import result_options
 
 
@@ -36,10 +36,8 @@ def resize(
     force: bool,
     dry_run: bool,
     allow_pickle: bool,
-    format_: str,
     verbose: bool,
-    quiet: bool,
-    color: str,
+    display: Display,
 ) -> None:
     """Write a smaller PEFT adapter, and measure on the files what that cost.
 
@@ -50,7 +48,7 @@ def resize(
     from loradiag.cli.progress import Bar
     from loradiag.resizing.resize import resize as run
 
-    with Bar(enabled=not quiet) as bar:
+    with Bar(enabled=not display.quiet) as bar:
         bar.subject(adapter)
         result = run(
             adapter,
@@ -63,16 +61,11 @@ def resize(
             dry_run=dry_run,
             progress=bar.advance,
         )
-    if format_ == "json":
-        import msgspec
-
-        text = msgspec.json.format(msgspec.json.encode(result), indent=2).decode() + "\n"
-    elif quiet:
-        return
-    else:
+    if display.json:
+        echo_json(result)
+    elif not display.quiet:
         from loradiag.resizing.show import render
 
-        style = style_for(color)
-        text = render(result, color=style.color, width=style.width, verbose=verbose)
-    sys.stdout.write(text)
-    sys.stdout.flush()
+        style = display.style()
+        sys.stdout.write(render(result, color=style.color, width=style.width, verbose=verbose))
+        sys.stdout.flush()

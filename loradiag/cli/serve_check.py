@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
 from loradiag.cli.progress import Bar
 
@@ -65,12 +64,7 @@ def serve_check(
     adapters: str | None,
     chat: bool | None,
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
     **options: Any,
 ) -> None:
     """Ask the OpenAI-compatible endpoint URL whether its adapters are served.
@@ -79,23 +73,19 @@ def serve_check(
     first token takes after a switch. Every prompt is asked alone first, twice, since servers that round do not always say the
     same: answers are held against that. Exit 1 where an adapter is not served as itself.
     """
-    from loradiag.api import read_policy
     from loradiag.api import serve_check as run
 
-    targets = plan(format_, outputs)
-    policy = with_fail_on(read_policy(policy_path), fail_on)
     names = [name.strip() for name in (adapters or "").split(",") if name.strip()]
     if adapters is not None and not names:
         raise click.BadParameter("names, with commas between them", param_hint="--adapters")
-    with Bar(enabled=not quiet, unit="requests") as bar:
+    with Bar(enabled=not output.quiet, unit="requests") as bar:
         report = run(
             url,
             names,
             api="auto" if chat is None else "chat" if chat else "completions",
-            policy=policy,
+            policy=output.policy,
             progress=bar.total,
             **options,
         )
-    emit([report], targets, style_for(color, verbose=verbose), quiet=quiet)
-    tell_unused(report.policy)
-    sys.exit(exit_code([report]))
+    output.emit([report], verbose=verbose)
+    output.end([report])

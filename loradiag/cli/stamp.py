@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from loradiag.cli.emit import style_for
+from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
@@ -53,9 +53,7 @@ def stamp(
     update: bool,
     force: bool,
     allow_pickle: bool,
-    format_: str,
-    quiet: bool,
-    color: str,
+    display: Display,
 ) -> None:
     """Write beside an adapter what it was made from.
 
@@ -68,7 +66,7 @@ def stamp(
     from loradiag.cli.progress import Bar
     from loradiag.stamping.stamp import stamp as run
 
-    with Bar(enabled=not quiet, unit="bytes") as bar:
+    with Bar(enabled=not display.quiet, unit="bytes") as bar:
         bar.subject(base or adapter)
         result = run(
             adapter,
@@ -88,18 +86,18 @@ def stamp(
         )
     for warning in result.warnings:
         click.echo(f"loradiag: {printable(adapter)}: {warning}", err=True)
-    if format_ == "json":
+    if display.json:
         import json
 
         import msgspec
 
         text = json.dumps(msgspec.to_builtins(result), indent=2) + "\n"
-    elif quiet:
+    elif display.quiet:
         return
     else:
         from loradiag.stamping.show import render_stamped
 
-        style = style_for(color)
+        style = display.style()
         text = render_stamped(result, color=style.color, width=style.width)
     sys.stdout.write(text)
     sys.stdout.flush()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import style_for
+from loradiag.cli.emit import Display, echo_json
 from loradiag.cli.options import result_options
 from loradiag.core.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_UNREADABLE
 from loradiag.core.text import plural, printable, shorten
 
 if TYPE_CHECKING:
+    from loradiag.outputs.style import Style
     from loradiag.traffic.ingesting import Ingested
     from loradiag.traffic.stats import Coverage, Stats
 
@@ -74,7 +75,7 @@ Examples:
     help="With --follow: write so often. [default: 10]",
 )
 @result_options()
-def ingest(sources: tuple[str, ...], lake: str, *, format_: str, quiet: bool, color: str, **options: Any) -> None:
+def ingest(sources: tuple[str, ...], lake: str, *, display: Display, **options: Any) -> None:
     """Read request logs into the lake; what lies there already is not doubled.
 
     SOURCE is a file (JSON a line, JSON, CSV, TSV, Parquet, also gzipped), a pattern, a directory, or - for standard input:
@@ -86,23 +87,23 @@ def ingest(sources: tuple[str, ...], lake: str, *, format_: str, quiet: bool, co
     from loradiag.cli.progress import Bar
 
     code = EXIT_OK
-    with Bar(enabled=not quiet, unit="records") as bar:
+    with Bar(enabled=not display.quiet, unit="records") as bar:
         bar.subject("records")
         try:
             done = run(sources, lake, progress=lambda count: bar.advance(count, 0), **options)
         except InterruptedIngestError as stopped:
             done, code = stopped.done, EXIT_INTERRUPTED
-    if format_ == "json":
-        _json(done)
-    elif not quiet:
-        _told(done, lake, style_for(color).color)
+    if display.json:
+        echo_json(done)
+    elif not display.quiet:
+        _told(done, lake, display.style().color)
     for path, problem in done.unreadable.items():
         click.echo(f"loradiag: {path}: {problem}", err=True)
     if code:
         click.echo("loradiag: interrupted; what was read is in the lake, and the same command goes on", err=True)
     elif done.records and not done.requests and not done.skipped:
         code = EXIT_UNREADABLE
-        if quiet or format_ == "json":
+        if display.quiet or display.json:
             click.echo("loradiag: no record could be read", err=True)
     sys.exit(code)
 
@@ -145,7 +146,7 @@ def _counts(found: dict[str, int]) -> str:
     "--csv", "csv_path", metavar="FILE", type=click.Path(dir_okay=False, path_type=str), help="Write the table as CSV."
 )
 @result_options()
-def stats(lake: str, csv_path: str | None, *, format_: str, quiet: bool, color: str) -> None:
+def stats(lake: str, csv_path: str | None, *, display: Display) -> None:
     """Say what the lake has, by adapter, and how much of it can be judged."""
     from pathlib import Path
 
@@ -157,19 +158,18 @@ def stats(lake: str, csv_path: str | None, *, format_: str, quiet: bool, color: 
         from loradiag.traffic.stats import as_csv
 
         write_whole(Path(csv_path), as_csv(found))
-    if format_ == "json":
-        _json(found)
-    elif not quiet:
-        _table(found, color)
+    if display.json:
+        echo_json(found)
+    elif not display.quiet:
+        _table(found, display.style())
 
 
-def _table(found: Stats, color: str) -> None:
+def _table(found: Stats, style: Style) -> None:
     from rich.text import Text
 
     from loradiag.outputs.console import as_text
     from loradiag.outputs.terminal.columns import columns, fitting, plain
 
-    style = style_for(color)
     every = columns(
         found.rows,
         [
@@ -224,7 +224,7 @@ def _below(found: Stats) -> list[str]:
 @traffic.command("compact", epilog="Example: loradiag traffic compact --lake lake/")
 @_lake_option
 @result_options()
-def compact(lake: str, *, format_: str, quiet: bool, color: str) -> None:
+def compact(lake: str, *, display: Display) -> None:
     """Merge the small files that many runs have left; safe while others read and write.
 
     Merged files are passed over at once, and removed by a later run, an hour after.
@@ -232,16 +232,16 @@ def compact(lake: str, *, format_: str, quiet: bool, color: str) -> None:
     from loradiag.api.traffic import compact as run
     from loradiag.cli.progress import Bar
 
-    with Bar(enabled=not quiet, unit="folders") as bar:
+    with Bar(enabled=not display.quiet, unit="folders") as bar:
         bar.subject("folders")
         done = run(lake, progress=bar.advance)
-    if format_ == "json":
-        _json(done)
-    elif not quiet:
+    if display.json:
+        echo_json(done)
+    elif not display.quiet:
         said = f", {plural(done.repeated, 'repeated row')} left out" if done.repeated else ""
         said += f", {plural(done.removed, 'merged file')} removed" if done.removed else ""
         title = f"{printable(lake)}: {plural(done.before, 'file')} → {done.after:,}"
-        click.echo((click.style(title, bold=True) if style_for(color).color else title) + said)
+        click.echo((click.style(title, bold=True) if display.style().color else title) + said)
 
 
 @traffic.command(
@@ -260,7 +260,7 @@ Examples:
     "--workers", type=click.IntRange(1), metavar="N", help="Processes. [default: 1; of ray the cluster's CPUs]"
 )
 @result_options()
-def embed(lake: str, *, format_: str, quiet: bool, color: str, **options: Any) -> None:
+def embed(lake: str, *, display: Display, **options: Any) -> None:
     """Embed the texts that the lake keeps, where they have no vector yet by this encoder.
 
     For a lake that was filled with --keep-text and without an encoder, or with another one. Goes on where it was interrupted.
@@ -268,21 +268,15 @@ def embed(lake: str, *, format_: str, quiet: bool, color: str, **options: Any) -
     from loradiag.api import embed_traffic as run
     from loradiag.cli.progress import Bar
 
-    with Bar(enabled=not quiet, unit="files") as bar:
+    with Bar(enabled=not display.quiet, unit="files") as bar:
         done = run(lake, progress=bar.stage, **options)
-    if format_ == "json":
-        _json(done)
-    elif not quiet:
+    if display.json:
+        echo_json(done)
+    elif not display.quiet:
         said = f", {done.known:,} had a vector" if done.known else ""
         said += f", {done.without_text:,} have no text" if done.without_text else ""
         title = f"{printable(lake)}: {plural(done.embedded, 'request')} embedded"
-        click.echo((click.style(title, bold=True) if style_for(color).color else title) + said)
+        click.echo((click.style(title, bold=True) if display.style().color else title) + said)
     for name, problem in done.problems.items():
         click.echo(f"loradiag: {printable(name)}: {printable(problem)}", err=True)
     sys.exit(EXIT_UNREADABLE if done.problems else EXIT_OK)
-
-
-def _json(value: object) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

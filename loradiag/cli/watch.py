@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import count
@@ -12,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import emit, exit_code, plan, style_for, tell_unused, with_fail_on
+from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
 from loradiag.core.errors import UsageError
 from loradiag.core.report import now
 from loradiag.core.text import plural, printable
 
 if TYPE_CHECKING:
-    from loradiag.core.policy import Policy
     from loradiag.core.watching import Watch, WatchTotals
     from loradiag.watching.watcher import News
 
@@ -83,12 +81,7 @@ def watch(
     webhooks: tuple[str, ...],
     most_labels: int,
     verbose: bool,
-    format_: str | None,
-    outputs: tuple[str, ...],
-    policy_path: str | None,
-    fail_on: str | None,
-    quiet: bool,
-    color: str,
+    output: Output,
     **options: Any,
 ) -> None:
     """Watch the traffic of adapters, and raise an alarm where it has drifted from their baselines.
@@ -96,30 +89,24 @@ def watch(
     Evidence is gathered request by request and never expires. The chance that there is ever an alarm without drift, for any
     adapter and however long this goes on, is at most --alpha. What was counted survives a kill at any time.
     """
-    from loradiag.api import read_policy
-
-    policy = with_fail_on(read_policy(policy_path), fail_on)
     if once:
         if listen:
             raise UsageError("--listen: a watch that looks once serves nothing; leave --once out")
-        targets = plan(format_, outputs)
-        style = style_for(color, verbose=verbose)
-        _once(baselines, lake, targets, policy, style, webhooks, quiet=quiet, **options)
+        _once(baselines, lake, webhooks, output, verbose=verbose, **options)
         return
-    if format_ or outputs:
+    if output.asked:
         raise UsageError("--format and --output: add --once; a watch that goes on writes its alarms to standard error")
-    _serve(baselines, lake, listen, webhooks, most_labels, every=every, policy=policy, quiet=quiet, **options)
+    options = {"every": every, "policy": output.policy, **options}
+    _serve(baselines, lake, listen, webhooks, most_labels, quiet=output.quiet, **options)
 
 
 def _once(
     baselines: Sequence[str],
     lake: str,
-    targets: Any,
-    policy: Policy,
-    style: Any,
     webhooks: Sequence[str],
+    output: Output,
     *,
-    quiet: bool,
+    verbose: bool,
     **options: Any,
 ) -> None:
     from loradiag.api.serving import send_notices
@@ -128,12 +115,11 @@ def _once(
     from loradiag.watching.alerting import hooks_of
 
     hooks_of(webhooks)  # what makes no sense is said before anything is counted
-    with Bar(enabled=not quiet, unit="files") as bar:
-        reports = run(lake, baselines, policy=policy, progress=bar.stage, **options)
-    emit(reports, targets, style, quiet=quiet)
-    send_notices(lake, webhooks, say=partial(_say, quiet=quiet), state=options["state"])
-    tell_unused(policy if not reports else reports[0].policy)
-    sys.exit(exit_code(reports))
+    with Bar(enabled=not output.quiet, unit="files") as bar:
+        reports = run(lake, baselines, policy=output.policy, progress=bar.stage, **options)
+    output.emit(reports, verbose=verbose)
+    send_notices(lake, webhooks, say=partial(_say, quiet=output.quiet), state=options["state"])
+    output.end(reports)
 
 
 def _serve(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.cli.registry.options import registry_option
 from loradiag.core.errors import EXIT_OK, EXIT_UNREADABLE
@@ -46,9 +47,7 @@ def add(
     allow_pickle: bool,
     verbose: bool,
     where: str | None,
-    format_: str,
-    quiet: bool,
-    color: str,  # noqa: ARG001
+    display: Display,
 ) -> None:
     """Record adapters and reports.
 
@@ -61,15 +60,15 @@ def add(
     from loradiag.cli.progress import Bar
 
     policy = read_policy(policy_path)
-    with open_registry(where) as registry, Bar(enabled=not quiet) as bar:
+    with open_registry(where) as registry, Bar(enabled=not display.quiet) as bar:
         done = registry.add(paths, policy=policy, allow_pickle=allow_pickle, who=by, progress=bar.stage)
         name = registry.store.name
     unread = [row for row in done if row.problem]
-    if format_ == "json":
+    if display.json:
         from loradiag.registry.exporting import safe_json
 
         click.echo(safe_json(done), nl=False)
-    elif not quiet:
+    elif not display.quiet:
         _tell(done, name, verbose=verbose)
     for row in unread:
         click.echo(f"loradiag: {printable(row.subject)}: {printable(row.problem or '')}", err=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from loradiag.cli.emit import style_for
+from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.cli.registry.options import registry_option
 
@@ -44,7 +44,7 @@ Examples:
 )
 @registry_option
 @result_options()
-def best(task: str, where: str | None, format_: str, quiet: bool, color: str, **asked: Any) -> None:
+def best(task: str, where: str | None, display: Display, **asked: Any) -> None:
     """Rank adapters on TASK, by the newest result of each.
 
     Only results that can be compared are ranked together: the same metric, asked in the same way, of the same kind of
@@ -55,11 +55,11 @@ def best(task: str, where: str | None, format_: str, quiet: bool, color: str, **
 
     with open_registry(where, read_only=True) as registry:
         found = registry.best(task, **asked)
-    if format_ == "json":
+    if display.json:
         from loradiag.registry.exporting import safe_json
 
         click.echo(safe_json(found), nl=False)
-    elif not quiet:
+    elif not display.quiet:
         from loradiag.registry.showing import best_text
 
-        click.echo(best_text(found, style_for(color)), nl=False)
+        click.echo(best_text(found, display.style()), nl=False)

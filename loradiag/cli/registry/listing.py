@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from loradiag.cli.emit import style_for
+from loradiag.cli.emit import Display, style_for
 from loradiag.cli.options import color_option, result_options
 from loradiag.cli.registry.options import filter_options, registry_option, wanted_of
 
@@ -61,9 +61,7 @@ Examples:
 @click.option("-v", "--verbose", is_flag=True, help="Every report, result and event.")
 @registry_option
 @result_options("Print nothing but what --format json or --report asks for.")
-def show(
-    adapter: str, report: str | None, verbose: bool, where: str | None, format_: str, quiet: bool, color: str
-) -> None:
+def show(adapter: str, report: str | None, verbose: bool, where: str | None, display: Display) -> None:
     """All that is known of one adapter: facts, last verdicts, results over time, history."""
     from loradiag.api.registry import open_registry
 
@@ -74,11 +72,11 @@ def show(
             click.echo(encode(registry.report(adapter, report)).decode(), nl=False)
             return
         found = registry.show(adapter)
-    if format_ == "json":
+    if display.json:
         from loradiag.registry.exporting import safe_json
 
         click.echo(safe_json(found), nl=False)
-    elif not quiet:
+    elif not display.quiet:
         from loradiag.registry.portrait import detail_text
 
-        click.echo(detail_text(found, style_for(color, verbose=verbose)), nl=False)
+        click.echo(detail_text(found, display.style(verbose=verbose)), nl=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import plural, printable
@@ -30,9 +31,7 @@ def log_mlflow(
     run_id: str | None,
     experiment: str | None,
     tracking_uri: str | None,
-    format_: str,
-    quiet: bool,
-    color: str,  # noqa: ARG001
+    display: Display,
 ) -> None:
     """Log a report to a run of MLflow: a few metrics under stable names, tags, and the report as JSON and as a page.
 
@@ -44,11 +43,11 @@ def log_mlflow(
     if (run_id is None) == (experiment is None):
         raise UsageError("name a run with --run-id, or an experiment to make one in with --experiment")
     done = log_to_mlflow(read_reports(report), run_id=run_id, experiment=experiment, tracking_uri=tracking_uri)
-    if format_ == "json":
+    if display.json:
         from loradiag.registry.exporting import safe_json
 
         click.echo(safe_json(done), nl=False)
-    elif not quiet:
+    elif not display.quiet:
         first = done[0]
         said = f"{plural(len(first.metrics), 'metric')}, {plural(sum(len(row.files) for row in done), 'file')}"
         click.echo(f"logged to run {printable(first.run_id)}: {said}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from loradiag.cli.options import Function, with_options
 
 registry_option = click.option(
     "--registry",
@@ -38,9 +37,7 @@ def filter_options(function: Function) -> Function:
             help="Without an owner, a hash of the data, or an evaluation; without all, if repeated.",
         ),
     ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return with_options(function, options)
 
 
 def wanted_of(options: dict[str, Any]) -> Any:
@@ -56,6 +53,4 @@ def said_options(function: Function) -> Function:
         click.option("--by", metavar="NAME", help="Who does so. [default: the user]"),
         click.option("--why", metavar="TEXT", help="The reason; asked for where a stage goes back or is left out."),
     ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return with_options(function, options)

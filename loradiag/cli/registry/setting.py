@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.cli.registry.options import registry_option, said_options
 from loradiag.core.errors import UsageError
@@ -68,9 +69,7 @@ def set_(
     by: str | None,
     why: str | None,
     where: str | None,
-    format_: str,
-    quiet: bool,
-    color: str,  # noqa: ARG001
+    display: Display,
 ) -> None:
     """Say of adapters whose they are, which stage they are in, how they did. All of them change, or none.
 
@@ -102,11 +101,11 @@ def set_(
     with open_registry(where, create=False) as registry:
         changed = registry.set(adapters, change, who=by, why=why)
         live = registry.ls(Wanted(hashes=tuple(changed), stages=("live",), failing=True))
-    if format_ == "json":
+    if display.json:
         from loradiag.registry.exporting import safe_json
 
         click.echo(safe_json(changed), nl=False)
-    elif not quiet:
+    elif not display.quiet:
         for sha256, lines in changed.items():
             for line in lines or ["nothing changed"]:
                 click.echo(f"{sha256[:12]}  {line}")
