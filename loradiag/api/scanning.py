@@ -116,10 +116,11 @@ def _found(paths: Sequence[str | Path], checkpoints: bool) -> list[Found]:
 @contextmanager
 def _remembering(policy: Policy, allow_pickle: bool) -> Iterator[Memory]:
     from loradiag.bases.cache import folder
+    from loradiag.bases.remembered import FLEET
     from loradiag.fleet.memory import Memory
 
     told = msgspec.json.encode((__version__, SCHEMA_VERSION, allow_pickle, msgspec.structs.replace(policy, unused=[])))
-    memory = Memory(folder() / "fleet.sqlite", hashlib.sha256(told).hexdigest())
+    memory = Memory(folder() / FLEET, hashlib.sha256(told).hexdigest())
     try:
         yield memory
         memory.forget()

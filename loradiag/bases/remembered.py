@@ -17,8 +17,17 @@ KINDS: Mapping[str, str] = {
     "scores": "answers of bases to tasks",
     "scores-unfinished": "answers of adapters in runs that were interrupted",
     "merge": "merge drift of runs that were interrupted",
+    "fleet": "adapters that fleet scans have measured",
+    "overview": "what the dashboard knows of folders of reports",
+    "traffic": "what the dashboard has counted of lakes",
 }
-"""Folders of the cache, and what they hold."""
+"""Folders of the cache, and what they hold; fleets have a file."""
+
+FLEET = "fleet.sqlite"
+"""The file of all fleets."""
+
+_BESIDE = ("-wal", "-shm")
+"""How the names of files end that SQLite keeps beside a database, and that mean nothing without it."""
 
 _DAY = 86400.0
 
@@ -50,14 +59,26 @@ def items(kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Item]:
     for kind in kinds:
         found = []
         with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: a user without a home directory
-            for path in (folder() / kind).iterdir():
+            for path in _paths(kind):
                 with contextlib.suppress(OSError):
                     found.append(_item(kind, path))
         yield from sorted(found, key=lambda item: (item.days, item.path.name))
 
 
+def _paths(kind: str) -> Iterator[Path]:
+    if kind == "fleet":
+        yield from folder().glob(FLEET)
+    else:
+        yield from (path for path in (folder() / kind).iterdir() if not path.name.endswith(_BESIDE))
+
+
+def _beside(path: Path) -> list[Path]:
+    """What SQLite keeps beside a database."""
+    return [beside for ending in _BESIDE if (beside := path.with_name(path.name + ending)).is_file()]
+
+
 def _item(kind: str, path: Path) -> Item:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    files = [path, *_beside(path)] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     status = [file.stat() for file in files] or [path.stat()]
     newest = max(row.st_mtime for row in status)
     size = sum(row.st_size for row in status) if files else 0
@@ -78,7 +99,8 @@ def remove(item: Item) -> bool:
         if item.path.is_dir() and not item.path.is_symlink():
             shutil.rmtree(item.path)
         else:
-            item.path.unlink(missing_ok=True)
+            for path in (item.path, *_beside(item.path)):
+                path.unlink(missing_ok=True)
     except OSError:
         return False
     return True

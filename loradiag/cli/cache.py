@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loradiag.bases.remembered import KINDS
+from loradiag.cli.emit import echo_json
 from loradiag.cli.options import color_option
 from loradiag.core.errors import EXIT_OK, EXIT_USAGE
 from loradiag.core.text import plural, printable, shorten
@@ -15,14 +17,13 @@ from loradiag.core.text import plural, printable, shorten
 if TYPE_CHECKING:
     from loradiag.bases.remembered import Item
 
-_KINDS = ("fingerprints", "scores", "scores-unfinished", "merge")
-
 _kind_option = click.option(
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice(_KINDS),
-    help="Only this: hashes of bases, answers of bases, or what interrupted runs left; may be repeated. [default: all]",
+    type=click.Choice(list(KINDS)),
+    help="Only this: hashes of bases, answers of bases, what interrupted runs left, adapters of fleets, or what the dashboard "
+    "has read; may be repeated. [default: all]",
 )
 
 
@@ -36,7 +37,7 @@ Examples:
 It lies in LORADIAG_CACHE, or loradiag in the user's cache directory. Everything in it can be computed again.""",
 )
 def cache() -> None:
-    """Show or clear what is remembered: hashes of bases, their answers to tasks, and what interrupted runs left."""
+    """Show or clear what is remembered: hashes of bases, their answers to tasks, what interrupted runs left, fleets."""
 
 
 @cache.command("ls", epilog="Example: loradiag cache ls --kind scores")
@@ -47,7 +48,7 @@ def cache() -> None:
 def ls(kinds: tuple[str, ...], format_: str, *, verbose: bool, color: str) -> None:  # noqa: ARG001
     """List what is remembered, with sizes."""
     from loradiag.bases.cache import folder
-    from loradiag.bases.remembered import KINDS, items
+    from loradiag.bases.remembered import items
 
     found = list(items(kinds or tuple(KINDS)))
     if format_ == "json":
@@ -89,13 +90,11 @@ def size_words(count: int) -> str:
 
 
 def _as_json(rows: Sequence[Item]) -> None:
-    import msgspec
-
     document = [
         {"kind": row.kind, "path": str(row.path), "bytes": row.bytes, "days": round(row.days, 3), **row.about}
         for row in rows
     ]
-    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    echo_json(document)
 
 
 @cache.command("clear", epilog="Example: loradiag cache clear --older-than 30")
@@ -104,7 +103,7 @@ def _as_json(rows: Sequence[Item]) -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
 def clear(kinds: tuple[str, ...], *, older_than: float, quiet: bool) -> None:
     """Remove what is remembered."""
-    from loradiag.bases.remembered import KINDS, items, remove
+    from loradiag.bases.remembered import items, remove
 
     rows = [item for item in items(kinds or tuple(KINDS)) if item.days >= older_than]
     gone = [row for row in rows if remove(row)]

@@ -62,6 +62,25 @@ def test_a_link_is_removed_and_not_what_it_points_to(cache: Path, tmp_path_facto
     assert (outside / "precious").read_text() == "x"
 
 
+def test_databases_with_what_lies_beside_them(cache: Path) -> None:
+    """A fleet's file and the dashboard's, each as one thing; another database and a copy of a lake are left alone."""
+    for name in ("fleet.sqlite", "overview/reports.sqlite"):
+        for ending, size in (("", 10), ("-wal", 200), ("-shm", 3000)):
+            (cache / f"{name}{ending}").write_bytes(b"x" * size)
+    (cache / "traffic" / "lake.parquet").write_bytes(b"1234567")
+    (cache / "other.sqlite").write_text("x")
+    (cache / "remote").mkdir()
+    found = list(items(("fleet", "overview", "traffic")))
+    assert [(item.kind, item.path.name, item.bytes) for item in found] == [
+        ("fleet", "fleet.sqlite", 3210),
+        ("overview", "reports.sqlite", 3210),
+        ("traffic", "lake.parquet", 7),
+    ]
+    assert all(remove(item) for item in found)
+    assert sorted(path.name for path in cache.iterdir() if path.name not in KINDS) == ["other.sqlite", "remote"]
+    assert not any((cache / "overview").iterdir())
+
+
 def test_no_cache_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is empty."""
     monkeypatch.setenv("LORADIAG_CACHE", str(tmp_path / "nowhere"))

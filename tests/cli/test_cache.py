@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from loradiag.api import open_overview, scan_fleet
 from loradiag.cli.cache import cache, size_words
+from loradiag.core.report import encode
+from tests.fleet.making import write_adapter
 
 
 @pytest.fixture
@@ -59,3 +62,21 @@ def test_sizes() -> None:
         "2.5 MB",
         "3.0 GB",
     ]
+
+
+def test_what_a_scan_and_the_dashboard_remember(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is listed where they have put it, and a scan after it was cleared measures again."""
+    monkeypatch.setenv("LORADIAG_CACHE", str(tmp_path / "cache"))
+    write_adapter(tmp_path / "one")
+    report = scan_fleet([tmp_path / "one"])
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "fleet.json").write_bytes(encode(report))
+    open_overview(reports=tmp_path / "reports")
+    listed = json.loads(CliRunner().invoke(cache, ["ls", "-f", "json"]).output)
+    assert [row["kind"] for row in listed] == ["fleet", "overview"]
+    assert all(row["bytes"] > 1000 for row in listed)
+    assert CliRunner().invoke(cache, ["clear", "--kind", "fleet"]).output.startswith("removed 1 file, ")
+    assert [row["kind"] for row in json.loads(CliRunner().invoke(cache, ["ls", "-f", "json"]).output)] == ["overview"]
+    again = scan_fleet([tmp_path / "one"]).measurements.fleet
+    assert again is not None
+    assert again.read == 1
