@@ -46,8 +46,8 @@ class Number(msgspec.Struct, frozen=True):
 
     @property
     def differs(self) -> bool:
-        """Whether the two are not the same, to the last bit."""
-        return self.a != self.b or self.said_a != self.said_b
+        """Whether the two are not the same in the digits that are written."""
+        return self.said_a != self.said_b
 
 
 class Shared(msgspec.Struct, frozen=True):
