@@ -122,18 +122,25 @@ RULES: Mapping[str, Entry] = {
             "LD601": "merge-not-finite",
             "LD602": "update-erased",
             "LD603": "update-weakened",
+            "LD610": "not-foldable",
+        },
+    ),
+    **_family(
+        "effect",
+        {
             "LD604": "effect-lost",
             "LD605": "effect-weakened",
             "LD606": "effect-undecided",
-            "LD607": "outputs-differ",
-            "LD608": "too-little-text",
-            "LD609": "activation-overflow",
-            "LD610": "not-foldable",
-            "LD611": "outputs-not-measured",
-            "LD612": "merge-regressed",
             "LD613": "gain-on-text-lost",
-            "LD614": "training-precision-assumed",
         },
+    ),
+    **_family(
+        "merged",
+        {"LD607": "outputs-differ", "LD609": "activation-overflow", "LD612": "merge-regressed"},
+    ),
+    **_family(
+        "mergeevidence",
+        {"LD608": "too-little-text", "LD611": "outputs-not-measured", "LD614": "training-precision-assumed"},
     ),
     **_family(
         "forgetting",
