@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from loradiag.core.measurements import Problem
+from loradiag.core.integrity import Problem
 from loradiag.core.report import Unsupported
 from loradiag.core.text import shorten
 from loradiag.storage.tensors import Matrix, Tensor

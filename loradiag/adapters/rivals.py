@@ -19,7 +19,7 @@ from loradiag.adapters.locate import SNAPSHOT
 from loradiag.adapters.model import Adapter
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import LoradiagError
-from loradiag.core.measurements import Problem
+from loradiag.core.integrity import Problem
 from loradiag.core.text import printable, shorten
 from loradiag.storage.opening import check_expansion, open_container
 from loradiag.storage.tensors import Tensor

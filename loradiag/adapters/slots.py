@@ -15,7 +15,7 @@ from loradiag.adapters.model import Method, Module, Parts, Place, Scale
 from loradiag.adapters.names import number_unet_layers, place_of
 from loradiag.adapters.shapes import Shape, method_of, shape_of, used_by
 from loradiag.core.dtypes import DTYPES
-from loradiag.core.measurements import Problem
+from loradiag.core.integrity import Problem
 from loradiag.core.report import Unsupported
 from loradiag.core.text import printable
 from loradiag.storage.tensors import Matrix, Tensor, flattened

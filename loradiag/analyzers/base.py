@@ -6,7 +6,7 @@ from collections import Counter
 
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.pairing import embeddings, ties_embeddings
-from loradiag.core.measurements import BaseFacts
+from loradiag.core.beside import BaseFacts
 from loradiag.core.text import shorten
 
 

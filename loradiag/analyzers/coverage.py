@@ -11,7 +11,7 @@ from typing import Any
 from loradiag.adapters.model import Adapter
 from loradiag.adapters.patterns import Pattern, PatternError
 from loradiag.analyzers.inspection import Inspection
-from loradiag.core.measurements import Coverage, Hole, StackCoverage, Target
+from loradiag.core.coverage import Coverage, Hole, StackCoverage, Target
 
 
 def coverage(inspection: Inspection) -> Coverage:

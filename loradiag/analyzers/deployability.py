@@ -12,7 +12,7 @@ import msgspec
 
 from loradiag.adapters.model import Adapter, Method
 from loradiag.analyzers.inspection import Inspection
-from loradiag.core.measurements import Deployability, DeployTarget
+from loradiag.core.identity import Deployability, DeployTarget
 
 VLLM_DEFAULT_RANK = 16
 """vLLM's default for --max-lora-rank (LoRAConfig.max_lora_rank)."""

@@ -24,7 +24,7 @@ from loradiag.analyzers.saved import weight_name
 from loradiag.analyzers.updates import Values
 from loradiag.analyzers.weights import WeightFacts
 from loradiag.bases.model import Base, Weight
-from loradiag.core.measurements import CopyEvidence, Fit
+from loradiag.core.beside import CopyEvidence, Fit
 from loradiag.linalg import energy
 from loradiag.linalg.triangular import triangle
 from loradiag.linalg.widen import Array, widen

@@ -7,7 +7,7 @@ from collections import Counter
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.inspection import Inspection
-from loradiag.core.measurements import Identity
+from loradiag.core.identity import Identity
 
 _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
 _CONV1D_LEAF = re.compile(r"(^|\.)(c_attn|c_proj|c_fc)$")

@@ -9,7 +9,7 @@ from loradiag.adapters.model import Adapter, Method, Module
 from loradiag.analyzers.factors import FactorPass
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.updates import ModuleFactors
-from loradiag.core.measurements import Integrity, Problem
+from loradiag.core.integrity import Integrity, Problem
 from loradiag.core.text import plural, printable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.weights import WeightFacts
-from loradiag.core.measurements import IntruderModule, Intruders
+from loradiag.core.beside import IntruderModule, Intruders
 from loradiag.linalg.intruders import EPSILON, K
 
 

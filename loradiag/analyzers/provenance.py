@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from loradiag.adapters.locate import stamp_path
 from loradiag.analyzers.inspection import Inspection
 from loradiag.core.errors import InputError
-from loradiag.core.measurements import Provenance
+from loradiag.core.identity import Provenance
 from loradiag.storage.hashing import content_sha256
 
 if TYPE_CHECKING:

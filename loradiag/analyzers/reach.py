@@ -25,7 +25,7 @@ from loradiag.analyzers.pairing import (
 )
 from loradiag.analyzers.targeting import ALL_LINEAR, Entry, Names, resolve
 from loradiag.bases.model import Base
-from loradiag.core.measurements import Reach, ReachTarget, ShapeMismatch, Unreached, VocabularyPart
+from loradiag.core.reach import Reach, ReachTarget, ShapeMismatch, Unreached, VocabularyPart
 from loradiag.core.text import printable
 
 _NUMBER = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)", re.ASCII)

@@ -6,7 +6,7 @@ from loradiag.adapters.model import Method
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.weights import WeightFacts
-from loradiag.core.measurements import Relative, RelativeModule
+from loradiag.core.beside import Relative, RelativeModule
 
 REASONS = {
     "absent": "the base has no weight of this name",

@@ -11,8 +11,8 @@ import numpy as np
 from loradiag.adapters.model import Method, Module
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.updates import ModuleFactors
-from loradiag.core.measurements import ModuleScale, Scale
 from loradiag.core.numbers import median
+from loradiag.core.updates import ModuleScale, Scale
 
 _MAD_TO_SIGMA = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""

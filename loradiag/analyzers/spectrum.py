@@ -5,7 +5,7 @@ from __future__ import annotations
 from loradiag.adapters.model import Method, Module
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.updates import ModuleFactors
-from loradiag.core.measurements import ModuleSpectrum, Spectrum
+from loradiag.core.updates import ModuleSpectrum, Spectrum
 from loradiag.linalg.spectra import measures
 
 LEADING = 512

@@ -6,7 +6,7 @@ import numpy as np
 
 from loradiag.adapters.model import Method, Module
 from loradiag.analyzers.inspection import Inspection
-from loradiag.core.measurements import VectorModule, Vectors
+from loradiag.core.updates import VectorModule, Vectors
 from loradiag.linalg.spectra import measures, of_dense
 from loradiag.linalg.widen import widen
 

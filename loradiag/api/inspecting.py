@@ -12,8 +12,9 @@ import msgspec
 
 from loradiag.api.judging import default_policy, judged
 from loradiag.core.errors import InputError
+from loradiag.core.integrity import Integrity, Unreadable
 from loradiag.core.lazy import load
-from loradiag.core.measurements import Integrity, Measurements, Unreadable
+from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.core.text import printable

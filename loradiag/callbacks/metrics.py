@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from loradiag.core.findings import Disposition, Severity
-from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
+from loradiag.core.updates import ModuleSpectrum
 
 
 def metrics_of(report: Report) -> dict[str, float]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 
 from loradiag.adapters.model import Adapter, Module
-from loradiag.core.measurements import Spectrum
 from loradiag.core.numbers import median
+from loradiag.core.updates import Spectrum
 from loradiag.linalg.changes import Moved, distance, moved
 from loradiag.linalg.threads import parallel
 from loradiag.linalg.widen import Array, widen

@@ -47,7 +47,7 @@ class InputError(LoradiagError):
         path: The file or directory in question, shown escaped.
         problem: What is wrong with it, in a few words.
         remedy: What the user can do about it; may be empty.
-        kind: A stable word for the sort of problem (see :class:`loradiag.core.measurements.Unreadable`).
+        kind: A stable word for the sort of problem (see :class:`loradiag.core.integrity.Unreadable`).
     """
 
     exit_code = EXIT_UNREADABLE

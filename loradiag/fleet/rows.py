@@ -15,9 +15,9 @@ from loradiag.adapters.stamps import Stamp
 from loradiag.analyzers.updates import Values
 from loradiag.core.findings import Disposition, Severity
 from loradiag.core.fleet import FleetAdapter
-from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
+from loradiag.core.updates import ModuleSpectrum
 from loradiag.linalg.sketches import Sampled, Sketcher, sample
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from loradiag.core.findings import Disposition, Finding, Severity
-from loradiag.core.measurements import ModuleSpectrum, Unreadable, VectorModule
+from loradiag.core.integrity import Unreadable
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable
+from loradiag.core.updates import ModuleSpectrum, VectorModule
 from loradiag.core.verdict import Status
 
 SEVERITY_MARKS = {Severity.ERROR: "✗", Severity.WARNING: "▲", Severity.INFO: "•"}

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from loradiag.core.measurements import Fit, IntruderModule, Provenance, Reach, RelativeModule
+from loradiag.core.beside import Fit, IntruderModule, RelativeModule
+from loradiag.core.identity import Provenance
+from loradiag.core.reach import Reach
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.facts import percent, short_number, size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from loradiag.core.measurements import Provenance
+from loradiag.core.identity import Provenance
 from loradiag.core.report import Report
 from loradiag.core.text import plural, printable, shorten
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from loradiag.core.measurements import Measurements, ModuleSpectrum, RelativeModule
+from loradiag.core.beside import RelativeModule
+from loradiag.core.measurements import Measurements
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
+from loradiag.core.updates import ModuleSpectrum
 from loradiag.outputs.style import BESIDE_BASE, MEASURES
 
 _ORDER = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
+from loradiag.core.updates import ModuleSpectrum
 from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import (
     DEPLOY_MARKS,

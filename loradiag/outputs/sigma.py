@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.text import plural
+from loradiag.core.updates import ModuleSpectrum
 
 POINTS = 48
 """Curves of more singular values than this are drawn through so many of them, evenly spread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from loradiag.adapters.stamps import Stamp
-from loradiag.core.measurements import Provenance
+from loradiag.core.identity import Provenance
 from loradiag.core.report import Report
 from loradiag.registry.texts import MAX_TEXT, kept, maybe
 

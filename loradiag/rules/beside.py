@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from loradiag.core.beside import IntruderModule
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import IntruderModule
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import plural
 from loradiag.rules.common import median, names, of_all, relative_rows, where

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from loradiag.core import starts
-from loradiag.core.measurements import ModuleScale, ModuleSpectrum, RelativeModule
+from loradiag.core.beside import RelativeModule
 from loradiag.core.numbers import median as middle
 from loradiag.core.rules import Evidence
 from loradiag.core.text import listed, plural, printable, ranges
+from loradiag.core.updates import ModuleScale, ModuleSpectrum
 
 
 def holds_part_of_base(evidence: Evidence) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from loradiag.core.coverage import Coverage
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import Coverage
 from loradiag.core.rules import Evidence, Limits, Match, rule
 from loradiag.core.text import listed, plural, printable
 

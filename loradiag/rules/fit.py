@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from loradiag.core.beside import Fit
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import Fit
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import listed, plural, printable
 from loradiag.rules.common import names

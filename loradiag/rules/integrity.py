@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import Integrity, Problem
+from loradiag.core.integrity import Integrity, Problem
 from loradiag.core.rules import Evidence, Limits, Match, rule
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.rules.common import names, of_all, where

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from loradiag.core.beside import BaseFacts
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import BaseFacts
 from loradiag.core.rules import EVERY_ROUTE, Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import plural, printable
 from loradiag.rules.merge import measured

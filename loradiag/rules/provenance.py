@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import Provenance
+from loradiag.core.identity import Provenance
 from loradiag.core.rules import Evidence, Limits, Match, rule
 from loradiag.core.text import listed, printable, shorten
 

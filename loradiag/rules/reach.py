@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loradiag.core.findings import Severity
-from loradiag.core.measurements import Reach
+from loradiag.core.reach import Reach
 from loradiag.core.rules import Evidence, Limits, Match, rule
 from loradiag.core.text import listed, plural, printable, shorten
 

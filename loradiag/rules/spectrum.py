@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from loradiag.core.beside import RelativeModule
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import ModuleScale, ModuleSpectrum, RelativeModule
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
+from loradiag.core.updates import ModuleScale, ModuleSpectrum
 from loradiag.rules.bands import SOURCE as BANDS
 from loradiag.rules.bands import percentile
 from loradiag.rules.common import (

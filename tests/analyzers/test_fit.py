@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import loradiag
-from loradiag.core.measurements import Fit
+from loradiag.core.beside import Fit
 from tests.analyzers import beside
 from tests.analyzers.small import llama_shapes, write_base
 from tests.conftest import FIXTURES, SHARED, MakeAdapter

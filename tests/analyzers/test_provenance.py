@@ -15,8 +15,10 @@ from loradiag.analyzers.provenance import provenance
 from loradiag.bases import cache
 from loradiag.bases.fingerprint import _as_bytes, _positions, fingerprint
 from loradiag.bases.opening import open_base
+from loradiag.core.beside import BaseFacts
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.measurements import BaseFacts, Measurements, Provenance
+from loradiag.core.identity import Provenance
+from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Subject
 from loradiag.core.rules import Evidence, Match
 from loradiag.rules import find_rule

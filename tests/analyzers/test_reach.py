@@ -16,7 +16,7 @@ from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.reach import reach
 from loradiag.bases.opening import open_base
 from loradiag.core.findings import Severity
-from loradiag.core.measurements import Reach
+from loradiag.core.reach import Reach
 from tests.analyzers.small import Shapes, factors, llama_shapes, write_base
 from tests.conftest import FIXTURES, SHARED, MakeAdapter, peft_arrays
 

@@ -18,7 +18,7 @@ from loradiag.analyzers.reach import plan_of, reach
 from loradiag.analyzers.targeting import Names, resolve
 from loradiag.bases.model import Base
 from loradiag.bases.opening import open_base
-from loradiag.core.measurements import Reach
+from loradiag.core.reach import Reach
 from tests.adapters.peft_models import peft_layers, tiny_llama
 from tests.conftest import FIXTURES
 

@@ -8,8 +8,9 @@ import pytest
 
 from loradiag.core.errors import PolicyError
 from loradiag.core.findings import Disposition, Severity
+from loradiag.core.integrity import Integrity, Problem
 from loradiag.core.judge import judge
-from loradiag.core.measurements import Integrity, Measurements, Problem
+from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy, parse_policy, resolve
 from loradiag.core.report import Accounting, Subject
 from loradiag.core.rules import Evidence

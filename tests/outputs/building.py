@@ -5,25 +5,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from loradiag.core.coverage import Coverage, Hole, StackCoverage, Target
 from loradiag.core.findings import Confidence, Disposition, Finding, Severity, fingerprint
-from loradiag.core.measurements import (
-    Coverage,
-    Deployability,
-    DeployTarget,
-    Hole,
-    Identity,
-    Integrity,
-    Measurements,
-    ModuleScale,
-    ModuleSpectrum,
-    Scale,
-    Spectrum,
-    StackCoverage,
-    Target,
-    Unreadable,
-)
+from loradiag.core.identity import Deployability, DeployTarget, Identity
+from loradiag.core.integrity import Integrity, Unreadable
+from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Ignore, Policy
 from loradiag.core.report import Accounting, Report, Subject, Tool
+from loradiag.core.updates import ModuleScale, ModuleSpectrum, Scale, Spectrum
 from loradiag.core.verdict import Status, Verdict
 
 ROLES = ("attention.q", "attention.k", "attention.v", "attention.o", "mlp.gate", "mlp.up", "mlp.down")

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from loradiag.core.beside import BaseFacts, Fit
 from loradiag.core.findings import Finding, Severity
-from loradiag.core.measurements import BaseFacts, Fit, Measurements
+from loradiag.core.measurements import Measurements
 from loradiag.core.merge import Merge, Outputs, Peak, Prior, PriorRoute, Refused, Route, RouteModule, RouteRole
 from loradiag.core.report import Report
 from loradiag.core.verdict import Status

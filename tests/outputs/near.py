@@ -6,24 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from loradiag.core.measurements import (
-    BaseFacts,
-    CopyEvidence,
-    Fit,
-    IntruderModule,
-    Intruders,
-    Measurements,
-    ModuleSpectrum,
-    Provenance,
-    Reach,
-    ReachTarget,
-    Relative,
-    RelativeModule,
-    ShapeMismatch,
-    Unreached,
-    VectorModule,
-    VocabularyPart,
-)
+from loradiag.core.beside import BaseFacts, CopyEvidence, Fit, IntruderModule, Intruders, Relative, RelativeModule
+from loradiag.core.identity import Provenance
+from loradiag.core.measurements import Measurements
+from loradiag.core.reach import Reach, ReachTarget, ShapeMismatch, Unreached, VocabularyPart
+from loradiag.core.updates import ModuleSpectrum, VectorModule
 
 
 def relative(name: str, role: str, layer: int | None, size: float | None) -> RelativeModule:

@@ -7,20 +7,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from loradiag.core.coverage import Coverage, Hole, StackCoverage, Target
 from loradiag.core.findings import Severity
-from loradiag.core.measurements import (
-    Coverage,
-    Deployability,
-    DeployTarget,
-    Hole,
-    Measurements,
-    StackCoverage,
-    Target,
-    Unreadable,
-    VectorModule,
-    Vectors,
-)
+from loradiag.core.identity import Deployability, DeployTarget
+from loradiag.core.integrity import Unreadable
+from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Report, Unsupported
+from loradiag.core.updates import VectorModule, Vectors
 from loradiag.core.verdict import Status
 from tests.outputs import asking, drifting, watching
 from tests.outputs.building import finding, grid, identity, integrity, measured, report, spectrum

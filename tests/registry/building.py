@@ -7,7 +7,9 @@ from typing import Any
 
 from loradiag.api.judging import default_policy, judged
 from loradiag.core.forgetting import Forgetting, Score
-from loradiag.core.measurements import Integrity, Measurements, Provenance
+from loradiag.core.identity import Provenance
+from loradiag.core.integrity import Integrity
+from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Report, Subject, Tool
 from loradiag.core.verdict import Status, Verdict
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from loradiag.core.beside import BaseFacts
 from loradiag.core.findings import Severity
-from loradiag.core.measurements import BaseFacts, Measurements
+from loradiag.core.measurements import Measurements
 from loradiag.core.merge import Merge, Outputs, Peak, Prior, PriorRoute, Refused, Route, RouteModule
 from loradiag.core.report import Accounting, Subject
 from loradiag.core.rules import EVERY_ROUTE, Evidence, Match

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
+from loradiag.core.updates import ModuleSpectrum
 from loradiag.outputs.arrange import worst_first
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import grids

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loradiag.core.measurements import RelativeModule
+from loradiag.core.beside import RelativeModule
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.facts import percent, short_number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loradiag.core.measurements import IntruderModule
+from loradiag.core.beside import IntruderModule
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural
 from loradiag.outputs.facts import short_number

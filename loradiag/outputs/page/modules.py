@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from loradiag.core.findings import Severity
-from loradiag.core.measurements import ModuleScale, ModuleSpectrum, VectorModule
 from loradiag.core.report import Report
 from loradiag.core.text import plural
+from loradiag.core.updates import ModuleScale, ModuleSpectrum, VectorModule
 from loradiag.outputs.arrange import SEVERITY_MARKS, vectors_first, weights, worst_first
 from loradiag.outputs.beside import Beside, beside, only_beside, shape
 from loradiag.outputs.facts import short_number

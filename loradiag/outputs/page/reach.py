@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loradiag.core.measurements import Reach
+from loradiag.core.reach import Reach
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.beside import of_reach, shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loradiag.core.measurements import StackCoverage
+from loradiag.core.coverage import StackCoverage
 from loradiag.core.report import Report
 from loradiag.core.text import plural, ranges
 from loradiag.outputs.arrange import DEPLOY_MARKS, DEPLOY_WORDS

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from loradiag.core.measurements import ModuleSpectrum, VectorModule
 from loradiag.core.report import Report
+from loradiag.core.updates import ModuleSpectrum, VectorModule
 from loradiag.outputs.arrange import vectors_first, worst_first
 from loradiag.outputs.beside import Beside, beside, only_beside, shape
 from loradiag.outputs.facts import short_number

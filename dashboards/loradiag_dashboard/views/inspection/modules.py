@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from loradiag.core.findings import Severity
-from loradiag.core.measurements import ModuleScale, ModuleSpectrum, VectorModule
 from loradiag.core.report import Report
 from loradiag.core.text import plural
+from loradiag.core.updates import ModuleScale, ModuleSpectrum, VectorModule
 from loradiag.outputs.arrange import SEVERITY_MARKS, vectors_first, weights, worst_first
 from loradiag.outputs.beside import Beside, beside, only_beside, shape
 from loradiag_dashboard.parts.plain import label

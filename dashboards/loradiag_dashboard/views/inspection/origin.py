@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from loradiag.core.measurements import Provenance, Reach, StackCoverage
+from loradiag.core.coverage import StackCoverage
+from loradiag.core.identity import Provenance
+from loradiag.core.reach import Reach
 from loradiag.core.report import Report
 from loradiag.core.text import plural, ranges
 from loradiag.outputs.arrange import DEPLOY_MARKS, DEPLOY_WORDS

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from loradiag.core.measurements import ModuleSpectrum
 from loradiag.core.report import Report
+from loradiag.core.updates import ModuleSpectrum
 from loradiag.outputs.arrange import worst_first
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import grids

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from loradiag.core.measurements import ModuleSpectrum
+from loradiag.core.updates import ModuleSpectrum
 from loradiag.outputs.differing import Shift, ShiftGrid, in_common, shift, shift_grids
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import measured, shown
