@@ -11,8 +11,7 @@ from loradiag_dashboard.navigation import pages
 from loradiag_dashboard.parts.frame import framed
 from loradiag_dashboard.source import plain_error, source
 
-_ICON = Path(__file__).with_name("icon.svg")
-"""Our own: Streamlit fetches those that it names from elsewhere."""
+_ICON = Path(__file__).with_name("icon.svg")  # our own: Streamlit fetches those that it names from elsewhere
 
 
 def main() -> None:

@@ -42,14 +42,14 @@ def show() -> Show:
         *,
         reports: Path | None = None,
         traffic: Path | None = None,
-        state: Path | None = None,
+        watch: Path | None = None,
         allow_writes: bool = False,
-        **parameters: str,
+        **parameters: str | list[str],
     ) -> AppTest:
         told = Settings(
             reports=str(reports) if reports else None,
             traffic=str(traffic) if traffic else None,
-            state=str(state) if state else None,
+            state=str(watch) if watch else None,
             allow_writes=allow_writes,
         )
         source.configure(told)

@@ -50,7 +50,7 @@ def of(place: Path, number: int) -> WatchAlarm:
 
 def page_of(show: Show, place: Path, *, writes: bool = True, **parameters: str) -> AppTest:
     """The page over a watch."""
-    return show("alarms", traffic=place / "lake", state=state(place), allow_writes=writes, **parameters)
+    return show("alarms", traffic=place / "lake", watch=state(place), allow_writes=writes, **parameters)
 
 
 def settle(page: AppTest, number: int, word: str, by: str = "ann", why: str = "retraining on Friday") -> AppTest:
@@ -245,6 +245,6 @@ def test_addresses_of_others_do_no_harm(show: Show, place: Path, page: str) -> N
         "measures": "x",
         "adapter": HOSTILE,
     }
-    found = show(page, traffic=place / "lake", state=state(place), **odd)
+    found = show(page, traffic=place / "lake", watch=state(place), **odd)
     assert "No alarm is left" not in said(found)
     assert found.subheader

@@ -219,7 +219,7 @@ def test_a_watch_alone_is_shown(show: Show, tmp_path: Path) -> None:
     for day in range(3):
         write(tmp_path / "lake", 60, seed=day, day=day, domain=3 if day else 0)
     watcher(tmp_path).poll()
-    page = show("traffic", traffic=tmp_path / "lake", state=tmp_path / "watch.sqlite")
+    page = show("traffic", traffic=tmp_path / "lake", watch=tmp_path / "watch.sqlite")
     assert facts(page)[0].endswith("Drifted")
     assert facts(page)[1].replace("\\", "") == "2026-11-02"
     assert list(columns_of(page, "novel share")["which is"]) == [

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from loradiag.core.text import plural
 from loradiag_dashboard.parts.plain import md
 from loradiag_dashboard.source import overview, settings
 
@@ -30,7 +31,7 @@ def _troubles() -> None:
     found = overview().troubles
     if not found:
         return
-    with st.expander(f"{len(found)} things could not be read", icon=":material/report:"):
+    with st.expander(f"{plural(len(found), 'thing')} could not be read", icon=":material/report:"):
         for name, problem in found.items():
             st.markdown(f"**{md(name)}** {md(problem)}")
 

@@ -11,7 +11,7 @@ MARKS = {"alarm": "⚑", "fail": "✗", "inconclusive": "?", "warning": "▲", "
 WORDS = {
     "alarm": "alarm",
     "fail": "fail",
-    "inconclusive": "open",
+    "inconclusive": "undecided",
     "warning": "look",
     "pass": "sound",
     "unknown": "unknown",
@@ -88,10 +88,10 @@ def state_mark(state: str) -> str:
 STATE_COLORS = {
     "alarm": "#c62f24",
     "fail": "#c62f24",
-    "inconclusive": "#b97800",
-    "warning": "#b97800",
+    "inconclusive": "#966200",
+    "warning": "#966200",
     "pass": "#1d8a50",
-    "unknown": "#7d8896",
+    "unknown": "#68727f",
 }
 """Of pills in tables, which are drawn alike in both themes: readable on both."""
 
@@ -114,7 +114,8 @@ def theme_options() -> dict[str, object]:
         "chartCategoricalColors": [_LIGHT[name] for name in CATEGORIES],
     }
     dark = {
-        "primaryColor": "#84b9f5",
+        "primaryColor": "#3d7cc6",  # white can be read on it
+        "linkColor": "#84b9f5",
         "backgroundColor": "#0f1318",
         "secondaryBackgroundColor": "#1a2029",
         "textColor": "#e4e9f0",

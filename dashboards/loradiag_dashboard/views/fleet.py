@@ -95,7 +95,7 @@ def _watching(place: Any) -> None:
         delta_color="off",
         delta_arrow="off",
         help=f"{plural(totals.requests, 'request')} counted in {plural(totals.polls, 'look')} since {totals.started}. "
-        f"The budget is of false alarms: a chance of {totals.alpha:.0%} of any, ever. New adapters, and beginnings anew, take from it.",
+        f"The budget is of false alarms: a chance of {totals.alpha:.0%} of any, ever. New adapters take from it.",
         border=True,
         height="stretch",
     )
@@ -150,7 +150,7 @@ def _filtered(rows: Sequence[Row]) -> list[Row]:
         "Search", key="q", bind="query-params", placeholder="name, base, hash, code", icon=":material/search:"
     )
     states = columns[1].multiselect(
-        "State", [state_mark(state) for state in STATES], key="state", bind="query-params", placeholder="all"
+        "State", list(STATES), format_func=state_mark, key="state", bind="query-params", placeholder="all"
     )
     bases = sorted({label(row.base) for row in rows})
     based = columns[2].multiselect("Base", bases, key="base", bind="query-params", placeholder="all")
@@ -159,7 +159,7 @@ def _filtered(rows: Sequence[Row]) -> list[Row]:
         row
         for row in rows
         if (not text or text.lower() in _searched(row))
-        and (not states or state_mark(row.state) in states)
+        and (not states or row.state in states)
         and (not based or label(row.base) in based)
         and (not served or row.requests is not None)
     ]
@@ -226,7 +226,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
             "State",
             options=options,
             color=[STATE_COLORS[state] for state in STATES],
-            width=95,
+            width=112,
             help="The worst of all that follows.",
         ),
         "adapter": config.TextColumn("Adapter", width=170),
