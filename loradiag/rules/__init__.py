@@ -57,10 +57,11 @@ RULES: Mapping[str, Entry] = {
             "LD202": "dominant-direction",
             "LD203": "over-provisioned-rank",
             "LD204": "capacity-bound-spectrum",
-            "LD205": "undertrained-update",
-            "LD206": "diverged-update",
-            "LD207": "oversized-update",
         },
+    ),
+    **_family(
+        "size",
+        {"LD205": "undertrained-update", "LD206": "diverged-update", "LD207": "oversized-update"},
     ),
     **_family(
         "scale",
