@@ -43,6 +43,11 @@ RULES: Mapping[str, Entry] = {
             "LD109": "shape-mismatch",
             "LD110": "rank-differs-from-config",
             "LD111": "zero-sized-tensor",
+        },
+    ),
+    **_family(
+        "accounting",
+        {
             "LD112": "conflicting-weight-files",
             "LD113": "unsupported-parts",
             "LD114": "unexpected-tensors",
