@@ -9,14 +9,7 @@ from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.updates import ModuleSpectrum
 from loradiag.rules.bands import SOURCE as BANDS
 from loradiag.rules.bands import percentile
-from loradiag.rules.common import (
-    holds_part_of_base,
-    live_spectra,
-    median,
-    median_share,
-    names,
-    of_all,
-)
+from loradiag.rules.common import holds_part_of_base, live_spectra, median, median_share, names, of_all
 
 
 def _judged(evidence: Evidence, least_rank: float) -> list[ModuleSpectrum]:
