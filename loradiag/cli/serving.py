@@ -48,6 +48,8 @@ def serve(wanted: Wanted) -> None:
     """
     for module in ("streamlit", "altair", "pandas"):
         require(module, "dashboard")
+    from loradiag_dashboard.source import forget
+
     port = _port(wanted.host, wanted.port)
     _prepare(wanted)
     url = f"http://{'[' + wanted.host + ']' if ':' in wanted.host else wanted.host}:{port}"
@@ -57,7 +59,10 @@ def serve(wanted: Wanted) -> None:
             click.echo("dashboard: whoever reaches this address can read everything; there is no password", err=True)
     if wanted.browser:
         threading.Thread(target=_open, args=(url,), daemon=True).start()
-    _run(wanted.host, port)
+    try:
+        _run(wanted.host, port)
+    finally:
+        forget()
 
 
 def _prepare(wanted: Wanted) -> None:
