@@ -20,7 +20,7 @@ import dataclasses  # noqa: E402
 import shutil  # noqa: E402
 import statistics  # noqa: E402
 from collections import defaultdict  # noqa: E402
-from collections.abc import Callable, Sequence  # noqa: E402
+from collections.abc import Callable, Iterator, Sequence  # noqa: E402
 from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -39,6 +39,7 @@ FIRST, CHANGE = 3.0, 1.0
 """Seconds that the first page, and a change of pages, may take on two cores."""
 
 IDLE = 15.0
+ASKED_FOR = 10.0
 
 PAGES = {
     "Fleet": "",
@@ -143,8 +144,25 @@ def _starts(team: Team, options: argparse.Namespace) -> tuple[str, Found, Found]
             told["share of a core, nobody looks"].append(server.share(IDLE))
             _walk(server, team, ours)
             told["MB after a walk through all pages"].append(server.memory())
+            told["an answer, nothing new"] += server.answers(ASKED_FOR)
+            with _large_file(team):
+                told["an answer, while reports about all adapters are read"] += server.answers(ASKED_FOR)
+            told["MB after that"].append(server.memory())
     rows = [(name, f"{statistics.median(values):.3g}", f"{max(values):.3g}") for name, values in told.items()]
     return markdown(("until it answers, in s; and what it costs", "median", "most"), rows), control, ours
+
+
+@contextlib.contextmanager
+def _large_file(team: Team) -> Iterator[None]:
+    """One more file of reports about all adapters, for a while."""
+    like = next(team.reports.glob("*-drift-week.json"))
+    own = like.with_name("again.json")
+    shutil.copy(like, own.with_suffix(".part"))
+    own.with_suffix(".part").rename(own)
+    try:
+        yield
+    finally:
+        own.unlink()
 
 
 def _walk_plain(server: Server, found: Found) -> None:

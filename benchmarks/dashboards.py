@@ -48,6 +48,16 @@ class Server:
         """How many it has."""
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
+    def answers(self, seconds: float) -> list[float]:
+        """Ask it again and again for some time, and return how long each answer took."""
+        found, end = [], time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            began = time.perf_counter()
+            listens(self.url)
+            found.append(time.perf_counter() - began)
+            time.sleep(0.01)
+        return found
+
     def share(self, seconds: float) -> float:
         """The share of one core that it takes over some time."""
         before, began = self.busy(), time.perf_counter()

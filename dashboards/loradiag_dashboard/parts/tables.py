@@ -26,7 +26,9 @@ def safe(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _safe(value: Any) -> Any:
-    return [cell(part) for part in value] if isinstance(value, list) else cell(value)
+    if isinstance(value, list):
+        return [cell(part) if isinstance(part, str) else part for part in value]
+    return cell(value)
 
 
 def table(frame: pd.DataFrame, name: str, *, key: str | None = None, rows: int = _MOST, **options: Any) -> Any:
