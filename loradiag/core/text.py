@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 
 # C0 and C1 controls, DEL, soft hyphen, zero-width and bidirectional controls, line and paragraph separators, BOM, lone
 # surrogates, tags.
@@ -76,7 +75,7 @@ def name_of(path: str) -> str:
     """What an adapter at a path or a URL is called: its last part, with the part before where that is a checkpoint's."""
     if path.startswith("models:/"):
         return path.removeprefix("models:/") or path
-    parts = [part for part in PurePosixPath(path.partition("?")[0]).parts if part not in ("/", ".", "..")]
+    parts = [part for part in path.partition("?")[0].split("/") if part not in ("", ".", "..")]
     if not parts:
         return path or "?"
     few = 2 if CHECKPOINT_NAME.fullmatch(parts[-1]) else 1
