@@ -33,6 +33,11 @@ def compare(
 
     Of a directory of checkpoints the last one that can be read stands for the run in the comparison.
 
+    >>> import loradiag
+    >>> [report] = loradiag.compare(["fixtures/adapters/healthy", "fixtures/adapters/healthy_seed2"])
+    >>> [pair.relation for pair in report.measurements.comparison.pairs]
+    ['alike']
+
     Args:
         paths: Directories or weight files; two at least, or one directory of checkpoints.
         policy: What to judge by; the default policy if None.

@@ -54,6 +54,11 @@ def inspect(
 ) -> Report:
     """Measure one adapter and judge it.
 
+    >>> import loradiag
+    >>> report = loradiag.inspect("fixtures/adapters/partly_dead")
+    >>> report.verdict.decided_by
+    ['LD107']
+
     Args:
         path: A directory or a weight file.
         base: The base that it was trained on: a directory, a file, a hub id, or :class:`Against` with more to say.
@@ -83,6 +88,10 @@ def inspect_all(
     """Measure and judge what lies at ``path``: one adapter, or every checkpoint of a series in the order of steps.
 
     What cannot be read gives a report that says so (LD101 and its kin), so that the others are not lost.
+
+    >>> import loradiag
+    >>> [report.subject.step for report in loradiag.inspect_all("fixtures/adapters/series")]
+    [30, 60, 90, 120, 150, 180]
 
     Raises:
         InputError: The base cannot be read.

@@ -19,9 +19,23 @@ POLICY_NAME = "loradiag.toml"
 
 
 def judge(report: Report, policy: Policy | None = None) -> Report:
-    """Judge a report again, under another policy or newer rules. Its measurements stay what they are."""
+    """Judge a report again, under another policy or newer rules. Its measurements stay what they are.
+
+    >>> import loradiag, msgspec
+    >>> report = loradiag.inspect("fixtures/adapters/healthy")
+    >>> strict = msgspec.structs.replace(loradiag.read_policy(), fail_on="info")
+    >>> loradiag.judge(report, strict).verdict.decided_by
+    ['LD503']
+
+    Raises:
+        InputError: Its measurements contradict each other.
+    """
     evidence = Evidence(report.subject, report.measurements, report.accounting)
-    judgement = run_rules(evidence, all_rules(), policy or default_policy())
+    try:
+        judgement = run_rules(evidence, all_rules(), policy or default_policy())
+    except (ArithmeticError, LookupError, ValueError) as error:  # fresh measurements are none of it; anybody may write a file
+        problem = f"has measurements that contradict each other ({printable(str(error))})"
+        raise InputError(report.subject.path, problem, "measure it again") from error
     return msgspec.structs.replace(
         report,
         findings=judgement.findings,
@@ -33,6 +47,13 @@ def judge(report: Report, policy: Policy | None = None) -> Report:
 
 def read_reports(path: str | Path) -> list[Report]:
     """Read the report, or the reports, in a JSON file.
+
+    >>> import loradiag, pathlib
+    >>> from loradiag.core.report import encode
+    >>> report = loradiag.inspect("fixtures/adapters/healthy")
+    >>> _ = pathlib.Path("report.json").write_bytes(encode(report))
+    >>> loradiag.read_reports("report.json") == [report]
+    True
 
     Raises:
         InputError: The file cannot be read, or holds no report.

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 def open_registry(where: str | Path | None = None, *, create: bool = True, read_only: bool = False) -> Registry:
     """Open a registry; use it with ``with``, or close it.
 
+    >>> import loradiag
+    >>> with loradiag.open_registry("registry.sqlite") as registry:
+    ...     recorded = registry.add(["fixtures/adapters/healthy"])
+    ...     [adapter.name for adapter in registry.ls()]
+    ['healthy']
+
     Args:
         where: A file (SQLite), or ``postgresql://user@host/database``; ``LORADIAG_REGISTRY``, or the user's own, if None.
         create: Whether to make it where there is none.

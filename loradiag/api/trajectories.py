@@ -33,6 +33,11 @@ def trajectory(
     A checkpoint that cannot be read is named, and the others are measured. The log is the one that goes furthest of those
     that lie in the directory itself and beside the checkpoints; older ones fill in what it lacks at its beginning.
 
+    >>> import loradiag
+    >>> report = loradiag.trajectory("fixtures/adapters/series")
+    >>> [evaluation.best_step for evaluation in report.measurements.training_log.evaluations]
+    [180]
+
     Args:
         path: A directory with ``checkpoint-…`` directories, or with numbered snapshots of mlx-lm.
         policy: What to judge by; the default policy if None (no file is looked for).

@@ -41,6 +41,11 @@ def resize(
 ) -> Resized:
     """Write a smaller PEFT adapter, each update cut to its leading singular values, and prove it from the files written.
 
+    >>> import loradiag
+    >>> resized = loradiag.resize("fixtures/adapters/over_ranked", rank=8, dry_run=True)
+    >>> resized.parameters_before // resized.parameters_after
+    6
+
     Args:
         path: A directory or a weight file: PEFT (LoRA, rsLoRA, DoRA, AdaLoRA) or MLX.
         output: The directory to write; needed unless ``dry_run``.

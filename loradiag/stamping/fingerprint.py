@@ -45,6 +45,10 @@ def fingerprint(
 ) -> BaseIdentity:
     """Compute the identity of a base's weights: neither sharding nor the order of tensors matters.
 
+    >>> import loradiag
+    >>> loradiag.fingerprint("fixtures/base").full[:16]
+    '39370ef85c5c99bb'
+
     Args:
         base: A directory, a safetensors file, or ``owner/name`` on the Hugging Face hub.
         revision: Commit, branch or tag on the hub.
