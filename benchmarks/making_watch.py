@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -149,8 +148,3 @@ def _settle_some(state: State) -> None:
             settle(state, number, "acknowledged", "jon", "routing is mended on Friday")
         for number in numbers[:1]:
             settle(state, number, "resolved", "jon", "routing is mended")
-
-
-def wait_a_tick() -> None:
-    """Folders that changed a moment ago are looked at again: let that be over."""
-    time.sleep(2.5)
