@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import PolicyError
 from loradiag.core.findings import Severity
+from loradiag.core.text import printable
 
 if TYPE_CHECKING:
     from loradiag.core.rules import Rule
@@ -78,12 +80,12 @@ def parse_policy(text: bytes, source: str, table: Sequence[str] = ()) -> PolicyF
     try:
         document = msgspec.toml.decode(text)
         for key in table:
-            if key not in document:
+            if not isinstance(document, dict) or key not in document:
                 return None
             document = document[key]
         return msgspec.convert(document, PolicyFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PolicyError(f"{source}: {error}") from error
+    except UNDECODABLE as error:
+        raise PolicyError(f"{source}: {printable(str(error))}") from error
 
 
 def resolve(file: PolicyFile, rules: Iterable[Rule], source: str) -> Policy:

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 
 from loradiag._about import __version__
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError
 from loradiag.core.findings import Finding
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
+from loradiag.core.text import printable, shorten
 from loradiag.core.verdict import Verdict
 
 SCHEMA_VERSION = "1.7"
@@ -123,21 +125,26 @@ def decode(data: bytes, path: str = "<report>") -> list[Report]:
     """
     try:
         document: Any = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(path, f"is not JSON ({error})", "give a report that loradiag wrote") from error
+    except UNDECODABLE as error:
+        reason = printable(str(error))
+        raise InputError(path, f"is not JSON ({reason})", "give a report that loradiag wrote") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if not isinstance(version, str):
         raise InputError(path, "is no loradiag report: it has no schema_version", "write one with --format json")
     if version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        other = shorten(printable(version), 20)
         raise InputError(
-            path, f"has report schema {version}; this version reads {SCHEMA_VERSION}", "use a matching loradiag"
+            path, f"has report schema {other}; this version reads {SCHEMA_VERSION}", "use a matching loradiag"
         )
     try:
-        if "reports" in document:
-            return msgspec.convert(document, Reports).reports
-        return [msgspec.convert(document, Report)]
+        single = "reports" not in document
+        found = [msgspec.convert(document, Report)] if single else msgspec.convert(document, Reports).reports
     except msgspec.ValidationError as error:
-        raise InputError(path, f"is not a valid report: {error}", "write it anew with --format json") from error
+        reason = printable(str(error))
+        raise InputError(path, f"is not a valid report: {reason}", "write it anew with --format json") from error
+    if not found:  # a gate over nothing would pass
+        raise InputError(path, "holds no report", "write it anew with --format json")
+    return found
 
 
 class _Pieces(msgspec.Struct):
@@ -154,7 +161,7 @@ def spans(data: bytes) -> list[tuple[int, int]]:
     """
     try:
         pieces = msgspec.json.decode(data, type=_Pieces).reports
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return [(0, len(data))]
     found, end = [], 0
     for piece in pieces:

@@ -12,6 +12,7 @@ from typing import IO
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, LoradiagError
 from loradiag.storage.files import unreadable
 from loradiag.storage.writing import write_whole
@@ -189,7 +190,7 @@ class Follower:
     def _remembered(self) -> dict[str, Position]:
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=dict[str, Position])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNDECODABLE):
             return {}  # without it everything is read again, and known
 
 

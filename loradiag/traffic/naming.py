@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.text import printable
 from loradiag.traffic.request import MAX_ID, Request
@@ -91,7 +92,7 @@ def _models(path: str | Path) -> list[object]:
         document = msgspec.json.decode(Path(path).read_bytes())
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror})", "save what /v1/models answers there") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise InputError(path, "is no JSON", "save what /v1/models answers there") from error
     found = items(document if isinstance(document, list) else node(document).get("data"))
     if not found:

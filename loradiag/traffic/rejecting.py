@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
 from loradiag.storage.writing import write_whole
@@ -102,7 +103,7 @@ def _read(path: Path) -> Iterator[_Row]:
             for line in file:
                 try:
                     yield msgspec.json.decode(line, type=_Row)
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except UNDECODABLE:
                     continue
     except OSError:
         return  # it tells of what was left out, and is left out itself

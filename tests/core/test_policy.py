@@ -14,6 +14,7 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy, parse_policy, resolve
 from loradiag.core.report import Accounting, Subject
 from loradiag.core.rules import Evidence
+from loradiag.core.text import printable
 from loradiag.core.verdict import Status
 from loradiag.rules import all_rules
 
@@ -144,3 +145,18 @@ def test_severity_override_shows_in_the_finding() -> None:
     """Findings carry the severity that the policy gave them."""
     result = judge(dead("a"), all_rules(), policy("severity = {LD107 = 'info'}"))
     assert [finding.severity for finding in result.findings if finding.code == "LD107"] == [Severity.INFO]
+
+
+@pytest.mark.parametrize(
+    "text", [b"a = " + b"[" * 100_000, b'"\xff" = 1', b'"a\\u001b" = 1', b"[thresholds]\nLD205 = [[[1]]]"]
+)
+def test_hostile_policies_are_refused_in_one_line(text: bytes) -> None:
+    """Nested beyond all reason, no UTF-8, names with controls: each is a mistake in a policy, and no fault of loradiag's."""
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(text, "loradiag.toml")
+    assert printable(str(caught.value)) == str(caught.value)
+
+
+def test_a_pyproject_whose_tool_is_no_table() -> None:
+    """It has no policy."""
+    assert parse_policy(b"tool = 3", "pyproject.toml", ("tool", "loradiag")) is None

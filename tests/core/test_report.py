@@ -13,6 +13,7 @@ import pytest
 import loradiag
 from loradiag.core.errors import InputError
 from loradiag.core.report import Reports, decode, encode, json_schema, spans
+from loradiag.core.text import printable
 from tests.conftest import MakeAdapter, peft_arrays
 
 SCHEMA = Path(loradiag.__file__).parent / "report.schema.json"
@@ -78,6 +79,9 @@ def test_json_has_no_nan_and_nothing_that_a_terminal_obeys(make_adapter: MakeAda
         (b"[1, 2]", "no schema_version"),
         (b'{"schema_version": "2.0"}', "schema 2.0"),
         (b'{"schema_version": "1.0", "subject": 3}', "not a valid report"),
+        (b'{"schema_version": "1.0", "reports": []}', "holds no report"),
+        (b"[" * 100_000 + b"]" * 100_000, "not JSON"),
+        (b'{"schema_version": "\\u001b]0;x\\u0007"}', r"schema \x1b]0;x\x07"),
     ],
 )
 def test_foreign_documents_are_refused_in_one_line(text: bytes, said: str) -> None:
@@ -86,6 +90,7 @@ def test_foreign_documents_are_refused_in_one_line(text: bytes, said: str) -> No
         decode(text, "file.json")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert printable(str(caught.value)) == str(caught.value)
 
 
 def test_later_additions_are_tolerated(report: loradiag.Report) -> None:
@@ -104,5 +109,5 @@ def test_spans_are_of_one_report_each(report: loradiag.Report, indent: int) -> N
     found = [decode(data[start:end]) for start, end in spans(data)]
     assert found == [[report], [report]]
     assert spans(encode(Reports(reports=[]), indent)) == []
-    for other in (encode(report, indent), b"no JSON \xff", b"[]", b'{"reports": 3}', b""):
+    for other in (encode(report, indent), b"no JSON \xff", b"[]", b'{"reports": 3}', b"", b"[" * 100_000):
         assert spans(other) == [(0, len(other))]
