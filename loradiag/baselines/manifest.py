@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError
+from loradiag.core.text import printable
 from loradiag.embeddings.encoder import Identity
 from loradiag.statistics.mmd import Closeness
 
@@ -88,6 +91,15 @@ def encode(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
+def moment(manifest: Manifest) -> datetime:
+    """When the baseline was made.
+
+    Raises:
+        ValueError: It says so in no way that is understood.
+    """
+    return datetime.strptime(manifest.created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a baseline.
 
@@ -104,9 +116,11 @@ def read_manifest(folder: Path) -> Manifest:
         version = msgspec.json.decode(data, type=_Versioned).version
         if version != VERSION:
             raise InputError(path, f"is of version {version}; this loradiag reads {VERSION}", "make the baseline again")
-        return msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is one
-        raise InputError(path, f"is damaged ({error})", "make the baseline again") from error
+        manifest = msgspec.json.decode(data, type=Manifest)
+        moment(manifest)
+        return manifest
+    except (*UNDECODABLE, ValueError) as error:
+        raise InputError(path, f"is damaged ({printable(str(error))})", "make the baseline again") from error
 
 
 class _Versioned(msgspec.Struct, frozen=True):

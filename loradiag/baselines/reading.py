@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loradiag.baselines import manifest as parts
-from loradiag.baselines.manifest import File, Manifest, read_manifest
+from loradiag.baselines.manifest import File, Manifest, moment, read_manifest
 from loradiag.core.errors import InputError, LoradiagError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable
@@ -63,8 +64,7 @@ class Baseline(msgspec.Struct, frozen=True, dict=True):
     @property
     def age_days(self) -> float:
         """Days since it was made."""
-        made = datetime.strptime(self.manifest.created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        return max(0.0, (datetime.now(UTC) - made).total_seconds() / 86_400)
+        return max(0.0, (datetime.now(UTC) - moment(self.manifest)).total_seconds() / 86_400)
 
     @cached_property
     def search(self) -> Search:
@@ -141,7 +141,7 @@ def expired(baseline: Baseline) -> list[str]:
         ("adapter", told.adapter.path, told.adapter.sha256, _of_adapter),
         ("data", told.data.path, told.data.sha256, _of_file),
     ):
-        if sha256 and path and Path(path).exists():
+        if sha256 and path and os.path.exists(path):
             try:
                 changed = digest(path) != sha256
             except (LoradiagError, OSError):
@@ -158,6 +158,8 @@ def _of_adapter(path: str) -> str:
 
 
 def _of_file(path: str) -> str:
+    if not os.path.isfile(path):  # a manifest that names /dev/zero must not be followed there
+        raise InputError(path, "is no regular file")
     return content_sha256([Path(path)])
 
 

@@ -73,7 +73,12 @@ def test_no_pickle_is_read(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "problem"),
-    [({"version": 2}, "is of version 2"), ({"calibrated": 3}, "is damaged"), ({"adapter": None}, "is damaged")],
+    [
+        ({"version": 2}, "is of version 2"),
+        ({"calibrated": 3}, "is damaged"),
+        ({"adapter": None}, "is damaged"),
+        ({"created": "2026-13-01T00:00:00Z"}, "is damaged"),
+    ],
 )
 def test_a_manifest_of_another_kind(copy: Path, change: dict[str, Any], problem: str) -> None:
     """Another version is told apart from damage."""
@@ -81,6 +86,23 @@ def test_a_manifest_of_another_kind(copy: Path, change: dict[str, Any], problem:
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(InputError, match=problem):
         open_baseline(copy)
+
+
+def test_a_manifest_that_nests_beyond_all_reason(copy: Path) -> None:
+    """It is damaged, and no fault of loradiag's."""
+    (copy / "baseline.json").write_text('{"version": 1, "x": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(InputError, match="is damaged"):
+        open_baseline(copy)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "x" * 5000, "a\0b", "."])
+def test_a_manifest_that_names_no_file(copy: Path, path: str) -> None:
+    """An endless device is not read, and what no file can be called says nothing of a change."""
+    told = json.loads((copy / "baseline.json").read_text())
+    for part in ("adapter", "data"):
+        told[part]["path"] = path
+    (copy / "baseline.json").write_text(json.dumps(told))
+    assert expired(open_baseline(copy)) == []
 
 
 def test_no_baseline(tmp_path: Path) -> None:
