@@ -13,6 +13,7 @@ import numpy as np
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.traffic.files import LakeFile, files_of, find_files
+from loradiag.traffic.schema import schema
 from loradiag.traffic.taking import opened
 from loradiag.traffic.writing import write_table
 
@@ -100,17 +101,22 @@ def _batches(files: list[LakeFile]) -> list[list[LakeFile]]:
 def _merge(files: list[LakeFile]) -> int:
     """Merge files and return how many repeated rows they had; all are left alone where one is gone or damaged."""
     arrow = require("pyarrow", "drift")
-    tables = []
+    tables, alike = [], []
     try:
         for file in files:
             with opened(file.path) as stream:
-                tables.append(stream.read())
+                table = stream.read()
+            if table.schema.equals(schema()):  # one with more columns, or in another order, stays as it is
+                tables.append(table)
+                alike.append(file)
     except InputError:
         return 0  # another run has merged and removed it, or readers will name it
+    if len(alike) < 2:
+        return 0
     table = arrow.concat_tables(tables)
     keep = _distinct(table)
     rows = table.take(keep).sort_by([("adapter", "ascending"), ("time", "ascending"), ("key", "ascending")])
-    write_table(files[0].path.parent, rows, [name for file in files for name in (file.path.name, *file.merges)])
+    write_table(alike[0].path.parent, rows, [name for file in alike for name in (file.path.name, *file.merges)])
     return int(table.num_rows - len(keep))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -118,11 +119,20 @@ def look_at(path: Path) -> LakeFile:
     if told != VERSION:
         problem = "was not written by loradiag" if told is None else "was written by another version of loradiag"
         raise InputError(path, problem)
-    if missing := set(schema().names) - set(columns.names):
-        raise InputError(path, f"lacks the column {sorted(missing)[0]}")
+    _check_columns(path, columns)
     date, bucket = (part.name.partition("=")[2] for part in (path.parent.parent, path.parent))
     merges = (footer.metadata or {}).get(MERGES, b"").decode("utf-8", "replace").split()
     return LakeFile(path, date, bucket, footer.num_rows, tuple(merges))
+
+
+def _check_columns(path: Path, columns: Any) -> None:
+    """Look whether all columns are there, once each and of their types: queries and merges go over many files at once."""
+    kinds = {field.name: field.type for field in columns}
+    for field in schema():
+        if field.name not in kinds:
+            raise InputError(path, f"lacks the column {field.name}")
+        if kinds[field.name] != field.type or columns.names.count(field.name) > 1:
+            raise InputError(path, f"has the column {field.name} twice or of another type")
 
 
 def dated(files: Iterable[LakeFile], since: int | None, until: int | None) -> list[LakeFile]:

@@ -164,6 +164,36 @@ def test_flawed_files_are_named_and_left_out(tmp_path: Path) -> None:
     assert ingest(tmp_path / "lake", write_log(tmp_path / "b.jsonl", [plain(0), plain(8)])).written == 1
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.binary()])
+def test_files_with_columns_of_other_types_are_left_out(tmp_path: Path, kind: pa.DataType) -> None:
+    """Queries and merges go over many files at once: one of another kind would fail them all."""
+    ingest(tmp_path / "lake", write_log(tmp_path / "a.jsonl", [plain(number) for number in range(3)]))
+    (sound,) = files(tmp_path / "lake")
+    table = pq.read_table(sound)
+    name = "prompt_chars"
+    other = table.set_column(table.column_names.index(name), name, pa.nulls(3, kind))
+    pq.write_table(other, sound.with_name("other.parquet"))
+    pq.write_table(table.append_column(name, table[name]), sound.with_name("twice.parquet"))
+    lake = Lake(tmp_path / "lake")
+    assert lake.adapters() == {"support": 3}
+    assert {flaw.problem for flaw in lake.flawed} == {f"has the column {name} twice or of another type"}
+    compact(tmp_path / "lake", lambda *_: None, grace=0.0)
+    assert len(files(tmp_path / "lake")) == 3
+
+
+def test_files_with_more_columns_are_read_and_not_merged(tmp_path: Path) -> None:
+    """A later loradiag may write them: nothing of them is lost, and the others are merged."""
+    for start in (0, 3, 6):
+        log = write_log(tmp_path / "a.jsonl", [plain(start + number) for number in range(3)])
+        ingest(tmp_path / "lake", log)
+    table = pq.read_table(files(tmp_path / "lake")[0], partitioning=None)
+    pq.write_table(table.append_column("later", pa.nulls(3, pa.int8())), files(tmp_path / "lake")[0])
+    compact(tmp_path / "lake", lambda *_: None, grace=0.0)
+    compact(tmp_path / "lake", lambda *_: None, grace=0.0)
+    assert Lake(tmp_path / "lake").adapters() == {"support": 9}
+    assert sorted(pq.read_metadata(path).num_rows for path in files(tmp_path / "lake")) == [3, 6]
+
+
 def test_a_path_with_the_characters_of_patterns(tmp_path: Path) -> None:
     """Brackets, stars, quotes in the lake's name match nothing else."""
     path = tmp_path / "la[k]e's *"
