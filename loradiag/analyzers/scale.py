@@ -13,6 +13,7 @@ from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.updates import ModuleFactors
 from loradiag.core.numbers import median
 from loradiag.core.updates import ModuleScale, Scale
+from loradiag.linalg.spectra import measures
 
 _MAD_TO_SIGMA = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""
@@ -72,9 +73,10 @@ def _against_peers(
     groups: dict[tuple[object, ...], list[tuple[str, float]]] = defaultdict(list)
     for module in modules:
         sigma = factors[module.name].sigma
-        if sigma is not None and sigma.any():
+        norm = measures(sigma).frobenius_norm if sigma is not None else 0.0
+        if norm > 0:
             key = (module.place.stack, module.place.role, module.d_out, module.d_in)
-            groups[key].append((module.name, math.log(float(np.linalg.norm(sigma)))))
+            groups[key].append((module.name, math.log(norm)))
     scores: dict[str, tuple[float, float | None]] = {}
     for members in groups.values():
         if len(members) < MIN_PEERS:

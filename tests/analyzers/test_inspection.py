@@ -202,3 +202,12 @@ def test_products_beyond_float64_do_not_end_the_program(make_adapter: MakeAdapte
     report = loradiag.inspect(make_adapter(arrays, dtype="F64"))
     assert "LD105" in {finding.code for finding in report.findings}
     assert measured(report, "spectrum", "model.layers.0.self_attn.v_proj").spectral_norm > 0
+
+
+def test_updates_too_small_to_square_have_no_peers(make_adapter: MakeAdapter) -> None:
+    """Singular values whose squares are zero in FP64, as factors of 1e-170 give, count as zero: no logarithm of nothing."""
+    arrays = {name: np.full(array.shape, 1e-170) for name, array in peft_arrays(layers=6).items()}
+    report = loradiag.inspect(make_adapter(arrays, dtype="F64"))
+    assert report.measurements.scale is not None
+    assert {row.norm_z for row in report.measurements.scale.modules} == {None}
+    assert {row.norm_ratio for row in report.measurements.scale.modules} == {None}
