@@ -130,7 +130,7 @@ def _options(title: str, options: list[click.Option], context: click.Context) ->
         words, default = _split(option.help or "")
         if option.required:
             default = "required"
-        rows.append((_named(option, context), from_help(words), default))
+        rows.append((_named(option, context), from_help(words) + _choices(option), default))
     found = table(("option", "meaning", "default"), rows)
     return [f"## {title}", "", *found] if found else []
 
@@ -146,8 +146,14 @@ def _named(option: click.Option, context: click.Context) -> str:
     if option.is_flag or option.count:
         return names
     if isinstance(option.type, click.Choice):
-        return names + "<br>" + ", ".join(f"`{each}`" for each in option.type.choices)
+        return names
     return f"{names} {escaped(option.make_metavar(context))}"
+
+
+def _choices(option: click.Option) -> str:
+    if not isinstance(option.type, click.Choice):
+        return ""
+    return " One of " + ", ".join(f"`{each}`" for each in option.type.choices) + "."
 
 
 def _examples(epilog: str) -> list[str]:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from loradiag.adapters.interface import READERS
+from loradiag.core.lazy import Entry
 from loradiag.core.report import json_schema
+from loradiag.outputs import FORMATS
 from loradiag.rules import all_rules
 from loradiag.rules.documentation import FAMILIES
+from loradiag.traffic.sources import SOURCES
 from making import commands, links, pages, python, reports, rules
+from making.prose import escaped, table
 
-THRESHOLDS = "<!-- generated: thresholds -->"
+MADE_TABLES: Mapping[str, Callable[[], str]] = {
+    "<!-- generated: thresholds -->": rules.thresholds,
+    "<!-- generated: layouts -->": lambda: _registered(READERS, "layout", "what it is"),
+    "<!-- generated: sources -->": lambda: _registered(SOURCES, "format", "what it is"),
+    "<!-- generated: outputs -->": lambda: _registered(FORMATS, "format", "what it is for"),
+}
+"""What pages by hand leave to the program, by the mark that stands in its place."""
 
 
 def made_pages() -> dict[str, str]:
@@ -37,7 +49,9 @@ def made_pages() -> dict[str, str]:
 
 def filled(markdown: str, address: str) -> str:
     """The Markdown of a page, with what it leaves to the program, and links to rules."""
-    markdown = markdown.replace(THRESHOLDS, rules.thresholds())
+    for mark, made in MADE_TABLES.items():
+        if mark in markdown:
+            markdown = markdown.replace(mark, made())
     for analyzer in pages.analyzers():
         if address == f"analyzers/{analyzer.file}":
             markdown += _ending(analyzer)
@@ -58,6 +72,17 @@ def navigated(entry: Any) -> Any:
         case "generated: report":
             return ["report/index.md", *({key: f"report/{key}.md"} for key in reports.MEASUREMENTS)]
     return entry
+
+
+def _registered(entries: Mapping[str, Entry], name: str, about: str) -> str:
+    """The rows of a table of the program, with the extra that each needs."""
+    rows = [
+        (f"`{key}`", escaped(entry.summary), f"`loradiag[{entry.extra}]`" if entry.extra else "")
+        for key, entry in entries.items()
+    ]
+    if not any(extra for _, _, extra in rows):
+        return "\n".join(table((name, about), [row[:2] for row in rows]))
+    return "\n".join(table((name, about, "needs"), rows))
 
 
 def _ending(analyzer: pages.Analyzer) -> str:
