@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def chart(drawn: alt.TopLevelMixin, numbers: pd.DataFrame, *, name: str, title: str, about: str, **options: Any) -> Any:
-    """Draw a chart with its numbers below.
+    """Draw a chart with its title above, and its numbers beside that.
 
     Args:
         drawn: What to draw.
@@ -25,13 +25,13 @@ def chart(drawn: alt.TopLevelMixin, numbers: pd.DataFrame, *, name: str, title: 
         about: How to read it, in a sentence; trusted.
         options: As of :func:`streamlit.altair_chart`.
     """
-    st.markdown(f"**{title}**", help=about)
-    found = st.altair_chart(
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{title}**", help=about, width="content")
+        with st.popover("Numbers", icon=":material/table_rows:", type="tertiary"):
+            table(numbers, name, width="content")
+    return st.altair_chart(
         cast("Any", _Believed(finished(drawn))), key=f"chart-{name}", alt=f"{title}. {about}", **options
     )
-    with st.popover("Numbers", icon=":material/table_rows:", type="tertiary"):
-        table(numbers, name, width="content")
-    return found
 
 
 class _Believed:
