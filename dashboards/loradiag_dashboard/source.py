@@ -40,8 +40,12 @@ class Source:
         return self.overview
 
     def close(self) -> None:
-        """Look for nothing more."""
+        """Look for nothing more, and wait until a look that is under way is over.
+
+        A process that ends while a thread of its is within DuckDB is aborted.
+        """
         self._over.set()
+        self._thread.join(_PATIENCE)
 
     def _keep(self) -> None:
         while not self._over.wait(self.settings.every):
@@ -49,6 +53,7 @@ class Source:
                 self.overview.refresh()
 
 
+_PATIENCE = 30.0
 _IDLE = 120.0
 """Seconds without a session that looks, after which nothing is looked for."""
 

@@ -47,7 +47,7 @@ class _Believed:
 
 
 def believe() -> None:
-    """Let Altair check no chart any more: to hold every part against its schema takes half of a page's time.
+    """Let Altair check no chart any more: to hold every part against its schema takes up to a third of a page's time.
 
     Tests do not call this: what they draw is checked.
     """
