@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from loradiag.cli.groups import LazyGroup
 from loradiag.core.errors import EXIT_INTERRUPTED, EXIT_USAGE, LoradiagError
 from loradiag.core.lazy import Entry
 from loradiag.core.text import printable
+
+_WIDEST = 110
+"""Columns of help at most."""
 
 COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("loradiag.cli.inspect:inspect", summary="What is in an adapter, and is it sound?"),
@@ -49,7 +53,7 @@ COMMANDS: Mapping[str, Entry] = {
 @click.group(
     cls=LazyGroup,
     table=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST},
     epilog="Example: loradiag inspect my_adapter/    Exit codes: 0 sound, 1 the gate failed, 2 wrong usage, 3 unreadable.",
 )
 @click.version_option(__version__, prog_name="loradiag")
@@ -57,10 +61,24 @@ def cli() -> None:
     """Diagnostics and monitoring for trained LoRA adapters."""
 
 
+def _width() -> int:
+    """Columns for help, as click would have them; it would import shutil for that, and all compressions with it."""
+    try:
+        columns = int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        columns = 0
+    if columns <= 0:
+        try:
+            columns = os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else -1).columns
+        except (AttributeError, ValueError, OSError):
+            columns = 80
+    return max(min(columns or 80, _WIDEST) - 2, 50)
+
+
 def main() -> None:
     """Run the command line; every foreseen error is one line on stderr and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, terminal_width=_width())
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         code = error.exit_code
@@ -82,10 +100,19 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + 13
     except Exception as error:
-        # A fault of loradiag's own. Python would exit with 1, which here means that the gate failed.
-        if os.environ.get("LORADIAG_DEBUG"):
-            raise
-        said = f"{type(error).__name__}: {printable(str(error))[:200]}"
-        click.echo(f"loradiag: internal error ({said}); LORADIAG_DEBUG=1 shows where, please report it", err=True)
-        code = EXIT_USAGE
+        code = _unforeseen(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say what nobody caught. Python would exit with 1, which here means that the gate failed."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        # Files are written by code that names them. What is left in the buffer would raise again in the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo(f"loradiag: standard output cannot be written ({error.strerror})", err=True)
+        return EXIT_USAGE
+    if os.environ.get("LORADIAG_DEBUG"):
+        raise error
+    said = f"{type(error).__name__}: {printable(str(error))[:200]}"
+    click.echo(f"loradiag: internal error ({said}); LORADIAG_DEBUG=1 shows where, please report it", err=True)
+    return EXIT_USAGE

@@ -53,12 +53,9 @@ def serve(wanted: Wanted) -> None:
     port = _port(wanted.host, wanted.port)
     _prepare(wanted)
     url = f"http://{'[' + wanted.host + ']' if ':' in wanted.host else wanted.host}:{port}"
-    if not wanted.quiet:
-        click.echo(f"dashboard: {printable(url)}   (Ctrl-C ends it)", err=True)
-        if wanted.host not in _LOOPBACK:
-            click.echo("dashboard: whoever reaches this address can read everything; there is no password", err=True)
-    if wanted.browser:
-        threading.Thread(target=_open, args=(url,), daemon=True).start()
+    if not wanted.quiet and wanted.host not in _LOOPBACK:
+        click.echo("dashboard: whoever reaches this address can read everything; there is no password", err=True)
+    threading.Thread(target=_tell, args=(url, wanted), daemon=True).start()
     try:
         _run(wanted.host, port)
     finally:
@@ -109,6 +106,7 @@ def _run(host: str, port: int) -> None:
         "client.showErrorDetails": "full" if os.environ.get("LORADIAG_DEBUG") else "none",
         "global.developmentMode": False,
         "logger.level": "warning",
+        "logger.hideWelcomeMessage": True,
         **theme_options(),
     }
     app = str(Path(loradiag_dashboard.__file__).with_name("app.py"))
@@ -134,8 +132,8 @@ def _port(host: str, port: int) -> int:
         raise UsageError(f"--host {printable(host)}: cannot be listened on ({error.strerror or error})") from error
 
 
-def _open(url: str) -> None:
-    """Open a browser as soon as there is something to see."""
+def _tell(url: str, wanted: Wanted) -> None:
+    """Say where the dashboard is, and open a browser, as soon as there is something to see."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         try:
@@ -143,4 +141,7 @@ def _open(url: str) -> None:
                 break
         except OSError:
             time.sleep(0.1)
-    webbrowser.open(url)
+    if not wanted.quiet:
+        click.echo(f"dashboard: {printable(url)}   (Ctrl-C ends it)", err=True)
+    if wanted.browser:
+        webbrowser.open(url)

@@ -211,6 +211,30 @@ def test_help_lists_every_command() -> None:
     assert all(f"  {command}" in done.stdout for command in COMMANDS)
 
 
+@pytest.mark.parametrize("columns", ["40", "60", "80", "100", "300", "0", "no number"])
+def test_help_is_as_wide_as_click_makes_it(columns: str) -> None:
+    """The width is asked for without click, which would import all of Python's compressions for it."""
+    asked = "import sys; from loradiag.cli.main import cli; sys.argv[1:] = ['--help']; cli.main(prog_name='loradiag')"
+    known = "import sys; from loradiag.cli.main import main; sys.argv[:] = ['loradiag', '--help']; main()"
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "COLUMNS": columns},
+        )
+        for code in (asked, known)
+    ]
+    assert told[0].stdout == told[1].stdout
+    assert "merge-drift" in told[1].stdout
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", known], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "zlib" not in loaded.stderr
+
+
 def test_a_closed_pipe_is_no_error(dead: Path) -> None:
     """``loradiag inspect … | head -1`` ends quietly."""
     done = subprocess.run(

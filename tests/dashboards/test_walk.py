@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from loradiag_dashboard.navigation import PLACES
 
 import loradiag
+from loradiag.core.report import encode
+from tests.conftest import MakeAdapter, peft_arrays
 from tests.dashboards.walking import CHROMIUM, Reader, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -147,3 +151,31 @@ def test_an_alarm_is_acknowledged(reader: Reader, place: Path) -> None:
     after = next(alarm for alarm in loradiag.alarms(place / "lake") if alarm.id == before.id)
     assert (after.status, after.by, after.why) == ("acknowledged", "Ada", "new *campaign* <b>, retraining")
     assert "new *campaign* <b>, retraining" in reader.text()
+
+
+OWNED = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'<\\script>"
+
+
+def test_names_of_strangers_run_nothing(browser: Any, make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """Neither as names of modules nor of adapters nor in findings, on any page, and no picture is asked for."""
+    arrays = peft_arrays()
+    arrays["base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight"][:] = 0
+    arrays[f"base_model.model.{OWNED}"] = np.ones((2, 2), np.float32)
+    report = loradiag.inspect(make_adapter(arrays))
+    (tmp_path / "reports").mkdir()
+    for number, name in enumerate((f"a/{OWNED}", "![x](http://a.example/x.png) [y](javascript:z) :red[w]")):
+        subject = msgspec.structs.replace(report.subject, path=name, base=OWNED, sha256=f"{number}" * 64)
+        (tmp_path / "reports" / f"{number}.json").write_bytes(encode(msgspec.structs.replace(report, subject=subject)))
+    with served(tmp_path, tmp_path / "cache") as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        reader = Reader(context.new_page(), address)
+        for name, path in ADDRESSES.items():
+            reader.open(path)
+            assert reader.complaints() == [], name
+            assert reader.page.title() != "owned", name
+            assert reader.page.locator('[data-testid="stMain"] img[src="x"]').count() == 0, name
+            assert reader.page.locator('a[href^="javascript"], a[href*="a.example"]').count() == 0, name
+            if name in ("fleet", "adapter"):
+                assert OWNED[:16] in reader.text(), name  # a long name is cut in its middle
+        assert reader.foreign == []
+        context.close()

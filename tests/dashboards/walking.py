@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,9 @@ _PATIENCE = 60_000
 def served(folder: Path, cache: Path, *options: str) -> Iterator[str]:
     """Serve a demonstration as ``loradiag dashboard`` does, and yield the address. It must end when it is told."""
     command = [sys.executable, "-m", "loradiag", "dashboard", "--port", "0", "--no-browser", *options]
-    sources = ["--reports", str(folder / "reports"), "--traffic", str(folder / "lake")]
+    sources = ["--reports", str(folder / "reports")]
+    if (folder / "lake").is_dir():
+        sources += ["--traffic", str(folder / "lake")]
     log = cache / "dashboard.log"
     cache.mkdir(parents=True, exist_ok=True)
     with log.open("w") as errors:
@@ -32,15 +35,21 @@ def served(folder: Path, cache: Path, *options: str) -> Iterator[str]:
             [*command, *sources], stderr=errors, stdout=subprocess.PIPE, text=True, env=environment
         )
         try:
-            assert process.stdout is not None
-            next(line for line in process.stdout if "URL" in line)  # Streamlit says so once it listens
-            address = re.search(r"dashboard: (http://\S+)", log.read_text())
-            assert address, log.read_text()
-            yield address[1]
+            yield _address(process, log)
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=30)
     assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    """What the dashboard says once it can be looked at."""
+    end = time.monotonic() + _PATIENCE / 1000
+    while time.monotonic() < end and process.poll() is None:
+        if found := re.search(r"dashboard: (http://\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.1)
+    raise AssertionError(f"no dashboard: {log.read_text()}")
 
 
 class Reader:
