@@ -119,3 +119,18 @@ def encoder() -> Any:
     from loradiag.embeddings.encoder import load_encoder
 
     return load_encoder(str(FIXTURES / "encoder"))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demonstration as a user makes it. For tests marked ``models``: requests are embedded."""
+    from click.testing import CliRunner
+
+    from loradiag.cli.demo import demo
+
+    folder = tmp_path_factory.mktemp("demonstration") / "demo"
+    result = CliRunner().invoke(demo, ["--folder", str(folder), "--only-data"])
+    assert result.exit_code == 0, result.output
+    assert str(folder) in result.stdout
+    assert "making lake/" in result.stderr
+    return folder

@@ -11,6 +11,7 @@ from loradiag.api import open_overview
 from loradiag.api.overview import Overview
 from loradiag.core.errors import LoradiagError
 from loradiag.core.report import Report
+from loradiag.core.text import printable
 from loradiag.overview.cards import Card
 from loradiag_dashboard.settings import Settings, from_environment
 
@@ -29,6 +30,7 @@ class Source:
     def __init__(self, settings: Settings, found: Overview | None = None) -> None:
         self.settings = settings
         self.overview = found or open_overview(settings.reports, settings.traffic, state=settings.state)
+        self.fault: str | None = None
         self._wanted = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="loradiag-refresh", daemon=True)
@@ -50,7 +52,11 @@ class Source:
     def _keep(self) -> None:
         while not self._over.wait(self.settings.every):
             if time.monotonic() - self._wanted < _IDLE:
-                self.overview.refresh()
+                try:
+                    self.overview.refresh()
+                    self.fault = None
+                except Exception as error:  # pages would stand still for ever without a word if this thread ended
+                    self.fault = f"{type(error).__name__}: {printable(str(error))}"
 
 
 _PATIENCE = 30.0

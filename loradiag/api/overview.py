@@ -94,8 +94,11 @@ class Overview:
     @staticmethod
     def _open(traffic: str | Path) -> TrafficReader:
         from loradiag.overview.days import TrafficReader
+        from loradiag.traffic.files import check_lake
 
-        return TrafficReader(here(traffic), shown(traffic))
+        place = here(traffic)
+        check_lake(place)
+        return TrafficReader(place, shown(traffic))
 
     def refresh(self, progress: Stages | None = None) -> bool:
         """Read what is new, and say whether anything is.
@@ -106,7 +109,7 @@ class Overview:
         stages = progress or silent
         with self._lock:
             troubles: dict[str, str] = {}
-            changed = self._look_at_reports(stages)
+            changed = self._look_at_reports(stages, troubles)
             changed |= self._look_at_traffic(stages, troubles)
             changed |= self._look_at_watch(troubles)
             self._troubles = troubles
@@ -116,8 +119,14 @@ class Overview:
                 self.version += 1
             return changed
 
-    def _look_at_reports(self, stages: Stages) -> bool:
-        return self.shelf is not None and self.shelf.refresh(lambda done, total: stages("reports", done, total))
+    def _look_at_reports(self, stages: Stages, troubles: dict[str, str]) -> bool:
+        if self.shelf is None:
+            return False
+        try:
+            return self.shelf.refresh(lambda done, total: stages("reports", done, total))
+        except InputError as error:  # a disk that is gone for a moment must not make all adapters unknown
+            troubles[error.path] = error.problem
+            return False
 
     def _look_at_traffic(self, stages: Stages, troubles: dict[str, str]) -> bool:
         if self._reader is None or self._lake is None:
@@ -134,7 +143,8 @@ class Overview:
 
     def _look_at_watch(self, troubles: dict[str, str]) -> bool:
         if not self.is_watched:
-            return False
+            ended, self._watch = self._watch is not None, None
+            return ended
         try:
             found = watched(self._lake, state=self._state)
         except LoradiagError as error:

@@ -54,14 +54,12 @@ class Shelf:
     """
 
     def __init__(self, folder: Path, memory: Path | None = None) -> None:
-        if not folder.is_dir():
-            raise InputError(
-                folder, "is no folder of reports", "write some: loradiag inspect … -o DIR/NAME.json", "missing"
-            )
         self.folder = folder
+        self._look_for_it()
         self._lock = threading.Lock()
         self._files: dict[str, _Shelved] = {}
         self._cards: tuple[Card, ...] = ()
+        self._flawed: dict[str, str] = {}
         self._memory = _Memory(memory)
         self._files.update(self._memory.known())
 
@@ -73,16 +71,19 @@ class Shelf:
     @property
     def flawed(self) -> dict[str, str]:
         """Files that should be reports and cannot be read, with the reason; both safe to show."""
-        with self._lock:
-            return {printable(name): one.problem for name, one in sorted(self._files.items()) if one.problem}
+        return self._flawed
 
     def refresh(self, progress: Progress | None = None) -> bool:
         """Read what is new or has changed since, and say whether anything has.
 
         Args:
             progress: Told the files that are read, and their number.
+
+        Raises:
+            InputError: The folder is gone; what was known of it stays.
         """
         with self._lock:
+            self._look_for_it()
             there = dict(_files_in(self.folder))
             gone = self._files.keys() - there.keys()
             changed = [
@@ -101,7 +102,14 @@ class Shelf:
             if gone or changed or not self._cards:
                 every = [card for one in self._files.values() for card in one.cards]
                 self._cards = tuple(sorted(every, key=lambda card: (card.created, card.key), reverse=True))
+                torn = {printable(name): one.problem for name, one in sorted(self._files.items()) if one.problem}
+                self._flawed = torn
             return bool(gone or changed)
+
+    def _look_for_it(self) -> None:
+        if not self.folder.is_dir():
+            remedy = "write some: loradiag inspect … -o DIR/NAME.json"
+            raise InputError(self.folder, "is no folder of reports", remedy, "missing")
 
     def report(self, card: Card) -> Report:
         """Read a report again.

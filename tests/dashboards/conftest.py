@@ -16,10 +16,6 @@ from loradiag_dashboard.settings import Settings
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from tests.demo.conftest import made
-
-__all__ = ["made"]
-
 APP = Path(loradiag_dashboard.__file__).with_name("app.py")
 
 Show = Callable[..., AppTest]

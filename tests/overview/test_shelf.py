@@ -190,3 +190,16 @@ def test_one_report_of_many_is_read_alone(folder: Path, reports: list[Report], m
     path.write_bytes(encode(Reports(reports=reports[:1])))
     with pytest.raises(InputError, match="fewer reports"):
         shelf.report(card)
+
+
+def test_a_folder_that_is_gone_for_a_moment_loses_nothing(folder: Path, tmp_path: Path) -> None:
+    """A refresh says so, cards stay, and the next one goes on."""
+    shelf = Shelf(folder, tmp_path / "memory.sqlite")
+    shelf.refresh()
+    folder.rename(tmp_path / "away")
+    with pytest.raises(InputError, match="no folder of reports"):
+        shelf.refresh()
+    assert len(shelf.cards) == 3
+    (tmp_path / "away").rename(folder)
+    assert not shelf.refresh()
+    assert len(shelf.cards) == 3

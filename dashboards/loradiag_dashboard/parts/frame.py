@@ -8,7 +8,7 @@ import streamlit as st
 
 from loradiag.core.text import plural
 from loradiag_dashboard.parts.plain import md
-from loradiag_dashboard.source import overview, settings
+from loradiag_dashboard.source import overview, settings, source
 
 _CSS = """<style>
 .block-container{padding:4.4rem 2.2rem 2rem;max-width:1800px}
@@ -28,7 +28,9 @@ def framed(page: Any) -> None:
 @st.fragment(run_every=15)
 def _troubles() -> None:
     """What could not be read, in a line each: a dashboard that is silent about it would lie."""
-    found = overview().troubles
+    found = dict(overview().troubles)
+    if source().fault:
+        found["what is shown is not up to date"] = source().fault or ""
     if not found:
         return
     with st.expander(f"{plural(len(found), 'thing')} could not be read", icon=":material/report:"):

@@ -100,9 +100,7 @@ def _now(found: Forgetting) -> None:
         best = taken(found.sweep) if found.sweep else None
         if best is not None:
             said = f"keeps {kept_words(best.kept_report)}, loses {loss_words(best.loss_report)}"
-            _metric(
-                "Form to take", md(form(best)), said, "Of what was learned, and of the task that loses most."
-            )
+            _metric("Form to take", md(form(best)), said, "Of what was learned, and of the task that loses most.")
 
 
 def _metric(title: str, value: str, below: str, about: str) -> None:
