@@ -81,6 +81,8 @@ class Overview:
         self.shelf = (
             None if reports is None else Shelf(Path(reports), folder() / "overview" / f"{_mark(reports)}.sqlite")
         )
+        if state is not None and not Path(state).is_file():
+            raise InputError(state, "holds no watch", "start one: loradiag drift watch --state FILE", "missing")
         self._lake = traffic
         self._state = state
         self._reader: TrafficReader | None = None if traffic is None else self._open(traffic)
