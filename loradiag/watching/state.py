@@ -88,7 +88,7 @@ class State:
     def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
         self.path = path
         self._written: dict[str, bytes] = {}
-        if (read_only or not create) and not path.is_file():
+        if (read_only or not create) and not (path.is_file() and path.stat().st_size):  # empty: a begin without room
             raise InputError(path, "holds no watch", _REMEDY, "missing")
         try:
             self.database = _opened(path, read_only)
@@ -98,7 +98,7 @@ class State:
         except OSError as error:
             raise self._closed(error.strerror or str(error)) from error
         except sqlite3.Error as error:
-            if not read_only and not _writable(path):
+            if not read_only and (_is_of_the_disk(error) or not _writable(path)):
                 raise self._closed(str(error)) from error
             raise self._broken(error) from error
         if version != str(VERSION):
@@ -134,15 +134,21 @@ class State:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """Everything that is written within happens at once, or not at all."""
-        self.database.execute("BEGIN IMMEDIATE")
+        """Everything that is written within happens at once, or not at all.
+
+        Raises:
+            UsageError: The disk is full, or may not be written any more.
+        """
         try:
+            self.database.execute("BEGIN IMMEDIATE")
             yield
             self.database.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self._written.clear()
             if self.database.in_transaction:  # a full disk ends it by itself
                 self.database.execute("ROLLBACK")
+            if _is_of_the_disk(error):
+                raise self._closed(str(error)) from error
             raise
 
     @contextmanager
@@ -284,6 +290,12 @@ def _opened(path: Path, read_only: bool) -> sqlite3.Connection:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     return sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+
+
+def _is_of_the_disk(error: BaseException) -> bool:
+    """Whether SQLite says that there is no room, or that the system refused to write."""
+    told = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of the code says what exactly was refused
+    return told in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 def _writable(path: Path) -> bool:
