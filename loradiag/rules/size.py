@@ -25,6 +25,11 @@ _SIZES = (
     "measured over 63 adapters, public or trained under known conditions: sound ones lie between 2e-4 and 0.028, "
     "over-scaled and forgetting ones between 0.039 and 0.10, diverged ones at 0.27 and 1.6, hardly begun ones below 1e-4"
 )
+_TRAINED = (
+    "measured on 103 adapters trained for it on one small base (benchmarks/validity): of 18 that learned less than a tenth "
+    "of their domain the largest median ‖ΔW‖_F/‖W‖_F is 0.0146, of those that learned most of it the smallest 0.13; with updates "
+    "of twice the weights or more, the largest share of 20 that came to nothing is 0.56, that of 4 over-scaled ones is 1"
+)
 _RELATIVE = (
     "measured over 40 adapters of two small bases, by the median ‖ΔW‖_F/‖W‖_F: hardly begun ones lie at 0.0098 and 0.011, "
     "sound ones between 0.02 and 0.44, over-scaled and forgetting ones between 0.45 and 1.5, diverged ones at 4.1 and 21"
@@ -62,7 +67,7 @@ def _size(evidence: Evidence) -> _Size | None:
         Threshold(
             "max_rms", 1e-4, "median root mean square entry of the updates, below which training hardly began", _SIZES
         ),
-        Threshold("max_relative", 0.01, "the same for the median ‖ΔW‖_F/‖W‖_F, where the base is known", _RELATIVE),
+        Threshold("max_relative", 0.015, "the same for the median ‖ΔW‖_F/‖W‖_F, where the base is known", _TRAINED),
     ],
 )
 def undertrained_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -74,7 +79,8 @@ def undertrained_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## How sure
     Without the base the size is judged in absolute terms; an unusual base can make it mean something else. With the base it
-    is judged beside the weights. Large bases may need less: the figures are of small ones.
+    is judged beside the weights. Large bases may need less: the figures are of small ones. A style that was cut by SVD out of
+    a full fine-tuning works with entries of 6e-5, and is called undertrained here.
 
     ## What to do
     A run that took its first steps only, a learning rate far too small, a scale of nearly zero.
@@ -99,7 +105,7 @@ def undertrained_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         Threshold(
             "min_relative", 2.0, "median ‖ΔW‖_F/‖W‖_F, in the place of the first where the base is known", _RELATIVE
         ),
-        Threshold("max_share", 0.5, "median share of singular values above 10% of the largest", _SIZES),
+        Threshold("max_share", 0.75, "median share of singular values above 10% of the largest", _TRAINED),
     ],
 )
 def diverged_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
