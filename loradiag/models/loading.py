@@ -91,6 +91,7 @@ def load_model(
                 folder,
                 dtype=getattr(torch, dtype),
                 local_files_only=True,
+                use_safetensors=True,
                 trust_remote_code=trust_remote_code,
                 device_map=device_map,
             )
