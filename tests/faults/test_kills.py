@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from random import Random
@@ -10,7 +11,8 @@ import pytest
 
 from tests.faults.commands import MODELS, QUICK, Command, run, run_to
 
-POINTS = 2
+POINTS = int(os.environ.get("LORADIAG_FAULT_POINTS", "2"))
+"""Kills of each command; more of them by hand."""
 NEVER = 10**9
 
 
