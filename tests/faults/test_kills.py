@@ -26,8 +26,8 @@ def _survives(command: Command, tmp_path: Path, seed: str, points: int) -> None:
     assert done.returncode == 0, done.stderr
     expected = command.left(alone)
     count = int(Path(f"{alone}.points").read_text())
-    assert count >= points
-    for point in Random(seed).sample(range(1, count + 1), points):
+    assert count >= 2
+    for point in Random(seed).sample(range(1, count + 1), min(points, count)):
         place = tmp_path / f"killed-at-{point}"
         place.mkdir()
         words = command.prepare(place)
