@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,7 +39,7 @@ def main() -> int:
     engine = given.engine or ("atheris" if importlib.util.find_spec("atheris") else "seeded")
     names = given.targets or NAMES
     total = sum(SHARES[name] for name in names)
-    output = given.output or Path(tempfile.mkdtemp(prefix="loradiag-fuzzing-"))
+    output = given.output or Path(tempfile.mkdtemp(prefix="loradiag-fuzzing-", dir=_memory()))
     print(f"engine {engine}, seed {given.seed}, inputs that ended as none should: {output}\n")
     print("| target | inputs | results | refusals | escaped | ended the process | slowest, s | memory grown, MB | s |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -52,6 +54,10 @@ def main() -> int:
     return 1 if found or any(row["ended"] for row in rows) else 0
 
 
+def _memory() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # files are written for every input
+
+
 def _run(name: str, inputs: int, seed: int, engine: str, place: Path) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     while (left := inputs - sum(row["done"] for row in rows)) > 0 and len(rows) < 5:
@@ -62,21 +68,9 @@ def _run(name: str, inputs: int, seed: int, engine: str, place: Path) -> dict[st
             code = subprocess.run(
                 [sys.executable, "-m", "benchmarks.fuzzing.child", *words], stdout=log, stderr=log, check=False
             ).returncode
-        told = folder / "tally.json"
-        row = (
-            json.loads(told.read_text())
-            if told.is_file()
-            else {
-                "done": 0,
-                "results": 0,
-                "refusals": 0,
-                "escaped": {},
-                "slowest_s": 0.0,
-                "grown_mb": 0.0,
-                "seconds": 0.0,
-            }
-        )
-        rows.append({**row, "ended": int(code != 0)})
+        rows.append({**json.loads((folder / "tally.json").read_text()), "ended": int(code != 0)})
+        for used in ("work", "corpus"):
+            shutil.rmtree(folder / used, ignore_errors=True)
         if code == 0:
             break
     return _summed(rows)

@@ -8,7 +8,6 @@ import mmap
 import os
 import resource
 import sys
-import tempfile
 import time
 import traceback
 import warnings
@@ -34,10 +33,11 @@ class Tally:
 
     Args:
         place: A folder for the input in hand, which outlives the process, and for those that ended as none should.
+        inputs: How many there will be.
     """
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, place: Path, inputs: int) -> None:
+        self.place, self._inputs = place, inputs
         self.done = self.results = self.refusals = 0
         self.slowest = 0.0
         self.escaped: dict[str, int] = {}
@@ -49,7 +49,9 @@ class Tally:
 
     def once(self, target: Target) -> Callable[[bytes], None]:
         """Make of a target what takes an input."""
-        folder = Path(tempfile.mkdtemp(dir=_memory()))
+        folder = self.place / "work"
+        folder.mkdir(exist_ok=True)
+        self.write()  # what does not come to its first 500 inputs has said something too
         run = target.run
 
         def take(data: bytes) -> None:
@@ -79,7 +81,7 @@ class Tally:
                 self.first = self.peak
                 taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
                 resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
-        if self.done % 500 == 0:
+        if self.done % 500 == 0 or self.done >= self._inputs:  # atheris ends the process without a word
             self.write()
 
     def _escape(self, error: Exception, data: bytes, what: str = "") -> None:
@@ -108,22 +110,15 @@ class Tally:
         os.replace(temporary, self.place / "tally.json")
 
 
-def _memory() -> str | None:
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
 def main() -> None:
     """``python -m benchmarks.fuzzing.child TARGET INPUTS SEED ENGINE PLACE``."""
     name, inputs, seed, engine, place = sys.argv[1:]
-    tally = Tally(Path(place))
+    tally = Tally(Path(place), int(inputs))
     warnings.simplefilter("ignore")
     if engine == "seeded":
         engines.seeded(name, tally.once, int(inputs), int(seed))
         tally.write()
     else:
-        import atexit
-
-        atexit.register(tally.write)
         (Path(place) / "corpus").mkdir(exist_ok=True)
         engines.guided(name, tally.once, int(inputs), int(seed), f"{place}/corpus")
 
