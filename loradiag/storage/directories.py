@@ -83,7 +83,8 @@ def installed(place: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     except OSError as error:
-        raise UsageError(f"{printable(str(place))}: cannot be written ({error.strerror})") from error
+        reason = printable(error.strerror or str(error))  # numpy's has no more than a text
+        raise UsageError(f"{printable(str(place))}: cannot be written ({reason})") from error
 
 
 def _move(temporary: Path, place: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import msgspec
@@ -59,9 +59,17 @@ def open_requests(
         MissingExtraError: It is Parquet, and pyarrow is not installed.
     """
     name = os.fspath(path)
-    with told(name), opened(name) as source:
+    with ExitStack() as stack:
+        with told(name):
+            source = stack.enter_context(opened(name))
         file = RequestFile(source.name, source.sha256)
-        yield file, _asked(source, field, file)
+        yield file, _read(name, source, field, file)
+
+
+def _read(name: str, source: Source, field: str | None, file: RequestFile) -> Iterator[Asked]:
+    """What was asked, with the errors of reading told here: whoever reads may fail at writing elsewhere."""
+    with told(name):
+        yield from _asked(source, field, file)
 
 
 def _asked(source: Source, field: str | None, file: RequestFile) -> Iterator[Asked]:

@@ -68,8 +68,9 @@ def test_no_room(tmp_path: Path, small: Path, name: str) -> None:
 
 @pytest.mark.models
 def test_no_room_for_a_baseline(tmp_path: Path, small: Path) -> None:
-    """After its texts were embedded."""
-    assert "No space left" in _fills_up(MODELS["baseline"], small, tmp_path / "alone")
+    """It is the baseline that cannot be written, not the data that cannot be read."""
+    said = _fills_up(MODELS["baseline"], small, tmp_path / "alone")
+    assert f"{small / 'baseline'}: cannot be written (No space left on device)" in said
 
 
 def test_a_fleet_without_room_for_its_memory(small: Path) -> None:
