@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from loradiag.core.rules import Rule
+from loradiag.rules.measured import measured
 
 FAMILIES = {
     "1": "integrity",
@@ -37,6 +38,8 @@ def as_text(rule: Rule) -> str:
     head = f"{rule.code} {rule.name}\n{rule.severity.value}, confidence {rule.confidence.value}\n"
     body = "\n".join(_plain(line) for line in rule.documentation.splitlines())
     parts = [head, body, "", "ADVICE", rule.advice, "", "SOURCE", rule.source]
+    rates = measured(rule.code)
+    parts += ["", "MEASURED", rates] if rates else []
     if rule.thresholds:
         parts += ["", "THRESHOLDS (in a policy: [thresholds." + rule.code + "])"]
         parts += [f"  {t.name} = {t.default:g}   {t.description}\n      from: {t.source}" for t in rule.thresholds]
@@ -54,6 +57,8 @@ def as_markdown(rule: Rule) -> str:
         "#" + line if line.startswith("## ") else line.replace("``", "`") for line in rule.documentation.splitlines()
     ]
     lines += ["", f"**Advice.** {rule.advice}", "", f"**Source.** {rule.source}", ""]
+    rates = measured(rule.code)
+    lines += [f"**Measured.** {rates}", ""] if rates else []
     if rule.thresholds:
         lines += ["| threshold | default | meaning | source |", "|---|---|---|---|"]
         lines += [f"| `{t.name}` | {t.default:g} | {t.description} | {t.source} |" for t in rule.thresholds]
@@ -73,6 +78,7 @@ def as_json(rules: Sequence[Rule]) -> str:
             "documentation": rule.documentation,
             "advice": rule.advice,
             "source": rule.source,
+            "measured": measured(rule.code),
             "makes_inconclusive": rule.undecided,
             "thresholds": [
                 {"name": t.name, "default": t.default, "description": t.description, "source": t.source}

@@ -27,8 +27,8 @@ _SIZES = (
 )
 _TRAINED = (
     "measured on 103 adapters trained for it on one small base (benchmarks/validity): of 18 that learned less than a tenth "
-    "of their domain the largest median ‖ΔW‖_F/‖W‖_F is 0.0146, of those that learned most of it the smallest 0.13; with updates "
-    "of twice the weights or more, the largest share of 20 that came to nothing is 0.56, that of 4 over-scaled ones is 1"
+    "of their domain the largest median ‖ΔW‖_F/‖W‖_F is 0.0146, of those that learned most of it the smallest 0.13; with "
+    "updates of twice the weights or more, the largest share of 20 that came to nothing is 0.56, that of 4 over-scaled ones 1"
 )
 _RELATIVE = (
     "measured over 40 adapters of two small bases, by the median ‖ΔW‖_F/‖W‖_F: hardly begun ones lie at 0.0098 and 0.011, "
@@ -79,8 +79,8 @@ def undertrained_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## How sure
     Without the base the size is judged in absolute terms; an unusual base can make it mean something else. With the base it
-    is judged beside the weights. Large bases may need less: the figures are of small ones. A style that was cut by SVD out of
-    a full fine-tuning works with entries of 6e-5, and is called undertrained here.
+    is judged beside the weights. Large bases may need less: the figures are of small ones. A public style, by its name cut
+    by SVD out of a fine-tuning, has entries of 6e-5 and is called undertrained here; nobody measured it.
 
     ## What to do
     A run that took its first steps only, a learning rate far too small, a scale of nearly zero.
