@@ -22,14 +22,14 @@ REASONS: dict[tuple[str, str], str] = {
     (
         "LD205",
         "book-review",
-    ): "Open: published as a final model, with entries of 1.3e-5, a thousandth of GPT-Neo's weights. No measured loss "
-    "says whether it learned anything.",
+    ): "Open: published as a final model, with entries of 1.3e-5, far below the weights of any usual base. No "
+    "measured loss says whether it learned anything.",
     ("LD205", "gpt2-ckpt0"): "Right: it is called checkpoint 0.",
     (
         "LD205",
         "sd-cloneofsimo-analog-r4",
-    ): "**False alarm**, as far as can be told: a published style, by its name cut by SVD out of a fine-tuning, which moves every "
-    "weight a little. Kept: at 6.2e-5 it lies below `gpt2-ckpt0` (7e-5), so that no threshold "
+    ): "**False alarm**, as far as can be told: a published style, by its name cut by SVD out of a fine-tuning, which moves "
+    "every weight a little. Kept: at 6.2e-5 it lies below `gpt2-ckpt0` (7e-5), so that no threshold "
     "parts the two.",
     (
         "LD206",
