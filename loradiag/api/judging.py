@@ -33,11 +33,7 @@ def judge(report: Report, policy: Policy | None = None) -> Report:
     evidence = Evidence(report.subject, report.measurements, report.accounting)
     try:
         judgement = run_rules(evidence, all_rules(), policy or default_policy())
-    except (
-        ArithmeticError,
-        LookupError,
-        ValueError,
-    ) as error:  # fresh measurements are none of it; anybody may write a file
+    except (ArithmeticError, LookupError, ValueError) as error:  # fresh measurements raise none, files may say anything
         problem = f"has measurements that contradict each other ({printable(str(error))})"
         raise InputError(report.subject.path, problem, "measure it again") from error
     return msgspec.structs.replace(
