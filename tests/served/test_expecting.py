@@ -9,7 +9,7 @@ import pytest
 
 import loradiag
 from loradiag.analyzers.served.expecting import matched, told_by
-from loradiag.core.errors import InputError, UsageError
+from loradiag.core.errors import InputError
 from loradiag.core.report import encode
 from tests.conftest import ROOT, MakeAdapter, peft_arrays
 from tests.served.server import Manners, serving
@@ -83,5 +83,5 @@ def test_a_check_with_reports(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         loradiag.serve_check("http://localhost:1", reports=[tmp_path / "none.json"])
     file.write_text('{"schema_version": "1.6", "reports": []}')
-    with pytest.raises(UsageError, match="has 0 reports"):
+    with pytest.raises(InputError, match="holds no report"):
         loradiag.serve_check("http://localhost:1", reports=[f"a={file}"])

@@ -29,13 +29,14 @@ def chart(drawn: alt.TopLevelMixin, numbers: pd.DataFrame, *, name: str, title: 
         st.markdown(f"**{title}**", help=about, width="content")
         with st.popover("Numbers", icon=":material/table_rows:", type="tertiary"):
             table(numbers, name, width="content")
-    return st.altair_chart(
-        cast("Any", _Believed(finished(drawn))), key=f"chart-{name}", alt=f"{title}. {about}", **options
-    )
+    return st.altair_chart(cast("Any", _Believed(drawn)), key=f"chart-{name}", alt=f"{title}. {about}", **options)
 
 
 class _Believed:
-    """A chart that is checked only where charts are: of what Altair's have, Streamlit asks for their specification alone."""
+    """A chart in the dashboard's dress, checked only where charts are: Streamlit asks for its specification alone.
+
+    Dressed by Altair it would be copied once more.
+    """
 
     def __init__(self, drawn: Any) -> None:
         self._drawn = drawn
@@ -43,7 +44,11 @@ class _Believed:
     def to_dict(self) -> Any:
         from altair.utils import schemapi
 
-        return self._drawn.to_dict(validate=schemapi.DEBUG_MODE)
+        found = self._drawn.to_dict(validate=schemapi.DEBUG_MODE)
+        own = found.setdefault("config", {})
+        for part, told in _dress().items():
+            own[part] = own.get(part, {}) | told
+        return found
 
 
 def believe() -> None:
@@ -56,12 +61,10 @@ def believe() -> None:
     schemapi.disable_debug_mode()
 
 
-def finished(drawn: Any) -> Any:
-    """The chart in the dashboard's dress."""
-    import altair as alt
-
-    return drawn.configure(
-        view=alt.ViewConfig(strokeWidth=0),
-        axis=alt.AxisConfig(grid=True, gridColor=color("grid"), domain=False, tickSize=4, labelLimit=180),
-        legend=alt.LegendConfig(orient="top", title=None, labelLimit=260),
-    )
+def _dress() -> dict[str, dict[str, Any]]:
+    """How all charts look, as Vega-Lite's configuration."""
+    return {
+        "view": {"strokeWidth": 0},
+        "axis": {"grid": True, "gridColor": color("grid"), "domain": False, "tickSize": 4, "labelLimit": 180},
+        "legend": {"orient": "top", "title": None, "labelLimit": 260},
+    }
