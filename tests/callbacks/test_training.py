@@ -158,7 +158,7 @@ def test_training_is_the_same_with_and_without(tmp_path: Path) -> None:
         assert gradients
 
 
-@pytest.mark.parametrize(("rate", "floor", "code"), [(0.3, "error", "LD206"), (20.0, "warning", "LD207")])
+@pytest.mark.parametrize(("rate", "floor", "code"), [(0.3, "error", "LD206"), (20.0, "warning", "LD206")])
 def test_a_run_that_diverges_is_stopped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, rate: float, floor: str, code: str
 ) -> None:

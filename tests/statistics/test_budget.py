@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from loradiag.statistics.budget import discoveries, left_of, weight_of
@@ -41,11 +41,14 @@ def by_definition(e: np.ndarray, weights: np.ndarray, alpha: float) -> set[int]:
     return best
 
 
+@example([0.0, 121.0, 0.0, 0.0, 0.0, 0.0, 35.0, 31.0], 0.05)
 @given(st.lists(st.floats(0.0, 1e6), min_size=1, max_size=30), st.sampled_from([0.01, 0.05, 0.2]))
 def test_discoveries_are_those_of_the_definition(values, alpha):
     """The largest number of adapters whose evidence is enough for so many."""
     e = np.array(values)
     weights = np.arange(1, e.size + 1) / np.arange(1, e.size + 1).sum()
+    # On a line itself the last digit of a logarithm decides, and either answer is right.
+    assume((abs(np.outer(e * weights, np.arange(1, e.size + 1)) * alpha - 1) > 1e-9).all())
     with np.errstate(divide="ignore"):
         found = discoveries(np.log(e), weights, alpha)
     assert set(np.flatnonzero(found).tolist()) == by_definition(e, weights, alpha)
