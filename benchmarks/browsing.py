@@ -25,8 +25,13 @@ new MutationObserver(records => {
     if (record.attributeName === 'data-test-script-state' && record.target.dataset.testScriptState === 'running')
       window.__runs += 1;
 }).observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
+window.__changed = 0;  // when anything last came or went
+new MutationObserver(() => { window.__changed = performance.now(); }).observe(document, {subtree: true, childList: true});
 """
 
+# A script of a few milliseconds may begin and end between two frames, so that it is never seen to run: after a second without
+# one, the last change of the page is taken for its end.
+#
 # Complete: the script is not running, no skeleton and nothing stale is left, tables have their canvas and charts their
 # picture; and all of it stays so for a while, which is not counted.
 _WAIT = """
@@ -35,7 +40,8 @@ _WAIT = """
   const seen = what => all(what).filter(one => !one.closest('details:not([open])') && one.offsetHeight);
   const complete = () => {
     const app = all('stApp')[0];
-    return app && app.dataset.testScriptState === 'notRunning' && all('stMain').length && window.__runs >= ran
+    const unseen = window.__runs < ran && performance.now() - window.__begun > 1000 && window.__changed > window.__begun;
+    return app && app.dataset.testScriptState === 'notRunning' && all('stMain').length && (window.__runs >= ran || unseen)
       && location.pathname.endsWith(place) && all('stMarkdown').length + all('stDataFrame').length
       && !all('stSkeleton').length && !document.querySelector('[data-stale="true"]')
       && seen('stDataFrame').every(one => one.querySelector('canvas'))
@@ -45,7 +51,8 @@ _WAIT = """
   const look = () => {
     const now = performance.now();
     first = complete() ? first ?? now : null;
-    if (first !== null && now - first > 250) resolve((first - window.__begun) / 1000);
+    const end = window.__runs < ran ? window.__changed : first;
+    if (first !== null && now - first > 250) resolve((end - window.__begun) / 1000);
     else if (now - window.__begun > patience) reject(new Error(`${location.pathname} is not complete`));
     else requestAnimationFrame(look);
   };
