@@ -245,6 +245,11 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
     }
     if not any(row.requests for row in rows):
         found["traffic"] = found["requests"] = None
+    if not any(row.watch or "drift" in row.newest for row in rows):
+        found["drift"] = None
+    for column, kind in (("merge", "merge-drift"), ("forgetting", "forgetting")):
+        if not any(kind in row.newest for row in rows):
+            found[column] = None
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import streamlit as st
@@ -13,7 +13,7 @@ from loradiag.overview.roster import Row
 from loradiag_dashboard.parts.choices import kept
 from loradiag_dashboard.parts.palette import MARKS
 from loradiag_dashboard.parts.plain import label
-from loradiag_dashboard.parts.verdicts import called
+from loradiag_dashboard.parts.verdicts import called, moment, verdict_mark
 from loradiag_dashboard.source import overview, report
 
 KINDS = {"inspect": "inspections", "merge-drift": "merge", "forgetting": "forgetting", "drift": "drift checks"}
@@ -110,3 +110,19 @@ def _card(parameter: str, letter: str, row: Row, kind: str, usual: int) -> Card:
         format_func=lambda key: called(row, by_key[key]),
     )
     return by_key[key]
+
+
+def one_of(parameter: str, cards: Mapping[str, Card], title: str) -> Report | None:
+    """Let the reader choose one of some reports, kept in the address; None where it cannot be read.
+
+    Args:
+        parameter: Of the address.
+        cards: By their keys; at least one.
+        title: Above the widget; trusted.
+    """
+
+    def said(key: str) -> str:
+        card = cards[key]
+        return f"{verdict_mark(card.verdict)} {label(card.path, 80)}, {moment(card)}"
+
+    return report(cards[kept(parameter, list(cards), title, format_func=said)])

@@ -24,8 +24,8 @@ from loradiag_dashboard.parts.nothing import nothing
 from loradiag_dashboard.parts.palette import color
 from loradiag_dashboard.parts.plain import label
 from loradiag_dashboard.parts.tables import table
-from loradiag_dashboard.parts.verdicts import moment, verdict_mark
-from loradiag_dashboard.source import overview, report
+from loradiag_dashboard.source import overview
+from loradiag_dashboard.views.sidebyside.choosing import one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,15 +47,7 @@ def run() -> None:
             "loradiag compare runs/my_run/ -o reports/my_run.json",
         )
         return
-    key = kept(
-        "run",
-        list(cards),
-        "Run",
-        format_func=lambda key: (
-            f"{verdict_mark(cards[key].verdict)} {label(cards[key].path, 80)}, {moment(cards[key])}"
-        ),
-    )
-    made = report(cards[key])
+    made = one_of("run", cards, "Run")
     series = made.measurements.trajectory if made else None
     if made is None or series is None:
         return

@@ -29,8 +29,8 @@ from loradiag_dashboard.parts.heatmap import COLUMNS, Look, map_of
 from loradiag_dashboard.parts.nothing import nothing
 from loradiag_dashboard.parts.plain import label, md
 from loradiag_dashboard.parts.tables import table
-from loradiag_dashboard.parts.verdicts import moment, verdict_mark
-from loradiag_dashboard.source import overview, report
+from loradiag_dashboard.source import overview
+from loradiag_dashboard.views.sidebyside.choosing import one_of
 from loradiag_dashboard.views.sidebyside.meeting import look_of, meeting, related, titled
 
 if TYPE_CHECKING:
@@ -50,15 +50,7 @@ def together() -> None:
             "loradiag compare adapter_a/ adapter_b/ -o reports/compare.json",
         )
         return
-    key = kept(
-        "comparison",
-        list(cards),
-        "Comparison",
-        format_func=lambda key: (
-            f"{verdict_mark(cards[key].verdict)} {label(cards[key].path, 80)}, {moment(cards[key])}"
-        ),
-    )
-    made = report(cards[key])
+    made = one_of("comparison", cards, "Comparison")
     found = made.measurements.comparison if made else None
     if made is None or found is None:
         return
