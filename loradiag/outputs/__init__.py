@@ -20,9 +20,12 @@ FORMATS: Mapping[str, Entry] = {
     "sarif": Entry("loradiag.outputs.sarif:render", summary="SARIF 2.1.0, for code scanning"),
     "junit": Entry("loradiag.outputs.junit:render", summary="JUnit XML, for CI"),
     "github": Entry("loradiag.outputs.github:render", summary="annotations of GitHub Actions"),
+    "gitlab": Entry("loradiag.outputs.gitlab:render", summary="Code Quality of GitLab, for a merge request"),
 }
 
 _BY_SUFFIX = {
+    # The name that GitLab's own pages give such a report; it must come before the ending that it has, too.
+    "gl-code-quality-report.json": "gitlab",
     ".json": "json",
     ".md": "markdown",
     ".html": "html",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 
 from loradiag.core.findings import Disposition, Finding, Severity
 from loradiag.core.integrity import Unreadable
@@ -49,6 +49,20 @@ def unreadable(report: Report) -> Unreadable | None:
     """Why nothing could be read, if so."""
     integrity = report.measurements.integrity
     return integrity.unreadable if integrity else None
+
+
+def weights_path(report: Report) -> str:
+    """Where the weights are, by the first of their files where several are known, as a CI looks for them in a repository.
+
+    Relative to the current directory if they lie below it, and with slashes; as untrusted as any name of a file.
+    """
+    path = report.subject.path.replace("\\", "/") if os.sep == "\\" else report.subject.path
+    identity = report.measurements.identity
+    files = identity.weight_files if identity else []
+    if files and PurePosixPath(path).name not in files:
+        path = f"{path.rstrip('/')}/{files[0]}"
+    below = f"{os.getcwd().replace(os.sep, '/').rstrip('/')}/"
+    return path.removeprefix(below).removeprefix("./") or "."
 
 
 def tally(report: Report) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from loradiag.core.findings import Disposition, Finding, Severity
 from loradiag.core.report import Report
 from loradiag.core.text import printable
-from loradiag.outputs.arrange import unreadable
+from loradiag.outputs.arrange import unreadable, weights_path
 from loradiag.outputs.style import Style
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -148,14 +146,8 @@ def _message(text: str) -> Json:
 
 
 def _uri(report: Report) -> str:
-    """Where the weights are: relative to the current directory if they lie below it, as code scanning wants it."""
-    path = report.subject.path.replace("\\", "/") if os.sep == "\\" else report.subject.path
-    identity = report.measurements.identity
-    files = identity.weight_files if identity else []
-    if files and PurePosixPath(path).name not in files:
-        path = f"{path.rstrip('/')}/{files[0]}"
-    below = f"{os.getcwd().replace(os.sep, '/').rstrip('/')}/"
-    path = path.removeprefix(below).removeprefix("./")
+    """Where the weights are, as a reference: relative to the current directory if they lie below it."""
+    path = weights_path(report)
     encoded = quote(path.encode("utf-8", "backslashreplace"), safe="/~")
     # A colon in the first part of a relative reference would make it a scheme; quote() has encoded it.
-    return f"file://{encoded}" if path.startswith("/") else encoded or "."
+    return f"file://{encoded}" if path.startswith("/") else encoded

@@ -107,7 +107,7 @@ def test_one_adapter_and_other_windows(served: Path) -> None:
     assert [window["n"] for window in reports["ledger"]["measurements"]["drift"]["windows"]] == [100, 100]
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown", "html", "sarif", "junit", "github"])
+@pytest.mark.parametrize("format_", ["text", "markdown", "html", "sarif", "junit", "github", "gitlab"])
 def test_every_format(served: Path, format_: str) -> None:
     """Each names the adapter and the finding that decided."""
     result = run("check", "--baseline", str(served / "baselines"), "--lake", str(served / "lake"), "-f", format_)

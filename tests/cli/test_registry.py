@@ -169,7 +169,7 @@ def test_the_gate(adapters: Path) -> None:
     assert run("check", "--fail-on", "warning").exit_code == 1
     run("set", "two", "--stage", "live")
     assert run("check", "--stage", "live").exit_code == 1
-    for name in ("json", "html", "markdown", "sarif", "junit", "github"):
+    for name in ("json", "html", "markdown", "sarif", "junit", "github", "gitlab"):
         failed = run("check", "two", "--format", name)
         assert (failed.exit_code, "LD533" in failed.stdout) == (1, True), name
     run("set", "one", "--owner", "x", "--data-hash", "d" * 64, "--evaluation", "toy=1")

@@ -15,7 +15,7 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Report, Unsupported
 from loradiag.core.updates import VectorModule, Vectors
 from loradiag.core.verdict import Status
-from tests.outputs import asking, drifting, watching
+from tests.outputs import forgetting_reports, merge_reports, traffic_reports
 from tests.outputs.building import finding, grid, identity, integrity, measured, report, spectrum
 from tests.outputs.near import with_base
 
@@ -214,31 +214,34 @@ CASES: dict[str, Callable[[], list[Report]]] = {
     "beside": beside,
     "beside_series": beside_series,
     "beside_vectors": beside_vectors,
-    "drift_weights": drifting.by_weights,
-    "drift_outputs": drifting.by_outputs,
-    "drift_gated": drifting.gated,
-    "drift_none": drifting.none,
-    "drift_undecided": drifting.undecided,
-    "drift_compared": drifting.compared,
-    "drift_refused": drifting.refused,
-    "drift_stored": drifting.stored,
-    "drift_extreme": drifting.extreme,
-    "drift_hostile": lambda: drifting.hostile(HOSTILE),
-    **{f"asked_{name}": make for name, make in asking.CASES.items()},
-    "asked_hostile": lambda: asking.hostile(HOSTILE),
-    **{f"watched_{name}": make for name, make in watching.CASES.items()},
-    "watched_hostile": lambda: watching.hostile(HOSTILE),
+    "drift_weights": merge_reports.by_weights,
+    "drift_outputs": merge_reports.by_outputs,
+    "drift_gated": merge_reports.gated,
+    "drift_none": merge_reports.none,
+    "drift_undecided": merge_reports.undecided,
+    "drift_compared": merge_reports.compared,
+    "drift_refused": merge_reports.refused,
+    "drift_stored": merge_reports.stored,
+    "drift_extreme": merge_reports.extreme,
+    "drift_hostile": lambda: merge_reports.hostile(HOSTILE),
+    **{f"asked_{name}": make for name, make in forgetting_reports.CASES.items()},
+    "asked_hostile": lambda: forgetting_reports.hostile(HOSTILE),
+    **{f"watched_{name}": make for name, make in traffic_reports.CASES.items()},
+    "watched_hostile": lambda: traffic_reports.hostile(HOSTILE),
 }
 
 
-RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202e\u2028]")
-"""Characters that no output may have, whatever an adapter or a log holds."""
+RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""All that `printable` promises to keep out, but for the line feed that outputs end their lines with."""
+
+MARKUP = ("html", "markdown", "junit", "sarif", "gitlab")
+"""Formats that something may take for HTML. The others are obeyed by no browser."""
 
 
 def assert_harmless(name: str, text: str) -> None:
     """Fail if a hostile name got through into an output: as a control character, as markup, or as a command of a CI system."""
     assert RAW.search(text) is None
-    if name in ("html", "markdown", "junit", "sarif"):
+    if name in MARKUP:
         assert "<script>alert" not in text
     if name == "github":
         assert not re.search(r"(?m)^::error::(x|$)", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -16,14 +15,10 @@ from loradiag.core.report import Report
 from loradiag.outputs import FORMATS, format_of, renderer
 from loradiag.outputs.style import MEASURES, Style
 from tests.conftest import FIXTURES, SHARED
-from tests.outputs import asking, drifting, samples, watching
+from tests.outputs import forgetting_reports, merge_reports, samples, traffic_reports
+from tests.outputs.samples import MARKUP, RAW
 
 VERBOSE = Style(verbose=True)
-# All that `printable` promises to keep out, but for the line feed that outputs end their lines with.
-RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-MARKUP = ("html", "markdown", "junit", "sarif")
-"""Formats that something may take for HTML. The others are obeyed by no browser."""
-
 every_format = pytest.mark.parametrize("name", FORMATS)
 every_case = pytest.mark.parametrize("make", samples.CASES.values(), ids=samples.CASES)
 
@@ -58,18 +53,20 @@ def test_shows_no_raw_control_characters(name: str, make: Callable[[], list[Repo
 def test_is_deterministic(name: str) -> None:
     """The same report gives the same text."""
     assert renderer(name)(samples.several(), Style()) == renderer(name)(samples.several(), Style())
-    assert renderer(name)(drifting.by_outputs(), VERBOSE) == renderer(name)(drifting.by_outputs(), VERBOSE)
-    assert renderer(name)(asking.grouped(), VERBOSE) == renderer(name)(asking.grouped(), VERBOSE)
-    assert renderer(name)(watching.month(), VERBOSE) == renderer(name)(watching.month(), VERBOSE)
+    assert renderer(name)(merge_reports.by_outputs(), VERBOSE) == renderer(name)(merge_reports.by_outputs(), VERBOSE)
+    assert renderer(name)(forgetting_reports.grouped(), VERBOSE) == renderer(name)(
+        forgetting_reports.grouped(), VERBOSE
+    )
+    assert renderer(name)(traffic_reports.month(), VERBOSE) == renderer(name)(traffic_reports.month(), VERBOSE)
 
 
 @pytest.mark.parametrize("name", MARKUP)
 def test_lets_no_script_through(name: str) -> None:
     """A tag in a name stays a name."""
     assert "<script>alert" not in renderer(name)(samples.hostile(), VERBOSE)
-    assert "<script>alert" not in renderer(name)(drifting.hostile(samples.HOSTILE), VERBOSE)
-    assert "<script>alert" not in renderer(name)(asking.hostile(samples.HOSTILE), VERBOSE)
-    assert "<script>alert" not in renderer(name)(watching.hostile(samples.HOSTILE), VERBOSE)
+    assert "<script>alert" not in renderer(name)(merge_reports.hostile(samples.HOSTILE), VERBOSE)
+    assert "<script>alert" not in renderer(name)(forgetting_reports.hostile(samples.HOSTILE), VERBOSE)
+    assert "<script>alert" not in renderer(name)(traffic_reports.hostile(samples.HOSTILE), VERBOSE)
 
 
 @every_format
@@ -92,7 +89,7 @@ def test_any_name_renders(name: str, name_of_module: str) -> None:
 @settings(deadline=None, max_examples=10)
 def test_any_answer_renders(name: str, said: str) -> None:
     """Names of tasks, prompts, answers and reasons are as untrusted as names of modules."""
-    assert RAW.search(renderer(name)(asking.hostile(said), VERBOSE)) is None
+    assert RAW.search(renderer(name)(forgetting_reports.hostile(said), VERBOSE)) is None
 
 
 @every_format
@@ -100,14 +97,14 @@ def test_any_answer_renders(name: str, said: str) -> None:
 @settings(deadline=None, max_examples=10)
 def test_any_request_renders(name: str, said: str) -> None:
     """Numbers, texts and routes of requests, names of adapters, files and measures come from logs."""
-    assert RAW.search(renderer(name)(watching.hostile(said), VERBOSE)) is None
+    assert RAW.search(renderer(name)(traffic_reports.hostile(said), VERBOSE)) is None
 
 
 @every_format
 def test_three_hundred_windows_render(name: str) -> None:
     """In every format, in short and in full."""
     for style in (Style(), VERBOSE):
-        text = renderer(name)(watching.crowd(), style)
+        text = renderer(name)(traffic_reports.crowd(), style)
         assert RAW.search(text) is None
         assert "LD801" in text
 
@@ -134,8 +131,8 @@ def test_renders_public_adapters(name: str, adapter: str) -> None:
 
 def test_a_format_comes_from_a_file_name() -> None:
     """Endings name formats; an unknown one is an error that says what there is."""
-    assert [format_of(name) for name in ("a.HTML", "b.md", "c.sarif", "d.xml", "e.json")] == [
-        "html", "markdown", "sarif", "junit", "json",
+    assert [format_of(name) for name in ("a.HTML", "b.md", "c.sarif", "d.xml", "e.json", "gl-code-quality-report.json")] == [
+        "html", "markdown", "sarif", "junit", "json", "gitlab",
     ]  # fmt: skip
     with pytest.raises(UsageError, match="cannot tell the format"):
         format_of("report.pdf")

@@ -9,8 +9,7 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.outputs import FORMATS, renderer
 from loradiag.outputs.style import Style
-from tests.outputs.samples import HOSTILE
-from tests.outputs.test_contract import MARKUP, RAW
+from tests.outputs.samples import HOSTILE, MARKUP, RAW
 from tests.rules.registered import known
 
 HASH = "a" * 64
