@@ -21,7 +21,7 @@ from loradiag.outputs.grid import grids
 from tests.conftest import FIXTURES
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import assert_harmless, metrics, put, said, table_with
-from tests.outputs import drifting, samples
+from tests.outputs import merge_reports, samples
 from tests.outputs.building import grid, measured, report, spectrum
 
 
@@ -167,7 +167,7 @@ def test_an_adapter_of_a_fleet_alone(show: Show, tmp_path: Path) -> None:
 
 def test_an_adapter_that_was_only_merged(show: Show, tmp_path: Path) -> None:
     """What that report says of it, a way to its page, and the command that would tell more."""
-    put(tmp_path, drifting.by_outputs()[0], "runs/merged")
+    put(tmp_path, merge_reports.by_outputs()[0], "runs/merged")
     page = show("adapter", reports=tmp_path)
     assert "of merge\\-drift" in said(page)
     assert "Not inspected" in said(page)

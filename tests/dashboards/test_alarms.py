@@ -14,7 +14,7 @@ from loradiag.cli.alarms import alarms as command_line
 from loradiag.core.watching import WatchAlarm
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import put, said
-from tests.outputs import watching
+from tests.outputs import traffic_reports
 from tests.outputs.samples import HOSTILE, RAW
 from tests.watching.making import watcher, write, write_baseline
 
@@ -199,7 +199,7 @@ def test_no_watch(show: Show, tmp_path: Path) -> None:
     page = show("alarms", traffic=tmp_path / "lake")
     assert "No watch" in said(page)
     assert page.code[0].value == f"loradiag drift watch --baseline baselines/ --lake {tmp_path / 'lake'}"
-    put(tmp_path / "reports", watching.steady()[0])
+    put(tmp_path / "reports", traffic_reports.steady()[0])
     assert "--lake lake/" in show("alarms", reports=tmp_path / "reports").code[0].value
 
 

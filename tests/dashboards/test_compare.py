@@ -18,7 +18,7 @@ from loradiag.core.report import Report
 from tests.conftest import FIXTURES
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import assert_harmless, charts, put, said, table_with
-from tests.outputs import asking, drifting, samples
+from tests.outputs import forgetting_reports, merge_reports, samples
 from tests.outputs.building import finding, grid, measured, report
 from tests.outputs.test_comparing import strange
 from tests.outputs.test_learning import hostile as run_of
@@ -108,7 +108,9 @@ def test_the_exact_overlap_needs_the_adapters(show: Show, tmp_path: Path) -> Non
     assert not show("compare", reports=tmp_path).code
 
 
-@pytest.mark.parametrize("made", [asking.CASES["plain"]()[0], drifting.by_outputs()[0]], ids=["forgetting", "merge"])
+@pytest.mark.parametrize(
+    "made", [forgetting_reports.CASES["plain"]()[0], merge_reports.by_outputs()[0]], ids=["forgetting", "merge"]
+)
 def test_numbers_of_one_report_twice(show: Show, tmp_path: Path, made: Report) -> None:
     """Nothing differs, and all numbers are there when asked for."""
     page = compared(show, tmp_path, made, made)

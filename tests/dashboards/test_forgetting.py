@@ -15,7 +15,7 @@ from loradiag.core.report import Report
 from loradiag.outputs.scores import relative
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import assert_harmless, charts, metrics, put, said, specification, table_with
-from tests.outputs import asking
+from tests.outputs import forgetting_reports
 from tests.outputs.samples import HOSTILE, healthy
 
 
@@ -38,7 +38,7 @@ def drawn(page: AppTest) -> list[dict[str, Any]]:
 
 def test_the_headline_and_its_numbers(show: Show, tmp_path: Path) -> None:
     """How many tasks were lost, and the largest loss in percent of the base."""
-    page = page_of(show, tmp_path, asking.plain()[0])
+    page = page_of(show, tmp_path, forgetting_reports.plain()[0])
     assert "1 of 4 tasks lost more than their margin" in page.error[0].value
     assert metrics(page)["Forgotten"] == "1 of 4"
     assert metrics(page)["Largest loss"] == "-36.1%"
@@ -46,7 +46,7 @@ def test_the_headline_and_its_numbers(show: Show, tmp_path: Path) -> None:
 
 def test_the_forest_has_the_worst_first(show: Show, tmp_path: Path) -> None:
     """Differences and both ends as shares of the base's score, of metrics of which less is better turned around."""
-    (report,) = asking.grouped()
+    (report,) = forgetting_reports.grouped()
     rows = drawn(page_of(show, tmp_path, report))
     assert [row["task"] for row in rows] == ["mmlu", "hellaswag", "wiki"]
     wiki = next(score for score in found_in(report).tasks if score.task == "wiki")
@@ -62,7 +62,7 @@ def test_the_forest_has_the_worst_first(show: Show, tmp_path: Path) -> None:
 
 def test_the_margin_and_the_line_of_no_change_are_named(show: Show, tmp_path: Path) -> None:
     """In words in the chart, and every status has a shape of its own."""
-    page = page_of(show, tmp_path, asking.plain()[0])
+    page = page_of(show, tmp_path, forgetting_reports.plain()[0])
     drawn_ = charts(page)[0]
     assert ",no change" in drawn_
     assert ",margin -5.0%" in drawn_
@@ -74,7 +74,7 @@ def test_the_margin_and_the_line_of_no_change_are_named(show: Show, tmp_path: Pa
 
 def test_routes_stand_below_the_unmerged_adapter(show: Show, tmp_path: Path) -> None:
     """Each with what the route did to the score, and with the status that is judged."""
-    (report,) = asking.served()
+    (report,) = forgetting_reports.served()
     page = page_of(show, tmp_path, report)
     table = table_with(page, "served")
     assert list(table["served"]) == ["unmerged", "as nf4", "as bf16"] * 2
@@ -96,7 +96,7 @@ def _sorted(found: Forgetting) -> list[Score]:
 
 def test_documents_that_flipped_stand_side_by_side(show: Show, tmp_path: Path) -> None:
     """What was asked, what is right and both answers of the task that is chosen; the address keeps the choice."""
-    (report,) = asking.plain()
+    (report,) = forgetting_reports.plain()
     page = page_of(show, tmp_path, report)
     assert "✗ lost: 364" in said(page)
     assert page.selectbox(key="kept-task").value == "hellaswag"
@@ -110,7 +110,7 @@ def test_documents_that_flipped_stand_side_by_side(show: Show, tmp_path: Path) -
 
 def test_weaker_forms(show: Show, tmp_path: Path) -> None:
     """The one to take is marked; what each keeps and loses is that of the report, and a form that failed says why."""
-    (report,) = asking.weaker()
+    (report,) = forgetting_reports.weaker()
     sweep = found_in(report).sweep
     assert sweep is not None
     page = page_of(show, tmp_path, report)
@@ -127,7 +127,7 @@ def test_weaker_forms(show: Show, tmp_path: Path) -> None:
 
 def test_every_task_of_every_form(show: Show, tmp_path: Path) -> None:
     """With the difference of both halves of the documents, as the report has them."""
-    (report,) = asking.weaker()
+    (report,) = forgetting_reports.weaker()
     sweep = found_in(report).sweep
     assert sweep is not None
     table = table_with(page_of(show, tmp_path, report), "with the form")
@@ -139,13 +139,13 @@ def test_every_task_of_every_form(show: Show, tmp_path: Path) -> None:
 
 def test_without_a_sweep_the_page_says_how(show: Show, tmp_path: Path) -> None:
     """With the command that makes one."""
-    page = page_of(show, tmp_path, asking.plain()[0])
+    page = page_of(show, tmp_path, forgetting_reports.plain()[0])
     assert any("--sweep" in element.value for element in page.code)
 
 
 def test_memorisation(show: Show, tmp_path: Path) -> None:
     """What came out verbatim, beside held-out documents; an adapter that recites is no success."""
-    page = page_of(show, tmp_path, asking.remembered()[0])
+    page = page_of(show, tmp_path, forgetting_reports.remembered()[0])
     assert metrics(page)["Recited, trained on"] == "12"
     assert metrics(page)["Recited, held out"] == "0"
     assert "It recites training data" in page.error[0].value
@@ -154,7 +154,7 @@ def test_memorisation(show: Show, tmp_path: Path) -> None:
 
 def test_an_interrupted_run_names_what_is_missing(show: Show, tmp_path: Path) -> None:
     """And how it was run stands below."""
-    page = page_of(show, tmp_path, asking.interrupted()[0])
+    page = page_of(show, tmp_path, forgetting_reports.interrupted()[0])
     assert any("gsm8k, hellaswag, sweep" in box.value for box in page.warning)
     assert "batches of 16" in said(page)
     assert "the run was interrupted before the weaker forms were asked" in said(page)
@@ -162,7 +162,7 @@ def test_an_interrupted_run_names_what_is_missing(show: Show, tmp_path: Path) ->
 
 def test_parts_of_groups_and_other_metrics_are_folded(show: Show, tmp_path: Path) -> None:
     """57 subjects and a smaller group, of which one was lost; the learned domain is told and not judged."""
-    page = page_of(show, tmp_path, asking.grouped()[0])
+    page = page_of(show, tmp_path, forgetting_reports.grouped()[0])
     labels = [expander.label for expander in page.expander]
     assert any(label.startswith("58 parts of groups: 1 forgot") for label in labels)
     assert "Other metrics (1)" in labels
@@ -172,7 +172,7 @@ def test_parts_of_groups_and_other_metrics_are_folded(show: Show, tmp_path: Path
 @pytest.mark.parametrize("place", range(5))
 def test_odd_reports_are_drawn(show: Show, tmp_path: Path, place: int) -> None:
     """What is missing is missing, what is far off stays in the drawing; nothing breaks."""
-    report = asking.odd()[place]
+    report = forgetting_reports.odd()[place]
     page = page_of(show, tmp_path, report)
     found = found_in(report)
     assert len(page.success) + len(page.warning) + len(page.error) >= 1
@@ -184,7 +184,7 @@ def test_odd_reports_are_drawn(show: Show, tmp_path: Path, place: int) -> None:
 
 def test_many_tasks(show: Show, tmp_path: Path) -> None:
     """Two hundred tasks: the worst are drawn, and the table has all."""
-    (report,) = asking.long()
+    (report,) = forgetting_reports.long()
     page = page_of(show, tmp_path, report)
     assert len(drawn(page)) == 80
     assert len(table_with(page, "p (Holm)")) == 200
@@ -193,7 +193,7 @@ def test_many_tasks(show: Show, tmp_path: Path) -> None:
 
 def test_texts_of_strangers_stay_text(show: Show, tmp_path: Path) -> None:
     """Names, prompts, answers, reasons and files are shown as they are, whatever is in them."""
-    (report,) = asking.hostile(HOSTILE)
+    (report,) = forgetting_reports.hostile(HOSTILE)
     found = found_in(report)
     tasks = [msgspec.structs.replace(score, interval=None, test=None) for score in found.tasks]
     groups = [msgspec.structs.replace(score, interval=None, test=None) for score in found.groups]

@@ -12,7 +12,7 @@ from loradiag.core.report import Report
 from loradiag.outputs.advice import advice
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import assert_harmless, charts, metrics, put, said, specification, table_with
-from tests.outputs import drifting
+from tests.outputs import merge_reports
 from tests.outputs.samples import HOSTILE
 
 
@@ -23,7 +23,7 @@ def page_of(show: Show, folder: Path, report: Report, **parameters: str) -> AppT
 
 def test_the_advice_comes_first(show: Show, tmp_path: Path) -> None:
     """The sentence is that of all outputs, and the numbers are those of the route that it names."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     page = page_of(show, tmp_path, report)
     assert "fold into the 16\\-bit base\\, then quantize to NF4" in page.success[0].value
     assert metrics(page)["Deploy as"] == "nf4"
@@ -33,7 +33,7 @@ def test_the_advice_comes_first(show: Show, tmp_path: Path) -> None:
 
 def test_every_route_has_a_row_with_the_numbers_of_the_report(show: Show, tmp_path: Path) -> None:
     """The cheapest first; of the same bits the one that loses less."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     merge = report.measurements.merge
     assert merge is not None
     table = table_with(page_of(show, tmp_path, report), "use").set_index("route")
@@ -53,7 +53,7 @@ def test_every_route_has_a_row_with_the_numbers_of_the_report(show: Show, tmp_pa
 
 def test_what_was_asked_for_is_marked(show: Show, tmp_path: Path) -> None:
     """The gate is named in the table, and the policy's limits in the chart."""
-    (report,) = drifting.gated()
+    (report,) = merge_reports.gated()
     page = page_of(show, tmp_path, report)
     assert set(table_with(page, "use")["use"]) == {"must keep", "★ recommended, must keep"}
     assert "fails beyond 0.1" in charts(page)[0]
@@ -62,7 +62,7 @@ def test_what_was_asked_for_is_marked(show: Show, tmp_path: Path) -> None:
 
 def test_intervals_are_drawn_where_they_are(show: Show, tmp_path: Path) -> None:
     """A row's value and both ends are those of the report, on a logarithmic axis."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     page = page_of(show, tmp_path, report)
     spec = json.loads(specification(page.get("vega_lite_chart")[0]))
     assert any(layer["encoding"]["x"].get("scale", {}).get("type") == "log" for layer in spec["layer"])
@@ -76,7 +76,7 @@ def test_intervals_are_drawn_where_they_are(show: Show, tmp_path: Path) -> None:
 
 def test_percentiles_stand_in_the_numbers(show: Show, tmp_path: Path) -> None:
     """Mean, median and all percentiles of every route, also those that a logarithmic axis cannot hold."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     numbers = table_with(page_of(show, tmp_path, report), "p99.9").set_index("route")
     assert numbers.loc["nf4", "p99.9"] == pytest.approx(12 * 0.08)
     assert numbers.loc["nf4", "max"] == pytest.approx(40 * 0.08)
@@ -85,7 +85,7 @@ def test_percentiles_stand_in_the_numbers(show: Show, tmp_path: Path) -> None:
 
 def test_weights_alone_say_how_to_get_outputs(show: Show, tmp_path: Path) -> None:
     """Without outputs the gain is drawn beside its prediction, and the command asks for texts."""
-    (report,) = drifting.by_weights()
+    (report,) = merge_reports.by_weights()
     page = page_of(show, tmp_path, report)
     assert "--prompts" in page.code[0].value
     assert "Delta gain by route" in said(page)
@@ -96,7 +96,7 @@ def test_weights_alone_say_how_to_get_outputs(show: Show, tmp_path: Path) -> Non
 
 def test_gains_of_chosen_routes_and_roles(show: Show, tmp_path: Path) -> None:
     """At first the recommended route and those that lose most; other routes and roles when they are chosen."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     page = page_of(show, tmp_path, report)
     routes, roles = page.multiselect
     assert routes.value == ["nf4", "nf4-inplace"]
@@ -117,7 +117,7 @@ def test_gains_of_chosen_routes_and_roles(show: Show, tmp_path: Path) -> None:
 
 def test_modules_without_layers_are_drawn_too(show: Show, tmp_path: Path) -> None:
     """Modules that lie in no layer have a place of their own; what was not measured is named with its reason."""
-    (report,) = drifting.stored()
+    (report,) = merge_reports.stored()
     page = page_of(show, tmp_path, report)
     shown = table_with(page, "module")
     assert shown[shown["route"] == "nf4-inplace"]["layer"].isna().all()
@@ -127,7 +127,7 @@ def test_modules_without_layers_are_drawn_too(show: Show, tmp_path: Path) -> Non
 
 def test_beside_an_earlier_release(show: Show, tmp_path: Path) -> None:
     """Before and now, of routes that both have."""
-    (report,) = drifting.compared()
+    (report,) = merge_reports.compared()
     page = page_of(show, tmp_path, report)
     told = next(frame.value for frame in page.dataframe if "pass → fail" in frame.value.to_string()).set_index("route")
     assert list(told.index) == ["nf4", "bf16"]
@@ -137,7 +137,7 @@ def test_beside_an_earlier_release(show: Show, tmp_path: Path) -> None:
 
 def test_parts_that_cannot_be_folded_are_named(show: Show, tmp_path: Path) -> None:
     """Each with its reason, below advice that says to serve it unmerged."""
-    (report,) = drifting.refused()
+    (report,) = merge_reports.refused()
     page = page_of(show, tmp_path, report)
     table = table_with(page, "part")
     assert list(table["part"]) == ["prompt.0", "prompt.1", "lm_head"]
@@ -145,7 +145,9 @@ def test_parts_that_cannot_be_folded_are_named(show: Show, tmp_path: Path) -> No
     assert metrics(page)["Deploy as"] == "unmerged"
 
 
-@pytest.mark.parametrize("make", [drifting.extreme, drifting.none, drifting.undecided, drifting.large])
+@pytest.mark.parametrize(
+    "make", [merge_reports.extreme, merge_reports.none, merge_reports.undecided, merge_reports.large]
+)
 def test_partial_and_far_reports_are_drawn(show: Show, tmp_path: Path, make: object) -> None:
     """Whatever is missing or far off, the advice stands above and nothing breaks."""
     for place, report in enumerate(make()):  # type: ignore[operator]
@@ -157,7 +159,7 @@ def test_partial_and_far_reports_are_drawn(show: Show, tmp_path: Path, make: obj
 
 def test_texts_of_strangers_stay_text(show: Show, tmp_path: Path) -> None:
     """No control character, and no Markdown of a route's name, a reason or a path."""
-    (report,) = drifting.hostile(HOSTILE)
+    (report,) = merge_reports.hostile(HOSTILE)
     page = page_of(show, tmp_path, report)
     assert "alert\\(1\\)" in said(page)
     assert_harmless(page)
@@ -165,7 +167,7 @@ def test_texts_of_strangers_stay_text(show: Show, tmp_path: Path) -> None:
 
 def test_the_newest_report_is_shown_and_others_can_be_chosen(show: Show, tmp_path: Path) -> None:
     """The address names a report that is not the newest; one about earlier weights says so."""
-    (old,), (new,) = drifting.by_weights(), drifting.by_outputs()
+    (old,), (new,) = merge_reports.by_weights(), merge_reports.by_outputs()
     put(tmp_path, new, created="2025-02-02T00:00:00Z")
     put(tmp_path, old, created="2025-01-01T00:00:00Z", sha256="cd" * 32)
     page = show("merge", reports=tmp_path)
@@ -182,7 +184,7 @@ def test_an_adapter_without_such_a_report_is_not_passed_over_in_silence(show: Sh
     from tests.outputs.samples import healthy
 
     put(tmp_path, healthy()[0], "runs/bare", sha256="cd" * 32)
-    put(tmp_path, drifting.by_outputs()[0])
+    put(tmp_path, merge_reports.by_outputs()[0])
     first = show("fleet", reports=tmp_path)
     assert len(first.dataframe[0].value) == 2
     from loradiag_dashboard.source import overview
@@ -202,7 +204,7 @@ def test_nothing_yet(show: Show, tmp_path: Path) -> None:
 
 def test_a_torn_report_costs_no_more_than_itself(show: Show, tmp_path: Path) -> None:
     """A report that is gone after the overview was made is named in an error."""
-    put(tmp_path, drifting.by_outputs()[0])
+    put(tmp_path, merge_reports.by_outputs()[0])
     page = show("merge", reports=tmp_path)
     (tmp_path / "0.json").unlink()
     from loradiag_dashboard import source

@@ -10,14 +10,14 @@ from streamlit.util import calc_hash
 
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import put, said
-from tests.outputs import asking, drifting
+from tests.outputs import forgetting_reports, merge_reports
 
 
 def three(folder: Path) -> None:
     """Three adapters with both kinds of reports."""
     for place, name in enumerate(("alpha", "beta", "gamma")):
-        put(folder, drifting.by_outputs()[0], f"runs/{name}", sha256=f"{place:02x}" * 32)
-        put(folder, asking.plain()[0], f"runs/{name}", sha256=f"{place:02x}" * 32)
+        put(folder, merge_reports.by_outputs()[0], f"runs/{name}", sha256=f"{place:02x}" * 32)
+        put(folder, forgetting_reports.plain()[0], f"runs/{name}", sha256=f"{place:02x}" * 32)
 
 
 def keys() -> dict[str, str]:

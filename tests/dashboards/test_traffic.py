@@ -22,7 +22,7 @@ from loradiag.core.drift import Drift
 from loradiag.core.report import Report
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import put, said, table_with
-from tests.outputs import watching
+from tests.outputs import traffic_parts, traffic_reports
 from tests.outputs.building import integrity
 from tests.outputs.building import report as built
 from tests.outputs.samples import HOSTILE, RAW
@@ -154,7 +154,7 @@ def test_all_panels_have_one_axis(show: Show, made: Path) -> None:
 
 def test_a_check_is_enough(show: Show, tmp_path: Path) -> None:
     """Without lake and watch: its windows over time, its budget, map, novel requests by groups, topics, answers, coverage."""
-    (report,) = watching.month()
+    (report,) = traffic_reports.month()
     found = checked(report)
     put(tmp_path / "reports", report, "ledger")
     page = show("traffic", reports=tmp_path / "reports")
@@ -164,7 +164,7 @@ def test_a_check_is_enough(show: Show, tmp_path: Path) -> None:
     ]
     few = shares[shares["which is"] == "too few requests to judge"]
     assert len(few) == sum(row.status == "insufficient" for row in found.windows) == 2
-    assert facts(page)[1].replace("\\", "") == watching.day(20)[:10]
+    assert facts(page)[1].replace("\\", "") == traffic_parts.day(20)[:10]
     assert facts(page)[3] == "chant"
     assert "5% expected" in drawn(page)
     answers = table_with(page, "status")
@@ -179,14 +179,14 @@ def test_a_check_is_enough(show: Show, tmp_path: Path) -> None:
 
 def test_novel_requests_are_grouped(show: Show, tmp_path: Path) -> None:
     """Cards of the groups with texts and what is nearest; flawed files are named; the map has all points that are drawn."""
-    (report,) = watching.both()
+    (report,) = traffic_reports.both()
     found = checked(report)
     put(tmp_path / "reports", report, "ledger")
     page = show("traffic", reports=tmp_path / "reports")
     rows = found.windows[0].exemplars
     table = table_with(page, "nearest text")
     assert list(table["cosine"]) == [row.cosine for row in sorted(rows, key=lambda row: (row.group, row.cosine))]
-    assert [text.value for text in page.text] == [watching.TEXTS[index % 3] for index in (0, 3, 6)]
+    assert [text.value for text in page.text] == [traffic_parts.TEXTS[index % 3] for index in (0, 3, 6)]
     assert found.map is not None
     points = columns_of(page, "x", "y", "which is")
     assert len(points) == len(found.map.references) + len(found.map.requests)
@@ -232,13 +232,13 @@ def test_a_watch_alone_is_shown(show: Show, tmp_path: Path) -> None:
 
 def test_windows_of_any_length_have_their_places(show: Show, tmp_path: Path) -> None:
     """Those of two hundred requests, at odd times, one a row; where no window has a time, the check is told in words."""
-    (report,) = watching.by_count()
+    (report,) = traffic_reports.by_count()
     put(tmp_path / "timed", report, "ledger")
     page = show("traffic", reports=tmp_path / "timed")
     volume = columns_of(page, "window", "requests", "failed")
     assert list(volume["window"])[:2] == ["2026-11-02 00:13", "2026-11-02 02:13"]
     assert list(volume["requests"]) == [row.requests for row in checked(report).windows]
-    undated = watching.watched(watching.drift([watching.novel(start=None, end=None)], window="all"))
+    undated = traffic_parts.watched(traffic_parts.drift([traffic_parts.novel(start=None, end=None)], window="all"))
     put(tmp_path / "undated", undated, "ledger")
     page = show("traffic", reports=tmp_path / "undated")
     assert facts(page)[0].endswith("Drifted")
@@ -269,10 +269,10 @@ def test_no_traffic_at_all(show: Show, tmp_path: Path) -> None:
     assert "traffic ingest" in page.code[0].value
 
 
-@pytest.mark.parametrize("case", sorted({*watching.CASES} - {"fleet"}))
+@pytest.mark.parametrize("case", sorted({*traffic_reports.CASES} - {"fleet"}))
 def test_every_report_is_shown(show: Show, tmp_path: Path, case: str) -> None:
     """Whatever a check found or lacks, numbers at the ends of what there is among them."""
-    for place, report in enumerate(watching.CASES[case]()):
+    for place, report in enumerate(traffic_reports.CASES[case]()):
         put(tmp_path / "reports", report, checked(report).adapter, created=f"2026-11-0{place + 3}T06:00:00Z")
     page = show("traffic", reports=tmp_path / "reports", range="all")
     assert len(facts(page)) == 5
@@ -281,10 +281,10 @@ def test_every_report_is_shown(show: Show, tmp_path: Path, case: str) -> None:
 
 def test_texts_of_strangers_are_shown_as_they_are(show: Show, tmp_path: Path) -> None:
     """No Markdown, no HTML, no control characters, wherever they stand; nor in what charts are drawn of."""
-    (report,) = watching.hostile(HOSTILE)
+    (report,) = traffic_reports.hostile(HOSTILE)
     found = checked(report)
     rows = [
-        msgspec.structs.replace(row, start=watching.day(place), end=watching.day(place + 1))
+        msgspec.structs.replace(row, start=traffic_parts.day(place), end=traffic_parts.day(place + 1))
         for place, row in enumerate(found.windows)
     ]
     dated = msgspec.structs.replace(found, windows=rows)

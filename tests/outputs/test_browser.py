@@ -16,7 +16,7 @@ import loradiag
 from loradiag.outputs import renderer
 from loradiag.outputs.style import Style
 from tests.conftest import MakeAdapter, peft_arrays
-from tests.outputs import asking, drifting, samples, watching
+from tests.outputs import forgetting_reports, merge_reports, samples, traffic_reports
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -75,13 +75,13 @@ def test_page_is_drawn(page: Path, tmp_path: Path) -> None:
 
 
 DRIFT = {
-    "outputs": drifting.by_outputs,
-    "weights": drifting.by_weights,
-    "compared": drifting.compared,
-    "stored": drifting.stored,
-    "large": drifting.large,
-    "extreme": drifting.extreme,
-    "hostile": lambda: drifting.hostile(samples.HOSTILE),
+    "outputs": merge_reports.by_outputs,
+    "weights": merge_reports.by_weights,
+    "compared": merge_reports.compared,
+    "stored": merge_reports.stored,
+    "large": merge_reports.large,
+    "extreme": merge_reports.extreme,
+    "hostile": lambda: merge_reports.hostile(samples.HOSTILE),
 }
 PROBE = """<script>
 const boxes = [...document.querySelectorAll("svg.strips,svg.tradeoff,svg.plane")].flatMap((svg) => {
@@ -150,9 +150,9 @@ def test_merge_drift_runs_under_its_policy(tmp_path: Path) -> None:
 
 
 ASKED = {
-    **{name: asking.CASES[name] for name in ("plain", "grouped", "served", "weaker", "remembered", "odd")},
-    "long": asking.long,
-    "hostile": lambda: asking.hostile(samples.HOSTILE),
+    **{name: forgetting_reports.CASES[name] for name in ("plain", "grouped", "served", "weaker", "remembered", "odd")},
+    "long": forgetting_reports.long,
+    "hostile": lambda: forgetting_reports.hostile(samples.HOSTILE),
 }
 
 
@@ -171,7 +171,7 @@ def test_forgetting_is_laid_out_within_the_page(name: str, tmp_path: Path) -> No
 def test_forgetting_runs_under_its_policy(tmp_path: Path) -> None:
     """No violation and no error is logged; scores can be sorted, and many filtered."""
     file = tmp_path / "asked.html"
-    file.write_text(renderer("html")(asking.grouped(), Style()), encoding="utf-8")
+    file.write_text(renderer("html")(forgetting_reports.grouped(), Style()), encoding="utf-8")
     done = browse(file, tmp_path / "profile", "--dump-dom")
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
     assert done.stdout.count('class="filter"') == 1
@@ -182,7 +182,7 @@ def test_hostile_answers_stay_text(tmp_path: Path) -> None:
     """Prompts and answers come from data sets, and models write what they like."""
     file = tmp_path / "hostile.html"
     named = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
-    file.write_text(renderer("html")(asking.hostile(named), Style()), encoding="utf-8")
+    file.write_text(renderer("html")(forgetting_reports.hostile(named), Style()), encoding="utf-8")
     done = browse(file, tmp_path / "profile", "--dump-dom")
     assert "<title>owned</title>" not in done.stdout
     assert "<img" not in done.stdout
@@ -191,11 +191,11 @@ def test_hostile_answers_stay_text(tmp_path: Path) -> None:
 
 WATCHED = {
     **{
-        name: watching.CASES[name]
+        name: traffic_reports.CASES[name]
         for name in ("steady", "strange", "both", "unjudged", "month", "by_count", "fleet", "long", "extreme")
     },
-    "crowd": watching.crowd,
-    "hostile": lambda: watching.hostile(samples.HOSTILE),
+    "crowd": traffic_reports.crowd,
+    "hostile": lambda: traffic_reports.hostile(samples.HOSTILE),
 }
 
 
@@ -215,7 +215,7 @@ def test_traffic_runs_under_its_policy(tmp_path: Path) -> None:
     """No violation and no error is logged; windows can be sorted and filtered, hostile requests stay text."""
     file = tmp_path / "watched.html"
     named = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
-    text = renderer("html")([*watching.month(), *watching.hostile(named)], Style())
+    text = renderer("html")([*traffic_reports.month(), *traffic_reports.hostile(named)], Style())
     file.write_text(text, encoding="utf-8")
     done = browse(file, tmp_path / "profile", "--dump-dom")
     assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []

@@ -11,7 +11,7 @@ from loradiag.core.findings import Severity
 from loradiag.core.report import Report
 from loradiag.core.text import printable
 from loradiag.outputs.differing import facts_beside, findings_beside, in_common, numbers, shift, shift_grids
-from tests.outputs import asking, drifting
+from tests.outputs import forgetting_reports, merge_reports
 from tests.outputs.building import finding, grid, measured, report, spectrum
 from tests.outputs.samples import HOSTILE, hostile
 
@@ -50,7 +50,7 @@ def test_medians_of_two_adapters() -> None:
     assert found["parameters"].differs is False
 
 
-@pytest.mark.parametrize("make", [asking.CASES["plain"], drifting.by_outputs])
+@pytest.mark.parametrize("make", [forgetting_reports.CASES["plain"], merge_reports.by_outputs])
 def test_a_report_beside_itself_differs_in_nothing(make: object) -> None:
     """Every difference is zero, and there are some."""
     (made, *_) = make()  # type: ignore[operator]
@@ -62,7 +62,7 @@ def test_a_report_beside_itself_differs_in_nothing(make: object) -> None:
 
 def test_scores_differ_by_task() -> None:
     """A score that is changed is the one that differs."""
-    (made, *_) = asking.CASES["plain"]()
+    (made, *_) = forgetting_reports.CASES["plain"]()
     assert made.measurements.forgetting is not None
     told = made.measurements.forgetting
     first = next(row for row in told.tasks if row.primary and row.asked and row.difference is not None)

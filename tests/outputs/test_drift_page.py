@@ -11,7 +11,7 @@ from loradiag.core.report import Report
 from loradiag.outputs.html import render
 from loradiag.outputs.style import Style
 from loradiag.outputs.where import MODULES, keeps
-from tests.outputs import drifting
+from tests.outputs import merge_parts, merge_reports
 
 
 def section(report: Report, title: str) -> str:
@@ -32,7 +32,7 @@ def marks(svg: str) -> list[tuple[str, float, str]]:
 
 def test_every_route_has_a_mark_on_every_strip() -> None:
     """With outputs five measures, without them four; words of a mark hold value, interval and status."""
-    (outputs,), (weights,) = drifting.by_outputs(), drifting.by_weights()
+    (outputs,), (weights,) = merge_reports.by_outputs(), merge_reports.by_weights()
     assert len(marks(drawing(outputs))) == 6 * 5
     assert len(marks(drawing(weights))) == 5 * 4
     said = [text for text, _, _ in marks(drawing(outputs))]
@@ -43,7 +43,7 @@ def test_every_route_has_a_mark_on_every_strip() -> None:
 
 def test_status_is_shown_by_shape_as_well_as_by_colour() -> None:
     """Three statuses, three shapes, each with its word in the legend."""
-    (report,) = drifting.by_weights()
+    (report,) = merge_reports.by_weights()
     shapes = dict(
         re.findall(
             r'<path d="([^"]*)" transform="translate\(8 8\)" class="mark"></path></g></svg> (. [a-z]+)',
@@ -64,7 +64,7 @@ def limits(svg: str) -> dict[str, list[float]]:
 
 def test_limits_are_those_of_the_policy() -> None:
     """ρ of 0.106 stands right of 0.10, which fails a route; another policy draws another line, none draws none."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     at = {said.partition(" (")[0]: x for said, x, _ in marks(drawing(report))}
     fails = limits(drawing(report))["fails"]
     assert at["nf4: effect loss ρ 0.0236"] < fails[0] < at["nf4-inplace: effect loss ρ 0.106"]
@@ -79,29 +79,29 @@ def test_limits_are_those_of_the_policy() -> None:
 
 def test_values_beyond_the_axis_are_arrows_at_its_border() -> None:
     """An effect loss of 1e-7 does not squeeze the others together."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     status = {said: classes for said, _, classes in marks(drawing(report))}
     assert status["fp16: effect loss ρ 1.4e-07 (1.3e-07–1.5e-07), pass"] == "pass beyond"
     assert status["nf4: effect loss ρ 0.0236 (0.022–0.025), pass"] == "pass"
     assert "arrowheads: beyond the axis" in section(report, "Merge drift")
-    assert "arrowheads" not in section(drifting.none()[0], "Merge drift")
+    assert "arrowheads" not in section(merge_reports.none()[0], "Merge drift")
 
 
 def test_one_route_is_not_drawn() -> None:
     """There is nothing to compare; the table has the figures."""
-    assert "strips" not in section(drifting.undecided()[0], "Merge drift")
-    assert "strips" in section(drifting.none()[0], "Merge drift")
+    assert "strips" not in section(merge_reports.undecided()[0], "Merge drift")
+    assert "strips" in section(merge_reports.none()[0], "Merge drift")
 
 
 def test_numbers_at_the_ends_are_drawn_within_the_page() -> None:
     """Every coordinate is finite and on the drawing."""
-    for report in drifting.extreme():
+    for report in merge_reports.extreme():
         assert all(0 <= x <= 1080 for _, x, _ in marks(drawing(report)))
 
 
 def test_the_table_explains_itself() -> None:
     """Titles of columns for pointers, a list for those who have none, and what each route does."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     text = section(report, "Merge drift")
     for said in ("Effect loss ρ = ΣKL(adapter ‖ route)/ΣKL(adapter ‖ base)", "Delta gain g = ⟨U, Δ⟩/‖Δ‖²"):
         assert text.count(said) == 2
@@ -112,19 +112,19 @@ def test_the_table_explains_itself() -> None:
 
 def test_routes_that_keep_everything_are_named_not_drawn() -> None:
     """One map by layer and one by role, of the route that loses; the others in a sentence."""
-    text = section(drifting.by_outputs()[0], "What survives where")
+    text = section(merge_reports.by_outputs()[0], "What survives where")
     assert re.findall(r"<caption[^>]*>(.*?)</caption>", text) == ["Gain by layer", "Gain by role"]
     assert text.count('<th scope="row">nf4-inplace</th>') == 2
     assert text.count('<th scope="row">') == 2
     assert "lies between 0.994 and 1.000: bf16, fp16, fp32, nf4, int8." in text
-    whole = section(drifting.compared()[0], "What survives where")
+    whole = section(merge_reports.compared()[0], "What survives where")
     assert "<table" not in whole
     assert "lies between 0.994 and 1.000: nf4, bf16." in whole
 
 
 def test_cells_are_medians_with_their_roles() -> None:
     """Gains of 0.62, 0.60 … 0.50 in the first layer: the median is 0.56."""
-    text = section(drifting.by_outputs()[0], "What survives where")
+    text = section(merge_reports.by_outputs()[0], "What survives where")
     assert '<td class="v13" title="nf4-inplace, layer 0: 0.560 (median of 7 modules): attention.q 0.620' in text
     assert "mlp.down 0.500" in text
     assert "layers of several modules show their median" in text
@@ -133,7 +133,7 @@ def test_cells_are_medians_with_their_roles() -> None:
 
 def test_modules_stand_in_for_layers() -> None:
     """Where nothing lies in a layer, columns are modules with their names below; what is not finite is marked."""
-    text = section(drifting.stored()[0], "What survives where")
+    text = section(merge_reports.stored()[0], "What survives where")
     assert ">Gain by module<" in text
     assert text.count("<li>") == 7
     assert 'class="broken" title="nf4-inplace, blocks.2.proj: 0.700, not finite">!</td>' in text
@@ -143,9 +143,9 @@ def test_modules_stand_in_for_layers() -> None:
 
 def test_many_modules_without_layers_are_cut() -> None:
     """Those that lose most are shown."""
-    rows = [drifting.module(f"part.{index}", "other", None, index / 1000) for index in range(200)]
-    merge = drifting.merge([drifting.route("nf4-inplace", 0.1, "fail", modules=rows, roles=[])])
-    text = section(drifting.drifted(merge), "What survives where")
+    rows = [merge_parts.module(f"part.{index}", "other", None, index / 1000) for index in range(200)]
+    merge = merge_parts.merge([merge_parts.route("nf4-inplace", 0.1, "fail", modules=rows, roles=[])])
+    text = section(merge_parts.drifted(merge), "What survives where")
     assert f"Gain by module: the {MODULES} that lose most of 200" in text
     assert text.count("<li>") == MODULES
     assert "part.59:" in text
@@ -155,17 +155,17 @@ def test_many_modules_without_layers_are_cut() -> None:
 def test_modules_outside_of_layers_have_a_column() -> None:
     """And stacks a map each; a stack that a layer is missing from stays blank there."""
     rows = [
-        drifting.module("embed", "embedding", None, 0.5),
-        drifting.module("encoder.0", "mlp.up", 0, 0.5, stack="encoder"),
-        drifting.module("encoder.1", "mlp.up", 1, 0.25, stack="encoder"),
+        merge_parts.module("embed", "embedding", None, 0.5),
+        merge_parts.module("encoder.0", "mlp.up", 0, 0.5, stack="encoder"),
+        merge_parts.module("encoder.1", "mlp.up", 1, 0.25, stack="encoder"),
     ]
-    merge = drifting.merge(
+    merge = merge_parts.merge(
         [
-            drifting.route("nf4-inplace", 0.1, "fail", modules=rows, roles=[]),
-            drifting.route("int8-inplace", 0.1, "fail", modules=rows[:2], roles=[]),
+            merge_parts.route("nf4-inplace", 0.1, "fail", modules=rows, roles=[]),
+            merge_parts.route("int8-inplace", 0.1, "fail", modules=rows[:2], roles=[]),
         ]
     )
-    text = section(drifting.drifted(merge), "What survives where")
+    text = section(merge_parts.drifted(merge), "What survives where")
     assert re.findall(r"<caption[^>]*>(.*?)</caption>", text) == ["Gain by layer", "Gain by layer: encoder"]
     assert "int8-inplace, outside any layer: 0.500" in text
     assert text.count('class="absent"') == 1
@@ -175,17 +175,17 @@ def test_modules_outside_of_layers_have_a_column() -> None:
 @pytest.mark.parametrize("gain", [0.94, 1.06, None])
 def test_keeping_is_within_a_twentieth(gain: float | None) -> None:
     """Of every module; one that was not measured is not known to be kept, nor is a route without modules."""
-    kept = drifting.route(
-        "bf16", modules=[drifting.module("a", "other", 0, 0.96), drifting.module("b", "other", 0, 1.04)]
+    kept = merge_parts.route(
+        "bf16", modules=[merge_parts.module("a", "other", 0, 0.96), merge_parts.module("b", "other", 0, 1.04)]
     )
     assert keeps(kept)
-    lost = drifting.module("c", "other", 0, gain)
+    lost = merge_parts.module("c", "other", 0, gain)
     assert not keeps(msgspec.structs.replace(kept, modules=[*kept.modules, lost]))
     assert not keeps(msgspec.structs.replace(kept, modules=[]))
 
 
 def test_a_large_adapter_gives_a_small_page() -> None:
     """560 modules on 15 routes stay below 2 MB: cells are layers, not modules."""
-    (report,) = drifting.large()
+    (report,) = merge_reports.large()
     assert len(render([report], Style()).encode()) < 1_000_000
     assert section(report, "What survives where").count("<td class") <= 15 * (80 + 7)

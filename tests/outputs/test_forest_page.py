@@ -13,8 +13,8 @@ from loradiag.outputs.html import render
 from loradiag.outputs.page.forest import forest
 from loradiag.outputs.page.tradeoff import Box
 from loradiag.outputs.style import Style
-from tests.outputs import asking, samples
-from tests.outputs.asking import forgetting, judged, task, text
+from tests.outputs import forgetting_parts, forgetting_reports, samples
+from tests.outputs.forgetting_parts import forgetting, judged, task, text
 
 
 def section(report: Report, title: str) -> str:
@@ -39,30 +39,30 @@ def at(row: str) -> float:
 
 def test_every_score_has_a_row_that_says_all() -> None:
     """Metric, change, interval, margin and status."""
-    rows = rows_of(drawing(asking.plain()[0]))
+    rows = rows_of(drawing(forgetting_reports.plain()[0]))
     assert list(rows) == [
         "hellaswag: acc -36.1% (-39.7% to -32.5%), margin -5.0%, forgot",
         "piqa: acc -7.1% (-11.5% to -2.8%), margin -5.0%, inconclusive",
         "arc_easy: acc -0.3% (-2.8% to +2.2%), margin -5.0%, safe",
         "npi: acc +24.3% (+9.5% to +39.1%), margin -5.0%, safe",
     ]
-    served = list(rows_of(drawing(asking.served()[0])))
+    served = list(rows_of(drawing(forgetting_reports.served()[0])))
     assert served[1].startswith("arc_easy as nf4: acc -12.9%")
     assert len(served) == 6
 
 
 def test_losses_are_on_the_left_whatever_the_metric() -> None:
     """A rise of perplexity stands left of no change, and left of a smaller loss of accuracy."""
-    rows = rows_of(drawing(asking.grouped()[0]))
+    rows = rows_of(drawing(forgetting_reports.grouped()[0]))
     by_task = {said.partition(":")[0]: at(row) for said, row in rows.items()}
     assert by_task["wiki"] < by_task["mmlu"] < by_task["hellaswag"]
-    zero = float(re.findall(r'x1="([\d.]+)"[^>]* class="nought"', drawing(asking.grouped()[0]))[0])
+    zero = float(re.findall(r'x1="([\d.]+)"[^>]* class="nought"', drawing(forgetting_reports.grouped()[0]))[0])
     assert by_task["mmlu"] < zero < by_task["hellaswag"]
 
 
 def test_status_is_shown_by_shape_as_well_as_by_colour() -> None:
     """Each status has its own, and its word beside it and in the legend."""
-    page = section(asking.odd()[0], "Forgetting")
+    page = section(forgetting_reports.odd()[0], "Forgetting")
     shapes = dict(
         re.findall(r'<path d="([^"]*)" transform="translate\(8 8\)" class="mark"></path></g></svg> (. [a-z ]+)', page)
     )
@@ -73,7 +73,7 @@ def test_status_is_shown_by_shape_as_well_as_by_colour() -> None:
 
 def test_groups_are_diamonds_as_wide_as_their_bounds() -> None:
     """By which they are judged; one that forgot is crossed."""
-    svg = drawing(asking.grouped()[0])
+    svg = drawing(forgetting_reports.grouped()[0])
     assert svg.count("mark group") == 1
     row = rows_of(svg)[next(said for said in rows_of(svg) if said.startswith("mmlu"))]
     left, right = (float(value) for value in re.findall(r'd="M([-\d.]+) 0L0-7L([-\d.]+) 0L0 7Z"', row)[0])
@@ -86,10 +86,10 @@ def test_groups_are_diamonds_as_wide_as_their_bounds() -> None:
 
 def test_the_margin_is_a_region_of_each_row() -> None:
     """From the margin to no change; none where nothing is borne, or where there is no change to show."""
-    svg = drawing(asking.odd()[0])
+    svg = drawing(forgetting_reports.odd()[0])
     assert svg.count('class="borne"') == 5
     assert svg.count('class="limit fails"') == 5
-    (report,) = asking.plain()
+    (report,) = forgetting_reports.plain()
     bare = msgspec.structs.replace(report.measurements.forgetting, tasks=[task("a", 0.5, 9, 8)])  # type: ignore[type-var]
     unjudged = msgspec.structs.replace(
         report, measurements=msgspec.structs.replace(report.measurements, forgetting=bare)
@@ -99,7 +99,7 @@ def test_the_margin_is_a_region_of_each_row() -> None:
 
 def test_rows_without_an_interval_say_why() -> None:
     """As far as there is room."""
-    svg = drawing(asking.odd()[0])
+    svg = drawing(forgetting_reports.odd()[0])
     assert "no interval: it has no value of its own for each document" in svg
     assert "the base scores 0: there is nothing to lose" in svg
     assert svg.count("beyond") == 2
@@ -108,7 +108,7 @@ def test_rows_without_an_interval_say_why() -> None:
 
 def test_numbers_at_the_ends_are_drawn_within_the_page() -> None:
     """Every mark is on the drawing."""
-    for report in asking.odd():
+    for report in forgetting_reports.odd():
         assert all(0 <= at(row) <= 1080 for row in rows_of(drawing(report)).values() if 'class="mark' in row)
 
 
@@ -116,13 +116,13 @@ def test_nothing_to_draw() -> None:
     """No task, or none with a difference."""
     assert forest([], "nothing") == ""
     assert forest([[[Score(task="a", metric="bleu", reason="why")]]], "nothing") == ""
-    assert "forest" not in section(asking.odd()[1], "Forgetting")
+    assert "forest" not in section(forgetting_reports.odd()[1], "Forgetting")
     assert "<h3>Forgetting</h3>" not in render(samples.healthy(), Style())
 
 
 def test_many_tasks_make_a_long_drawing_not_a_dense_one() -> None:
     """Two hundred rows of 24 units each; the page stays small."""
-    (report,) = asking.long()
+    (report,) = forgetting_reports.long()
     svg = drawing(report)
     assert len(rows_of(svg)) == 200
     (height,) = re.findall(r'viewBox="0 0 1080 (\d+)"', section(report, "Forgetting"))[:1]
@@ -132,11 +132,11 @@ def test_many_tasks_make_a_long_drawing_not_a_dense_one() -> None:
 
 def test_the_table_is_sortable_and_explains_itself() -> None:
     """Titles of columns for pointers, a list for those who have none, how intervals came to be."""
-    page = section(asking.plain()[0], "Forgetting")
+    page = section(forgetting_reports.plain()[0], "Forgetting")
     assert page.count("Documents that flipped: right for the base") == 2
     assert 'title="Tango&#x27;s score interval of paired shares"' in page
     assert 'class="rows sortable scores"' in page
-    assert 'title="by source"' in section(asking.grouped()[0], "Forgetting")
+    assert 'title="by source"' in section(forgetting_reports.grouped()[0], "Forgetting")
 
 
 def test_long_tables_are_cut() -> None:
@@ -154,7 +154,7 @@ def curve(report: Report) -> str:
 
 def test_forms_are_points_of_loss_and_of_what_is_kept() -> None:
     """More is kept higher up, more is lost further right; the one to take has a ring; each half has its point."""
-    svg = curve(asking.weaker()[0])
+    svg = curve(forgetting_reports.weaker()[0])
     said = re.findall(r"<title>(.*?)</title>.*?translate\(([\d.]+) ([\d.]+)\) scale", svg)
     places = {text.partition(":")[0]: (float(x), float(y)) for text, x, y in said}
     assert len(places) == 7
@@ -170,20 +170,22 @@ def test_forms_are_points_of_loss_and_of_what_is_kept() -> None:
 
 def test_labels_of_points_do_not_touch() -> None:
     """Twenty forms in one place: some names are left out, none lies on another."""
-    crowd = [asking.candidate(f"scale {index / 100}", "scale", index / 100, 0.1, 0.5) for index in range(1, 21)]
-    svg = curve(judged(forgetting([task("a", 0.5, 9, 8)], sweep=asking.sweep(candidates=crowd, chosen=None))))
+    crowd = [
+        forgetting_parts.candidate(f"scale {index / 100}", "scale", index / 100, 0.1, 0.5) for index in range(1, 21)
+    ]
+    svg = curve(judged(forgetting([task("a", 0.5, 9, 8)], sweep=forgetting_parts.sweep(candidates=crowd, chosen=None))))
     names = re.findall(r">(scale [\d.]+)</text>", svg)
     assert 4 <= len(names) < 20
 
 
 def test_a_sweep_without_points_is_a_table_or_nothing() -> None:
     """One form is no curve."""
-    lone = asking.sweep(candidates=asking.sweep().candidates[:1], chosen=None)
+    lone = forgetting_parts.sweep(candidates=forgetting_parts.sweep().candidates[:1], chosen=None)
     page = section(judged(forgetting([task("a", 0.5, 9, 8)], sweep=lone)), "Weaker forms")
     assert "tradeoff" not in page
     assert ">the base<" in page
-    assert "<table" not in section(asking.odd()[3], "Weaker forms")
-    far = curve(asking.odd()[4])
+    assert "<table" not in section(forgetting_reports.odd()[3], "Weaker forms")
+    far = curve(forgetting_reports.odd()[4])
     for x, y in re.findall(r"translate\(([-\d.]+) ([-\d.]+)\) scale", far):
         assert 0 <= float(x) <= 760
         assert 0 <= float(y) <= 400
@@ -199,7 +201,7 @@ def test_boxes(other: Box, expected: bool) -> None:
 
 def test_texts_are_worse_or_better() -> None:
     """Perplexity has no right and wrong: values stand beside the word."""
-    page = section(asking.grouped()[0], "Documents that changed")
+    page = section(forgetting_reports.grouped()[0], "Documents that changed")
     assert '<b class="flip worse">worse</b> 2.500 → 3.250' in page
     assert "<summary>wiki: 150 worse, 90 better</summary>" in page
     assert text("a", 1.0, 2.0, 0.1).higher_is_better is False

@@ -33,8 +33,8 @@ from loradiag.outputs.scores import (
 from loradiag.outputs.style import Style
 from loradiag.outputs.sweep import form, kept_interval, kept_words, loss_words, recited, worst_task
 from loradiag.outputs.terminal.forest import Scale, scale, strip
-from tests.outputs import asking, samples
-from tests.outputs.asking import forgetting, judged, task, text
+from tests.outputs import forgetting_parts, forgetting_reports, samples
+from tests.outputs.forgetting_parts import forgetting, judged, task, text
 
 PEOPLE = pytest.mark.parametrize("name", ["text", "markdown", "html"])
 Make = Callable[[], list[Report]]
@@ -119,17 +119,22 @@ def test_shares_of_nothing_are_none() -> None:
 
 def test_groups_come_first_and_the_worst_of_each() -> None:
     """Groups, tasks, texts; parts of groups apart; the domain in neither."""
-    found = found_in(only(asking.grouped))
+    found = found_in(only(forgetting_reports.grouped))
     assert [rows[0].task for rows in asked(found)] == ["mmlu", "hellaswag", "wiki"]
     first = [rows[0].task for rows in parts(found)]
     assert first[:3] == ["mmlu_stem", "mmlu_subject_07", "mmlu_subject_12"]
     assert len(first) == 58
-    assert [rows[0].task for rows in asked(found_in(only(asking.plain)))] == ["hellaswag", "piqa", "arc_easy", "npi"]
+    assert [rows[0].task for rows in asked(found_in(only(forgetting_reports.plain)))] == [
+        "hellaswag",
+        "piqa",
+        "arc_easy",
+        "npi",
+    ]
 
 
 def test_routes_stand_below_their_adapter() -> None:
     """In the order in which they were asked for, whatever the order of rows."""
-    found = found_in(only(asking.served))
+    found = found_in(only(forgetting_reports.served))
     mixed = msgspec.structs.replace(found, tasks=found.tasks[::-1])
     for run in (found, mixed):
         assert [[score.route for score in rows] for rows in asked(run)] == [[None, "nf4", "bf16"]] * 2
@@ -137,20 +142,20 @@ def test_routes_stand_below_their_adapter() -> None:
 
 SENTENCES = [
     (
-        asking.plain,
+        forgetting_reports.plain,
         "fail",
         "1 of 4 tasks lost more than their margin: hellaswag -36.1%",
         ("also not decided: piqa (6,651 documents would decide)",),
     ),
-    (asking.kept, "pass", "none of 2 tasks lost more than their margin", ()),
+    (forgetting_reports.kept, "pass", "none of 2 tasks lost more than their margin", ()),
     (
-        asking.undecided,
+        forgetting_reports.undecided,
         "inconclusive",
         "no loss beyond the margin was shown, nor ruled out",
         ("not decided: piqa (151,020 documents would decide)",),
     ),
     (
-        asking.grouped,
+        forgetting_reports.grouped,
         "fail",
         "1 of 3 questions lost more than their margin: wiki -13.7%",
         (
@@ -160,14 +165,14 @@ SENTENCES = [
         ),
     ),
     (
-        asking.served,
+        forgetting_reports.served,
         "fail",
         "1 of 4 scores (2 tasks on 2 routes) lost more than their margin: arc_easy as nf4 -12.9%",
         ("LD709 deployment-loses: arc_easy as nf4, gsm8k as nf4",),
     ),
-    (asking.interrupted, "inconclusive", "of what was finished, 1 task lost no more than its margin", ()),
+    (forgetting_reports.interrupted, "inconclusive", "of what was finished, 1 task lost no more than its margin", ()),
     (
-        asking.weaker,
+        forgetting_reports.weaker,
         "fail",
         "1 task lost more than its margin: hellaswag -36.1%",
         (
@@ -197,7 +202,7 @@ def test_the_summary_is_in_every_output_for_people(name: str, make: Make) -> Non
 def test_what_only_deploying_loses_fails_as_well() -> None:
     """A task that is safe beside the base, and worse than the adapter was."""
     first = task("gsm8k", 0.31, 20, 190)
-    report = judged(forgetting([first, asking.as_served(first, "nf4", 60, 140)], routes=["nf4"]))
+    report = judged(forgetting([first, forgetting_parts.as_served(first, "nf4", 60, 140)], routes=["nf4"]))
     told = summary(report, found_in(report))
     assert (told.tone, told.text) == ("fail", "1 score (1 task on 1 route) lost no more than its margin")
     assert told.more == ("LD709 deployment-loses: gsm8k as nf4",)
@@ -206,29 +211,29 @@ def test_what_only_deploying_loses_fails_as_well() -> None:
 @pytest.mark.parametrize(("index", "said"), [(1, "nothing that was asked was finished"), (2, "no score was judged")])
 def test_nothing_is_claimed_where_nothing_is_known(index: int, said: str) -> None:
     """No task at all; and a policy without margins."""
-    report = asking.odd()[index]
+    report = forgetting_reports.odd()[index]
     told = summary(report, found_in(report))
     assert (told.tone, told.text) == ("inconclusive", said)
 
 
 def test_statements_say_what_was_asked_and_how() -> None:
     """Counts, harness, limits, margins, how both ran, and what is missing."""
-    assert dict(statements(only(asking.grouped), found_in(only(asking.grouped)))) == {
+    assert dict(statements(only(forgetting_reports.grouped), found_in(only(forgetting_reports.grouped)))) == {
         "asked": "1 group of 57 tasks, 1 task, 1 text; 9,220 documents",
         "how": "lm-eval 0.4.13; transformers, float32 on cpu, batches of 16",
         "margin": "5.0% of the base's score",
         "adapter": "unmerged, by PEFT",
         "base": "loaded once for both; its answers to 12 tasks were in the cache",
     }
-    told = dict(statements(only(asking.undecided), found_in(only(asking.undecided))))
+    told = dict(statements(only(forgetting_reports.undecided), found_in(only(forgetting_reports.undecided))))
     assert told["asked"] == "1 task; 100 documents, by acc"
     assert told["how"].startswith("lm-eval 0.4.13, 5 shots, 100 documents of each task at most, chat template; ")
-    told = dict(statements(only(asking.served), found_in(only(asking.served))))
+    told = dict(statements(only(forgetting_reports.served), found_in(only(forgetting_reports.served))))
     assert told["served"].startswith("nf4, bf16: judged beside the base")
     assert told["trained"] == "over weights in nf4, which both were given"
     assert told["base"].startswith("loaded a second time")
     assert told["adapter"] == "added exactly, as PEFT does not read its layout"
-    told = dict(statements(only(asking.interrupted), found_in(only(asking.interrupted))))
+    told = dict(statements(only(forgetting_reports.interrupted), found_in(only(forgetting_reports.interrupted))))
     assert told["not asked"] == "2 tasks, since the run was interrupted: gsm8k, hellaswag"
     assert told["not swept"] == "the run was interrupted before the weaker forms were asked"
     assert told["base"] == "all of its answers were in the cache"
@@ -238,14 +243,14 @@ def test_margins_of_single_tasks_are_said() -> None:
     """As the policy has them."""
     policy = default_policy()
     limits = {**policy.thresholds, "LD701": {**policy.thresholds["LD701"], "margin.mmlu_*": 0.1}}
-    report = judge(only(asking.plain), msgspec.structs.replace(policy, thresholds=limits))
+    report = judge(only(forgetting_reports.plain), msgspec.structs.replace(policy, thresholds=limits))
     assert dict(statements(report, found_in(report)))["margin"] == "5.0% of the base's score (mmlu_* 10%)"
 
 
 @PEOPLE
 def test_the_table_has_every_score_with_its_figures(name: str) -> None:
     """Values of a real run, with status."""
-    said = shown(name, only(asking.plain)).replace("| ", "")
+    said = shown(name, only(forgetting_reports.plain)).replace("| ", "")
     assert "hellaswag" in said
     if name == "html":
         assert "hellaswag ✗ forgot 1,000 0.9170 0.5860 -0.3310 ↘ -0.3642 to -0.2978 -36.1% 364 / 33" in said
@@ -259,7 +264,7 @@ def test_the_table_has_every_score_with_its_figures(name: str) -> None:
 @PEOPLE
 def test_what_was_learned_stands_apart(name: str) -> None:
     """Below the others, and without a status."""
-    said = shown(name, only(asking.weaker))
+    said = shown(name, only(forgetting_reports.weaker))
     assert said.index("hellaswag") < said.index("what it learned")
     assert re.search(r"domain( \|)? perplexity ↓", said.partition("what it learned")[2])
 
@@ -267,7 +272,7 @@ def test_what_was_learned_stands_apart(name: str) -> None:
 @PEOPLE
 def test_a_base_and_routes_are_told_apart(name: str) -> None:
     """The unmerged adapter, and below it what is served with what serving did."""
-    said = re.sub(" {2,}", " ", shown(name, only(asking.served)).replace("| ", ""))
+    said = re.sub(" {2,}", " ", shown(name, only(forgetting_reports.served)).replace("| ", ""))
     assert re.search(r"as nf4 (✓ safe ✗ LD709 )?1,000 0\.3100 0\.3900 \+0\.0800 ↗ ", said)
     assert "-0.0900 ↘" in said
 
@@ -275,14 +280,17 @@ def test_a_base_and_routes_are_told_apart(name: str) -> None:
 @PEOPLE
 def test_missing_figures_have_reasons(name: str) -> None:
     """Why there is no interval or no score."""
-    said = shown(name, asking.odd()[0])
+    said = shown(name, forgetting_reports.odd()[0])
     assert "bleu: it has no value of its own for each document" in said
     assert "few: there are too few documents for an interval" in said
 
 
 def test_a_terminal_counts_parts_of_groups_unless_verbose() -> None:
     """One line names the worst; with ``--verbose`` there are rows, and other metrics."""
-    brief, full = shown("text", only(asking.grouped)), shown("text", only(asking.grouped), verbose=True)
+    brief, full = (
+        shown("text", only(forgetting_reports.grouped)),
+        shown("text", only(forgetting_reports.grouped), verbose=True),
+    )
     assert "58 parts of groups: 1 forgot, 56 inconclusive, 1 safe; most: mmlu_subject_07 -83.7%" in brief
     assert "mmlu_subject_30" not in brief
     assert "acc_norm" not in brief
@@ -294,7 +302,7 @@ def test_a_terminal_counts_parts_of_groups_unless_verbose() -> None:
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_pages_fold_parts_of_groups(name: str) -> None:
     """They are all there, below what was asked."""
-    rendered = renderer(name)(asking.grouped(), Style())
+    rendered = renderer(name)(forgetting_reports.grouped(), Style())
     assert re.search(
         r"<details[^>]*><summary>58 parts of groups: 1 forgot, 56 inconclusive, 1 safe</summary>", rendered
     )
@@ -303,7 +311,7 @@ def test_pages_fold_parts_of_groups(name: str) -> None:
 @PEOPLE
 def test_documents_that_changed(name: str) -> None:
     """Number, what was asked, what is right, and both answers."""
-    said = shown(name, only(asking.plain), verbose=True)
+    said = shown(name, only(forgetting_reports.plain), verbose=True)
     assert "hellaswag: 364 lost, 33 won" in said
     assert "Question 70: which of these is a mammal?" in said
     assert said.count("the shark") >= 9
@@ -311,15 +319,15 @@ def test_documents_that_changed(name: str) -> None:
 
 def test_documents_of_other_metrics_have_values() -> None:
     """They became worse or better; right and wrong say nothing of them."""
-    said = shown("text", only(asking.grouped), verbose=True)
+    said = shown("text", only(forgetting_reports.grouped), verbose=True)
     assert "wiki: 150 worse, 90 better #4 worse 2.500 → 3.250 asked Question 4: which of these is a mammal?" in said
-    assert "documents that changed" not in shown("text", only(asking.grouped))
+    assert "documents that changed" not in shown("text", only(forgetting_reports.grouped))
 
 
 @PEOPLE
 def test_the_sweep_is_a_table(name: str) -> None:
     """Each form with what it keeps and loses; the one to take is marked, and what could not be made says why."""
-    said = shown(name, only(asking.weaker)).replace("| ", "")
+    said = shown(name, only(forgetting_reports.weaker)).replace("| ", "")
     assert re.search(r"scale 0\.5 ?(to take)? 42\.6 76% 73% to 78% 3\.1% hellaswag", said)
     assert "the whole adapter 18.4 100% 100% to 100% 36.1% hellaswag" in said
     assert "the disk is full" in said
@@ -330,23 +338,25 @@ def test_the_sweep_is_a_table(name: str) -> None:
 @PEOPLE
 def test_memorisation_is_told_in_sentences(name: str) -> None:
     """What is recited, of held-out text too, with the rate that chance allows."""
-    said = shown(name, only(asking.remembered), verbose=True)
-    for line in recited(asking.memory()):
+    said = shown(name, only(forgetting_reports.remembered), verbose=True)
+    for line in recited(forgetting_parts.memory()):
         assert line in said
     assert "Dear Mr. Smith" in said
 
 
 def test_memorisation_that_was_not_measured() -> None:
     """No document was long enough, and nothing else is known."""
-    assert recited(asking.memory(prompted=0, flag_rate=None, nll_base=None)) == [
+    assert recited(forgetting_parts.memory(prompted=0, flag_rate=None, nll_base=None)) == [
         "No training document is longer than the 32 tokens that would prompt for the rest."
     ]
-    assert recited(asking.memory(base_recited=0, p_value=None, false_positives=None))[1].startswith("The base alone")
+    assert recited(forgetting_parts.memory(base_recited=0, p_value=None, false_positives=None))[1].startswith(
+        "The base alone"
+    )
 
 
 def test_forms_have_names() -> None:
     """The ends of the range are called what they are."""
-    rows = asking.sweep().candidates
+    rows = forgetting_parts.sweep().candidates
     assert [form(row) for row in (rows[0], rows[2], rows[-1])] == ["the base", "scale 0.5", "the whole adapter"]
     assert worst_task(rows[0]) == ""
     assert kept_interval(rows[5]) == "–"
@@ -359,7 +369,9 @@ def lines_of(report: Report, width: int, **style: object) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
-@pytest.mark.parametrize("make", [*asking.CASES.values(), asking.many], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [*forgetting_reports.CASES.values(), forgetting_reports.many], ids=lambda make: make.__name__
+)
 def test_narrow_tables_keep_tasks_and_statuses(make: Make, width: int) -> None:
     """Figures give way, names and statuses do not; no line is longer than the terminal."""
     for report in make():
@@ -375,23 +387,23 @@ def test_narrow_tables_keep_tasks_and_statuses(make: Make, width: int) -> None:
 
 def test_wide_tables_hold_more() -> None:
     """At 60 columns the difference stands almost alone; at 160 there is a strip."""
-    assert re.split(r"\s{2,}", lines_of(only(asking.plain), 60)[0].strip())[-2:] == ["difference", "status"]
-    wide = re.split(r"\s{2,}", lines_of(only(asking.plain), 160)[0].strip())
+    assert re.split(r"\s{2,}", lines_of(only(forgetting_reports.plain), 60)[0].strip())[-2:] == ["difference", "status"]
+    wide = re.split(r"\s{2,}", lines_of(only(forgetting_reports.plain), 160)[0].strip())
     assert wide[:5] == ["n", "base", "adapter", "difference", "95% interval"]
     assert wide[5:7] == ["-44%", "+44%"]
 
 
 def test_verbose_puts_what_has_no_room_into_further_tables() -> None:
     """Every figure is somewhere."""
-    rendered = renderer("text")(asking.plain(), Style(width=80, verbose=True))
-    for figure in figures(found_in(only(asking.plain)).tasks, every=True):
+    rendered = renderer("text")(forgetting_reports.plain(), Style(width=80, verbose=True))
+    for figure in figures(found_in(only(forgetting_reports.plain)).tasks, every=True):
         assert figure.title in rendered
     assert rendered.count("\ntask ") > 1
 
 
 def test_a_wide_table_has_room_for_rare_figures() -> None:
     """The p-value of a task alone, and how its interval came to be."""
-    scores = found_in(only(asking.plain)).tasks
+    scores = found_in(only(forgetting_reports.plain)).tasks
     rare = {figure.title: figure for figure in figures(scores, rare=True)}
     assert list(rare)[-2:] == ["p", "interval by"]
     assert rare["interval by"].say(scores[0]) == "Tango's score interval of paired shares"
@@ -401,7 +413,7 @@ def test_a_wide_table_has_room_for_rare_figures() -> None:
 
 def test_an_adapter_that_recites_is_no_success() -> None:
     """Though it lost nothing of the base."""
-    (report,) = asking.remembered()
+    (report,) = forgetting_reports.remembered()
     told = summary(report, found_in(report))
     assert told.tone == "fail"
     assert told.text == "1 task lost no more than its margin"
@@ -454,35 +466,35 @@ def test_one_that_is_far_off_does_not_press_the_others_together() -> None:
 
 def test_notes_on_many_tasks_are_folded() -> None:
     """Few stay in the list; those that decide, and warnings, always do."""
-    assert asides(only(asking.plain)) == []
-    (quiet,) = asides(only(asking.long))
+    assert asides(only(forgetting_reports.plain)) == []
+    (quiet,) = asides(only(forgetting_reports.long))
     assert quiet.words == f"{len(quiet.notes):,} notes on single tasks"
     assert {note.severity for note in quiet.notes} == {Severity.INFO}
     assert quiet.about(quiet.notes[0]).startswith("a_task_with_quite")
-    all_fail = judge(only(asking.long), msgspec.structs.replace(default_policy(), fail_on="info"))
+    all_fail = judge(only(forgetting_reports.long), msgspec.structs.replace(default_policy(), fail_on="info"))
     assert asides(all_fail) == []
-    assert "notes on single tasks: --verbose" in shown("text", only(asking.long))
+    assert "notes on single tasks: --verbose" in shown("text", only(forgetting_reports.long))
     assert asides(only(samples.healthy)) == []
 
 
 def test_findings_of_one_rule_share_a_card() -> None:
     """Eight are told, the others counted; with ``--verbose`` all are there."""
-    report = only(asking.long)
+    report = only(forgetting_reports.long)
     lost = [finding for finding in report.findings if finding.code == "LD701"]
     (card,) = cards(report, lost)
     assert (len(card.messages), card.more, card.count) == (7, len(lost) - 8, len(lost))
     brief = shown("text", report)
     assert f"and {len(lost) - 8} tasks more: --verbose" in brief
     assert brief.count("LD701 ability-lost") == 1
-    ten = [finding for finding in only(lambda: asking.long(45)).findings if finding.code == "LD701"]
+    ten = [finding for finding in only(lambda: forgetting_reports.long(45)).findings if finding.code == "LD701"]
     assert len(ten) > 8
-    assert shown("text", only(lambda: asking.long(45)), verbose=True).count("after Holm") == len(ten)
+    assert shown("text", only(lambda: forgetting_reports.long(45)), verbose=True).count("after Holm") == len(ten)
     assert all(of_tasks(report, finding) for finding in lost)
     healthy = only(samples.broken)
     assert [card.count for card in cards(healthy, healthy.findings)] == [1] * len(healthy.findings)
 
 
-@pytest.mark.parametrize("make", [asking.long, asking.grouped], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [forgetting_reports.long, forgetting_reports.grouped], ids=lambda make: make.__name__)
 def test_a_comment_holds_it(make: Make) -> None:
     """GitHub takes 65,536 characters."""
     for verbose in (False, True):
@@ -491,7 +503,7 @@ def test_a_comment_holds_it(make: Make) -> None:
 
 def test_codes_beyond_the_status() -> None:
     """LD701 says no more than ``forgot``; what fails besides does, and notes are notes."""
-    report = only(asking.served)
+    report = only(forgetting_reports.served)
     told = {(score.task, score.route): codes(report, score) for score in found_in(report).tasks}
     assert told["arc_easy", "nf4"].decided == ("LD709",)
     assert told["gsm8k", "bf16"].noted == ("LD705",)
@@ -503,17 +515,17 @@ def test_ignored_losses_are_still_in_the_table() -> None:
     policy = msgspec.structs.replace(
         default_policy(), ignore=[Ignore(code="LD701", reason="known", modules=["hellaswag"], expires=None)]
     )
-    report = judge(only(asking.plain), policy)
+    report = judge(only(forgetting_reports.plain), policy)
     assert codes(report, found_in(report).tasks[1]).decided == ()
     assert re.search(r"hellaswag .* ✗ forgot", renderer("text")([report], Style(width=160)))
 
 
 def test_overviews_say_what_each_forgot() -> None:
     """In a word; without columns that nothing was measured for."""
-    several = [*asking.plain(), *asking.kept(), *asking.odd()[1:2]]
+    several = [*forgetting_reports.plain(), *forgetting_reports.kept(), *forgetting_reports.odd()[1:2]]
     assert in_short(several) == ["1 of 4, worst -36.1%", "0 of 2", "0 of 0"]
     assert in_short(samples.healthy()) == []
-    assert in_short([*asking.kept(), *samples.healthy()]) == ["0 of 2", "–"]
+    assert in_short([*forgetting_reports.kept(), *samples.healthy()]) == ["0 of 2", "–"]
     for name in ("text", "markdown", "html"):
         rendered = renderer(name)(several, Style())
         assert "1 of 4, worst -36.1%" in rendered
@@ -532,7 +544,7 @@ def test_reports_without_tasks_say_nothing_of_them(name: str) -> None:
 
 def test_tallies() -> None:
     """Counts, the worst first, and the largest losses."""
-    told = tally(found_in(only(asking.plain)).tasks)
+    told = tally(found_in(only(forgetting_reports.plain)).tasks)
     assert told.counts == "1 forgot, 1 inconclusive, 2 safe"
     assert told.worst.startswith("hellaswag -36.1%, piqa -7.1%")
     assert tally([]).counts == ""

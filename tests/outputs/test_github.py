@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.github import render
 from loradiag.outputs.style import Style
-from tests.outputs import asking, building, drifting, samples
+from tests.outputs import building, forgetting_reports, merge_reports, samples
 
 COMMAND = re.compile(r"::(error|warning|notice) title=([^:,\n]*)::(.*)")
 
@@ -63,14 +63,14 @@ def test_a_name_cannot_give_commands() -> None:
 
 def test_routes_are_named_and_notes_on_others_take_one_line_a_rule() -> None:
     """GitHub shows ten annotations of a kind: routes that nobody asked for do not use them up."""
-    found = commands(drifting.by_weights())
+    found = commands(merge_reports.by_weights())
     assert [(kind, title) for kind, title, _ in found] == [
         ("notice", "LD503 revision-unpinned"),
         ("notice", "LD602 update-erased"),
         ("notice", "LD611 outputs-not-measured"),
     ]
     assert found[2][2] == "runs/adapter: 3 routes: int8, nf4, nf4-inplace"
-    kinds = [(kind, message.split(": ")[1]) for kind, _, message in commands(drifting.gated())]
+    kinds = [(kind, message.split(": ")[1]) for kind, _, message in commands(merge_reports.gated())]
     assert kinds == [("error", "nf4-inplace"), ("error", "nf4-inplace"), ("error", "nf4"), ("warning", "nf4")]
 
 
@@ -78,7 +78,7 @@ def test_routes_are_named_and_notes_on_others_take_one_line_a_rule() -> None:
 @settings(deadline=None, max_examples=50)
 def test_any_name_of_a_route_gives_the_same_commands(name: str) -> None:
     """The number and kind of commands depend on the findings alone."""
-    assert [kind for kind, _, _ in commands(drifting.hostile(name))] == ["error", "notice"]
+    assert [kind for kind, _, _ in commands(merge_reports.hostile(name))] == ["error", "notice"]
 
 
 @given(name=st.text(alphabet=st.sampled_from("%:,#[]\r\n\x85\u2028 ae0AD"), max_size=40))
@@ -90,9 +90,9 @@ def test_any_name_gives_the_same_commands(name: str) -> None:
 
 def test_many_notes_on_tasks_are_one_command_a_rule() -> None:
     """A step on GitHub shows ten of a kind; names beyond forty are counted."""
-    notes = [(title, said) for kind, title, said in commands(asking.long()) if kind == "notice"]
+    notes = [(title, said) for kind, title, said in commands(forgetting_reports.long()) if kind == "notice"]
     assert [title for title, _ in notes] == ["LD704 ability-weakened", "LD706 task-at-chance"]
     assert notes[1][1].startswith("runs/adapter: 199 tasks: a_task_with_quite_a_long_name_of_its_own_")
     assert notes[1][1].endswith(" and 159 more")
-    few = [(title, said) for kind, title, said in commands(asking.plain()) if kind == "notice"]
+    few = [(title, said) for kind, title, said in commands(forgetting_reports.plain()) if kind == "notice"]
     assert len(few) == 3

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.html import render
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
-from tests.outputs import asking, drifting, samples, watching
+from tests.outputs import forgetting_reports, merge_reports, samples, traffic_reports
 
 VOID = {"meta", "input", "br", "hr", "wbr"}
 
@@ -103,7 +103,7 @@ def test_names_add_no_tags(name: str) -> None:
 @settings(deadline=None, max_examples=60)
 def test_names_of_routes_add_no_tags(name: str) -> None:
     """Nor do reasons, summaries, stacks and files of prompts."""
-    plain, tried = page(drifting.hostile("plain")), page(drifting.hostile(name))
+    plain, tried = page(merge_reports.hostile("plain")), page(merge_reports.hostile(name))
     assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
     assert [pair[:2] for pair in plain.attributes] == [pair[:2] for pair in tried.attributes]
 
@@ -112,7 +112,7 @@ def test_names_of_routes_add_no_tags(name: str) -> None:
 @settings(deadline=None, max_examples=60)
 def test_names_of_tasks_add_no_tags(name: str) -> None:
     """Nor do prompts, answers, metrics and paths."""
-    plain, tried = page(asking.hostile("plain")), page(asking.hostile(f"x{name}x"))
+    plain, tried = page(forgetting_reports.hostile("plain")), page(forgetting_reports.hostile(f"x{name}x"))
     assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
 
 
@@ -120,7 +120,7 @@ def test_names_of_tasks_add_no_tags(name: str) -> None:
 @settings(deadline=None, max_examples=60)
 def test_names_of_requests_add_no_tags(name: str) -> None:
     """Nor do requests, their texts and routes, files of the lake and measures of answers."""
-    plain, tried = page(watching.hostile("plain")), page(watching.hostile(f"x{name}x"))
+    plain, tried = page(traffic_reports.hostile("plain")), page(traffic_reports.hostile(f"x{name}x"))
     assert [tag for tag in plain.tags if tag != "wbr"] == [tag for tag in tried.tags if tag != "wbr"]
 
 

@@ -16,7 +16,7 @@ from loradiag.core.report import Report
 from loradiag.core.verdict import Status
 from loradiag.outputs.junit import render
 from loradiag.outputs.style import Style
-from tests.outputs import asking, building, drifting, samples
+from tests.outputs import building, forgetting_parts, forgetting_reports, merge_reports, samples
 
 
 def suites(reports: list[Report]) -> Element:
@@ -94,34 +94,34 @@ def routes(reports: list[Report]) -> dict[str, tuple[str, str]]:
 
 def test_routes_that_were_asked_for_fail_or_pass() -> None:
     """Each is a case; the rules keep theirs."""
-    assert {name: outcome for name, (outcome, _) in routes(drifting.gated()).items()} == {
+    assert {name: outcome for name, (outcome, _) in routes(merge_reports.gated()).items()} == {
         "nf4-inplace": "failure",
         "bf16": "passed",
         "nf4": "failure",
     }
-    assert routes(drifting.gated())["nf4"][1] == "nf4: ρ = 43.9 (39 to 50) of the adapter's effect is lost"
-    assert outcomes(drifting.gated())["LD604 effect-lost"] == "failure"
-    assert outcomes(drifting.gated())["LD607 outputs-differ"] == "passed"
+    assert routes(merge_reports.gated())["nf4"][1] == "nf4: ρ = 43.9 (39 to 50) of the adapter's effect is lost"
+    assert outcomes(merge_reports.gated())["LD604 effect-lost"] == "failure"
+    assert outcomes(merge_reports.gated())["LD607 outputs-differ"] == "passed"
     assert routes(samples.healthy()) == {}
 
 
 def test_what_does_not_count_is_skipped_with_its_reason() -> None:
     """A route that fails though nobody asked for it, an open one, and one that does not apply are no failures."""
-    assert routes(drifting.by_weights()) == {
+    assert routes(merge_reports.by_weights()) == {
         "bf16": ("passed", ""),
         "fp32": ("passed", ""),
         "nf4": ("skipped", "inconclusive: nf4: weights alone do not tell what it does to the outputs"),
         "nf4-inplace": ("skipped", "fails, and was not asked for: nf4-inplace: 1.2% of the update is kept"),
         "int8": ("skipped", "inconclusive: int8: weights alone do not tell what it does to the outputs"),
     }
-    absent = routes(drifting.stored())["bf16"]
+    absent = routes(merge_reports.stored())["bf16"]
     assert absent == ("skipped", "not applicable: needs the 16-bit base, and this one is stored in nf4")
-    assert routes(drifting.extreme())["int8"] == ("skipped", "not judged")
+    assert routes(merge_reports.extreme())["int8"] == ("skipped", "not judged")
 
 
 def test_open_routes_fail_where_the_policy_says_so() -> None:
     """As the rules' cases do."""
-    (report,) = drifting.undecided()
+    (report,) = merge_reports.undecided()
     assert routes([report])["nf4"][0] == "skipped"
     strict = msgspec.structs.replace(report, policy=msgspec.structs.replace(report.policy, inconclusive="fail"))
     assert routes([strict])["nf4"][0] == "failure"
@@ -129,12 +129,12 @@ def test_open_routes_fail_where_the_policy_says_so() -> None:
 
 def test_every_route_fails_with_what_concerns_all() -> None:
     """Parts that cannot be folded."""
-    assert set(routes(drifting.refused()).values()) == {("failure", "3 parts cannot be folded")}
+    assert set(routes(merge_reports.refused()).values()) == {("failure", "3 parts cannot be folded")}
 
 
 def test_a_case_of_a_route_holds_its_figures() -> None:
     """Beside what it is and every finding; the suite says how to deploy."""
-    root = suites(drifting.gated())
+    root = suites(merge_reports.gated())
     (case,) = [case for case in root.iter("testcase") if case.get("name") == "nf4"]
     text = case.findtext("failure") or ""
     lines = text.splitlines()
@@ -157,7 +157,7 @@ def tasks(reports: list[Report]) -> dict[str, tuple[str, str]]:
 
 def test_every_task_that_was_asked_is_a_case() -> None:
     """Lost ones fail, safe ones pass, open ones are skipped with what would decide; parts of groups are none."""
-    found = tasks(asking.plain())
+    found = tasks(forgetting_reports.plain())
     assert {name: outcome for name, (outcome, _) in found.items()} == {
         "hellaswag": "failure",
         "piqa": "skipped",
@@ -166,27 +166,30 @@ def test_every_task_that_was_asked_is_a_case() -> None:
     }
     assert found["hellaswag"][1].startswith("hellaswag: acc 0.9170 → 0.5860, by -0.331")
     assert found["piqa"][1].startswith("inconclusive: piqa: acc 0.7430 → 0.6900")
-    assert list(tasks(asking.grouped())) == ["mmlu", "hellaswag", "wiki"]
+    assert list(tasks(forgetting_reports.grouped())) == ["mmlu", "hellaswag", "wiki"]
     assert tasks(samples.healthy()) == {}
 
 
 def test_open_tasks_fail_where_the_policy_says_so() -> None:
     """As routes do; so do those that an interrupted run did not reach."""
-    assert tasks(asking.undecided())["piqa"][0] == "skipped"
-    assert tasks(asking.strictly())["piqa"][0] == "failure"
-    assert {name: outcome for name, (outcome, _) in tasks(asking.interrupted()).items()} == {
+    assert tasks(forgetting_reports.undecided())["piqa"][0] == "skipped"
+    assert tasks(forgetting_reports.strictly())["piqa"][0] == "failure"
+    assert {name: outcome for name, (outcome, _) in tasks(forgetting_reports.interrupted()).items()} == {
         "arc_easy": "passed",
         "gsm8k": "skipped",
         "hellaswag": "skipped",
         "sweep": "skipped",
     }
-    (report,) = asking.interrupted()
-    assert tasks([judge(report, asking.strict())])["gsm8k"] == ("failure", "not asked: the run was interrupted")
+    (report,) = forgetting_reports.interrupted()
+    assert tasks([judge(report, forgetting_parts.strict())])["gsm8k"] == (
+        "failure",
+        "not asked: the run was interrupted",
+    )
 
 
 def test_routes_of_tasks_are_cases_of_their_own() -> None:
     """What only deploying loses fails too; the unmerged adapter is not what is judged."""
-    found = {name: outcome for name, (outcome, _) in tasks(asking.served()).items()}
+    found = {name: outcome for name, (outcome, _) in tasks(forgetting_reports.served()).items()}
     assert found == {
         "arc_easy": "passed",
         "arc_easy (nf4)": "failure",
@@ -195,26 +198,28 @@ def test_routes_of_tasks_are_cases_of_their_own() -> None:
         "gsm8k (nf4)": "failure",
         "gsm8k (bf16)": "passed",
     }
-    lost = asking.task("a", 0.9, 300, 20)
-    report = asking.judged(asking.forgetting([lost, asking.as_served(lost, "nf4", 10, 12)], routes=["nf4"]))
+    lost = forgetting_parts.task("a", 0.9, 300, 20)
+    report = forgetting_parts.judged(
+        forgetting_parts.forgetting([lost, forgetting_parts.as_served(lost, "nf4", 10, 12)], routes=["nf4"])
+    )
     assert tasks([report])["a"][0] == "skipped"
     assert tasks([report])["a"][1].startswith("forgot, and is not what is judged: a: acc")
 
 
 def test_what_the_policy_ignores_is_skipped_with_its_reason() -> None:
     """And what has no score says why."""
-    (report,) = asking.plain()
+    (report,) = forgetting_reports.plain()
     known = Ignore(code="LD701", reason="known", modules=["hellaswag"], expires=None)
     quiet = judge(report, msgspec.structs.replace(report.policy, ignore=[known]))
     assert tasks([quiet])["hellaswag"] == ("skipped", "forgot; ignored by the policy: known")
-    bare = tasks(asking.odd()[2:3])
+    bare = tasks(forgetting_reports.odd()[2:3])
     assert bare == {"arc": ("skipped", "not judged")}
-    assert tasks(asking.odd()[:1])["bleu"][1].endswith("it has no value of its own for each document")
+    assert tasks(forgetting_reports.odd()[:1])["bleu"][1].endswith("it has no value of its own for each document")
 
 
 def test_a_case_of_a_task_holds_its_figures() -> None:
     """Beside its metric, status and findings; rules name tasks as what they are."""
-    root = suites(asking.plain())
+    root = suites(forgetting_reports.plain())
     (case,) = [case for case in root.iter("testcase") if case.get("name") == "hellaswag"]
     lines = (case.findtext("failure") or "").splitlines()
     assert lines[:2] == ["metric: acc", "status: forgot"]
@@ -229,14 +234,14 @@ def test_a_case_of_a_task_holds_its_figures() -> None:
 @settings(deadline=None, max_examples=30)
 def test_any_name_of_a_task_gives_well_formed_xml(name: str) -> None:
     """Names, metrics and reasons come from a report that anyone may have written."""
-    assert tasks(asking.hostile(name))
+    assert tasks(forgetting_reports.hostile(name))
 
 
 @given(name=st.text(alphabet=st.characters(), max_size=60))
 @settings(deadline=None, max_examples=50)
 def test_any_name_of_a_route_gives_well_formed_xml(name: str) -> None:
     """Reasons, summaries and names come from a report that anyone may have written."""
-    assert len(routes(drifting.hostile(name))) == 4
+    assert len(routes(merge_reports.hostile(name))) == 4
 
 
 @given(name=st.text(alphabet=st.characters(), max_size=60))

@@ -12,8 +12,8 @@ from loradiag.core.report import Report, decode, encode
 from loradiag.outputs.html import render
 from loradiag.outputs.page.map import AIR, HEIGHT, POINTS, WIDTH, request_map
 from loradiag.outputs.style import Style
-from tests.outputs import samples, watching
-from tests.outputs.watching import drawn, drift, few, novel, watched, window
+from tests.outputs import samples, traffic_parts, traffic_reports
+from tests.outputs.traffic_parts import drawn, drift, few, novel, watched, window
 
 
 def page_of(found: RequestMap | None, *windows: DriftWindow) -> str:
@@ -96,7 +96,7 @@ def test_is_open_only_where_its_window_has_drifted_by_novelty() -> None:
     assert page_of(drawn(), window(0)).startswith("<details")
     assert page_of(drawn(), novel(0), window(1)).startswith("<figure>")
     assert page_of(drawn(), window(0), novel(1)).startswith("<details")
-    assert page_of(drawn(), window(0, **watching.MIXED), few(1)).startswith("<details")
+    assert page_of(drawn(), window(0, **traffic_parts.MIXED), few(1)).startswith("<details")
     assert page_of(None) == ""
     assert page_of(drawn(requests=[], request_total=0, novel_total=0)) == ""
 
@@ -129,5 +129,5 @@ def test_reports_without_a_map_are_read_and_drawn() -> None:
     assert back.measurements.drift is not None
     assert back.measurements.drift.map is None
     assert 'class="chart plane"' not in render([back], Style())
-    made: Report = watching.strange()[0]
+    made: Report = traffic_reports.strange()[0]
     assert decode(encode(made)) == [made]

@@ -14,7 +14,7 @@ from loradiag.core.report import Report
 from loradiag.outputs.markdown import render
 from loradiag.outputs.mdtext import code, prose
 from loradiag.outputs.style import Style
-from tests.outputs import asking, drifting, samples
+from tests.outputs import forgetting_reports, merge_reports, samples
 
 OWN_TAGS = re.compile(r"</?(details|summary|code)>|<br>")
 
@@ -84,14 +84,14 @@ def test_no_name_changes_the_structure(name: str) -> None:
 @settings(deadline=None, max_examples=100)
 def test_no_name_of_a_route_changes_the_structure(name: str) -> None:
     """Nor a reason, a summary, a module or a file of prompts."""
-    assert shape(drifting.hostile(name)) == shape(drifting.hostile("plain"))
+    assert shape(merge_reports.hostile(name)) == shape(merge_reports.hostile("plain"))
 
 
 @given(name=st.text(alphabet=st.sampled_from("|\\`*_[]()<>#~@!&;$:/-=. \n\tax1"), min_size=1, max_size=30))
 @settings(deadline=None, max_examples=60)
 def test_no_name_of_a_task_changes_the_structure(name: str) -> None:
     """Nor a prompt, an answer, a metric, a form, a path or what was recited."""
-    assert shape(asking.hostile(f"x{name}x")) == shape(asking.hostile("plain"))
+    assert shape(forgetting_reports.hostile(f"x{name}x")) == shape(forgetting_reports.hostile("plain"))
 
 
 @given(text=st.text(alphabet=st.sampled_from("|\\`*_[]()<>#~@!&;$:/-=.ax1"), min_size=1, max_size=30))

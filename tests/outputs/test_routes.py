@@ -20,7 +20,7 @@ from loradiag.outputs.drift import changes, since, statements
 from loradiag.outputs.figures import figures, gain_words, interval_words, share_words
 from loradiag.outputs.routes import codes, folded, folded_words, left_out
 from loradiag.outputs.style import Style
-from tests.outputs import drifting, samples
+from tests.outputs import merge_parts, merge_reports, samples
 from tests.outputs.building import finding
 
 PEOPLE = pytest.mark.parametrize("name", ["text", "markdown", "html"])
@@ -57,38 +57,41 @@ def shown(name: str, report: Report, **style: object) -> str:
 
 def test_codes_that_decided_stand_before_notes() -> None:
     """A failure on a route that nobody asked for is a note in the report, and still what decided the route."""
-    by_outputs, gated = rows_of(only(drifting.by_outputs)), rows_of(only(drifting.gated))
-    told = {name: codes(only(drifting.by_outputs), row) for name, row in by_outputs.items()}
+    by_outputs, gated = rows_of(only(merge_reports.by_outputs)), rows_of(only(merge_reports.gated))
+    told = {name: codes(only(merge_reports.by_outputs), row) for name, row in by_outputs.items()}
     assert (told["nf4-inplace"].decided, told["nf4-inplace"].noted) == (("LD604",), ("LD607",))
     assert (told["nf4"].decided, told["nf4"].noted) == ((), ("LD607",))
     assert (told["bf16"].decided, told["bf16"].noted) == ((), ())
-    assert codes(only(drifting.gated), gated["nf4-inplace"]).decided == ("LD602", "LD604")
-    assert codes(only(drifting.gated), gated["nf4"]).noted == ("LD607",)
+    assert codes(only(merge_reports.gated), gated["nf4-inplace"]).decided == ("LD602", "LD604")
+    assert codes(only(merge_reports.gated), gated["nf4"]).noted == ("LD607",)
 
 
 def test_codes_about_all_routes_decide_each() -> None:
     """Parts that cannot be folded fail every route, and are no note on any of them."""
-    for row in merge_of(only(drifting.refused)).routes:
-        assert codes(only(drifting.refused), row) == codes(
-            only(drifting.refused), merge_of(only(drifting.refused)).routes[0]
+    for row in merge_of(only(merge_reports.refused)).routes:
+        assert codes(only(merge_reports.refused), row) == codes(
+            only(merge_reports.refused), merge_of(only(merge_reports.refused)).routes[0]
         )
-        assert codes(only(drifting.refused), row).decided == ("LD610",)
+        assert codes(only(merge_reports.refused), row).decided == ("LD610",)
 
 
 def test_notes_on_routes_that_were_not_asked_for_are_folded() -> None:
     """Neither findings about the adapter, nor what decides a route that was asked for, are among them."""
-    notes = folded(only(drifting.by_weights))
+    notes = folded(only(merge_reports.by_weights))
     assert [note.code for note in notes] == ["LD602", "LD611", "LD611", "LD611"]
-    assert folded_words(only(drifting.by_weights), notes) == "4 notes on routes that were not asked for"
-    assert folded(only(drifting.undecided)) == []
-    assert [note.route for note in folded(only(drifting.none))] == ["nf4-inplace", "int8-inplace"]
-    assert folded_words(only(drifting.none), folded(only(drifting.none))) == "2 more notes on routes"
+    assert folded_words(only(merge_reports.by_weights), notes) == "4 notes on routes that were not asked for"
+    assert folded(only(merge_reports.undecided)) == []
+    assert [note.route for note in folded(only(merge_reports.none))] == ["nf4-inplace", "int8-inplace"]
+    assert folded_words(only(merge_reports.none), folded(only(merge_reports.none))) == "2 more notes on routes"
     assert folded(only(samples.healthy)) == []
 
 
 def test_a_terminal_folds_notes_away_unless_verbose() -> None:
     """Their codes are in the table; one line counts them."""
-    brief, full = shown("text", only(drifting.by_weights)), shown("text", only(drifting.by_weights), verbose=True)
+    brief, full = (
+        shown("text", only(merge_reports.by_weights)),
+        shown("text", only(merge_reports.by_weights), verbose=True),
+    )
     assert "4 notes on routes that were not asked for: --verbose" in brief
     assert "nf4: weights alone do not tell" not in brief
     assert "inconclusive LD611" in brief
@@ -100,7 +103,7 @@ def test_a_terminal_folds_notes_away_unless_verbose() -> None:
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_pages_fold_notes_into_a_part_that_opens(name: str) -> None:
     """They are all there, below what counts."""
-    text = renderer(name)(drifting.by_weights(), Style())
+    text = renderer(name)(merge_reports.by_weights(), Style())
     assert re.search(r"<details[^>]*><summary>4 notes on routes that were not asked for</summary>", text)
     after = text.partition("4 notes on routes")[2]
     assert after.count("weights alone do not tell") == 3
@@ -108,34 +111,34 @@ def test_pages_fold_notes_into_a_part_that_opens(name: str) -> None:
 
 SENTENCES = [
     (
-        drifting.by_outputs,
+        merge_reports.by_outputs,
         "pass",
         "deploy as nf4: fold into the 16-bit base, then quantize to NF4; the cheapest measured route that keeps the adapter "
         "(ρ 0.0236, 4.13 bits)",
         (),
     ),
     (
-        drifting.by_weights,
+        merge_reports.by_weights,
         "pass",
         "deploy as bf16: fold into the 16-bit base, store BF16; the cheapest measured route that keeps the update "
         "(delta gain 1.000, 16 bits)",
         ("judged by its weights alone: no model was run", "cheaper, and not decided: nf4, int8"),
     ),
     (
-        drifting.none,
+        merge_reports.none,
         "fail",
         "no route that was measured keeps the adapter: serve it unmerged beside its base, or fold it into the 16-bit "
         "original, which was not measured",
         (),
     ),
     (
-        drifting.undecided,
+        merge_reports.undecided,
         "inconclusive",
         "no route is known to keep the adapter; not decided: nf4",
         ("what would decide it: give --prompts",),
     ),
     (
-        drifting.refused,
+        merge_reports.refused,
         "fail",
         "3 parts of the adapter cannot be folded: serve it unmerged beside its base",
         (),
@@ -167,14 +170,16 @@ def with_routes(report: Report, rows: list[Route], **changes: object) -> Report:
 
 def test_a_fold_that_failed_is_no_way_out() -> None:
     """Where the fold into the original was measured and failed, serving unmerged is what is left."""
-    failed = with_routes(only(drifting.none), [drifting.route("bf16", 0.2, "fail"), drifting.route("nf4", 0.2, "fail")])
+    failed = with_routes(
+        only(merge_reports.none), [merge_parts.route("bf16", 0.2, "fail"), merge_parts.route("nf4", 0.2, "fail")]
+    )
     assert advice(failed).text == "no route that was measured keeps the adapter: serve it unmerged beside its base"
 
 
 def test_one_route_is_not_called_the_cheapest() -> None:
     """There was nothing to compare it with."""
     alone = with_routes(
-        only(drifting.by_outputs), [drifting.route("bf16", **drifting.loss(0.01, 1.0))], recommended="bf16"
+        only(merge_reports.by_outputs), [merge_parts.route("bf16", **merge_parts.loss(0.01, 1.0))], recommended="bf16"
     )
     assert (
         advice(alone).text
@@ -184,7 +189,7 @@ def test_one_route_is_not_called_the_cheapest() -> None:
 
 def test_parts_left_out_are_said_even_if_the_policy_ignores_them() -> None:
     """A route may pass where LD610 is set aside; it is still not the whole adapter."""
-    report = only(drifting.refused)
+    report = only(merge_reports.refused)
     passing = [msgspec.structs.replace(row, status="pass") for row in merge_of(report).routes]
     assert (
         "it leaves out 3 parts of the adapter that cannot be folded"
@@ -198,13 +203,13 @@ def test_parts_left_out_are_said_even_if_the_policy_ignores_them() -> None:
 )
 def test_nothing_is_advised_where_nothing_is_known(index: int, text: str) -> None:
     """Not judged, none that applies, none at all; and a recommendation of a route that is not there is none."""
-    found = advice(drifting.extreme()[index])
+    found = advice(merge_reports.extreme()[index])
     assert (found.tone, found.text) == ("inconclusive", text)
 
 
 def test_overviews_say_how_to_deploy_each() -> None:
     """In a word; and nothing where no report is about merge drift."""
-    several = [*drifting.by_outputs(), *drifting.none(), *drifting.undecided(), *samples.healthy()]
+    several = [*merge_reports.by_outputs(), *merge_reports.none(), *merge_reports.undecided(), *samples.healthy()]
     assert deploys(several) == ["nf4", "unmerged", "not decided", "–"]
     assert deploys(samples.healthy()) == []
     for name in ("text", "markdown", "html"):
@@ -218,7 +223,7 @@ def test_overviews_say_how_to_deploy_each() -> None:
 
 def test_statements_say_what_was_compared_with_what() -> None:
     """Precision of training and how it is known; the text; how the adapter ran; what it does."""
-    told = dict(statements(merge_of(only(drifting.by_outputs))))
+    told = dict(statements(merge_of(only(merge_reports.by_outputs))))
     assert told == {
         "trained": "over a base in bf16, assumed: adapters do not record it",
         "text": "200 samples, 3 cut short, 37,855 tokens of data/med_test.jsonl (field text)",
@@ -228,12 +233,12 @@ def test_statements_say_what_was_compared_with_what() -> None:
         "4 bits": "blocks of 64 values, scales quantized themselves",
         "activations": "at most 461, of model.layers.5; FP16 ends at 65,504",
     }
-    assert dict(statements(merge_of(only(drifting.refused)))) == {
+    assert dict(statements(merge_of(only(merge_reports.refused)))) == {
         "trained": "over a base in nf4, as it is stored",
         "measured": "weights only, no model was run",
         "4 bits": "blocks of 64 values, scales in FP32",
     }
-    told = dict(statements(merge_of(only(drifting.compared))))
+    told = dict(statements(merge_of(only(merge_reports.compared))))
     assert told["text"].endswith("of standard input")
     assert told["reference"] == "the adapter added exactly, as PEFT does not read its layout; float32 on cpu"
 
@@ -241,8 +246,8 @@ def test_statements_say_what_was_compared_with_what() -> None:
 @PEOPLE
 def test_statements_are_in_every_output_for_people(name: str) -> None:
     """The headline of the section."""
-    text = shown(name, only(drifting.by_outputs)).replace("&#x27;", "'")
-    for _, said in statements(merge_of(only(drifting.by_outputs))):
+    text = shown(name, only(merge_reports.by_outputs)).replace("&#x27;", "'")
+    for _, said in statements(merge_of(only(merge_reports.by_outputs))):
         assert said in text
 
 
@@ -255,22 +260,22 @@ def test_columns_are_those_that_have_values() -> None:
     """Outputs replace the measures of weights; a prediction is shown where it misses, or on demand."""
     outputs = ["ρ", "95% interval", "KLD", "KLD p99", "same top-1", "NLL kept"]
     weights = ["cosine", "error", "swallowed"]
-    assert titles(only(drifting.by_outputs)) == ["bits", "gain", *outputs]
-    assert titles(only(drifting.by_outputs), every=True) == ["bits", "gain", "predicted", *outputs, *weights]
-    assert titles(only(drifting.by_weights)) == ["bits", "gain", "predicted", *weights]
-    assert titles(only(drifting.undecided)) == ["bits", "gain", *weights]
-    assert titles(drifting.extreme()[1]) == ["bits"]
+    assert titles(only(merge_reports.by_outputs)) == ["bits", "gain", *outputs]
+    assert titles(only(merge_reports.by_outputs), every=True) == ["bits", "gain", "predicted", *outputs, *weights]
+    assert titles(only(merge_reports.by_weights)) == ["bits", "gain", "predicted", *weights]
+    assert titles(only(merge_reports.undecided)) == ["bits", "gain", *weights]
+    assert titles(merge_reports.extreme()[1]) == ["bits"]
 
 
 def test_a_wide_table_has_room_for_rare_figures() -> None:
     """Root mean square, perplexity ratio with its interval, and overflow; a report by weights alone has the last only."""
-    (report,) = drifting.by_outputs()
+    (report,) = merge_reports.by_outputs()
     rare = {figure.title: figure for figure in figures(merge_of(report), rare=True)}
     assert list(rare)[-4:] == ["RMS Δp", "ln PPL ratio", "its interval", "overflow"]
     row = next(row for row in merge_of(report).routes if row.route == "nf4")
     said = [rare[title].say(row) for title in list(rare)[-4:]]
     assert said == ["8.0%", "0.08", "0.072 to 0.088", "0"]
-    weights = [figure.title for figure in figures(merge_of(only(drifting.by_weights)), rare=True)]
+    weights = [figure.title for figure in figures(merge_of(only(merge_reports.by_weights)), rare=True)]
     assert weights[-1] == "overflow"
     assert not {"RMS Δp", "ln PPL ratio", "its interval"} & {*weights}
 
@@ -303,7 +308,7 @@ def test_figures_are_written_short(said: str, expected: str) -> None:
 @PEOPLE
 def test_the_table_has_every_route_with_its_figures(name: str) -> None:
     """Values of a real run, with status and codes."""
-    text = shown(name, only(drifting.gated)).replace("| ", "")
+    text = shown(name, only(merge_reports.gated)).replace("| ", "")
     for row in (
         "nf4-inplace 4.13 0.012 46.2 43–49 0.2 1.4 80.0% -19.9% ✗ fail LD602",
         "nf4 4.13 0.964 43.9 41–47 0.19 1.33 81.0% 71.8% ✗ fail LD604",
@@ -314,22 +319,22 @@ def test_the_table_has_every_route_with_its_figures(name: str) -> None:
     )
     assert "▸ asked for: must keep the adapter" in text
     assert text.count("▸") >= 4
-    assert "asked for: must" not in shown(name, only(drifting.by_outputs))
+    assert "asked for: must" not in shown(name, only(merge_reports.by_outputs))
 
 
 @PEOPLE
 def test_routes_that_do_not_apply_are_one_line_a_reason(name: str) -> None:
     """With their names, and without rows of dashes."""
-    text = shown(name, only(drifting.stored))
+    text = shown(name, only(merge_reports.stored))
     assert re.search(r"ot applicable: bf16, fp32, nf4 \(needs the 16-bit base, and this one is stored in nf4\)", text)
     assert re.search(r"ot applicable: int8-inplace \(the base is stored in nf4\)", text)
-    assert len(left_out(merge_of(only(drifting.stored)))) == 2
+    assert len(left_out(merge_of(only(merge_reports.stored)))) == 2
 
 
 @PEOPLE
 def test_an_earlier_report_is_compared(name: str) -> None:
     """Before and now of each route that both have; what did not change is said once."""
-    text = shown(name, only(drifting.compared)).replace("| ", "")
+    text = shown(name, only(merge_reports.compared)).replace("| ", "")
     assert "release/1.json of 2025-01-01T00:00:00Z, on the same text" in text
     assert "nf4 0.998 → 0.996 0.012 → 0.0476 0.05 → 0.08 99.0% → 95.6% pass → fail" in text
     assert "bf16 0.998 → 1.000 0.012 0.05 99.0% pass" in text
@@ -338,21 +343,21 @@ def test_an_earlier_report_is_compared(name: str) -> None:
 
 def test_outputs_on_other_text_are_not_compared() -> None:
     """Gains are, as they need none."""
-    made = merge_of(only(drifting.compared))
+    made = merge_of(only(merge_reports.compared))
     assert made.prior is not None
     other = msgspec.structs.replace(made.prior, same_prompts=False)
     first = changes(msgspec.structs.replace(made, prior=other))[0]
     assert (first.gain, first.effect_loss, first.kld, first.kept) == ("0.998 → 0.996", "", "", "")
     assert since(other).endswith("whose outputs were measured on other text or not at all")
-    text = renderer("text")([with_routes(only(drifting.compared), made.routes, prior=other)], Style())
+    text = renderer("text")([with_routes(only(merge_reports.compared), made.routes, prior=other)], Style())
     assert "0.012 →" not in text
-    assert changes(merge_of(only(drifting.by_outputs))) == []
+    assert changes(merge_of(only(merge_reports.by_outputs))) == []
 
 
 def test_an_earlier_report_of_other_routes() -> None:
     """Nothing to compare is said, not shown as an empty table."""
-    made = merge_of(only(drifting.compared))
-    report = with_routes(only(drifting.compared), [drifting.route("q8_0")])
+    made = merge_of(only(merge_reports.compared))
+    report = with_routes(only(merge_reports.compared), [merge_parts.route("q8_0")])
     assert made.prior is not None
     assert "it has none of these routes" in shown("text", report)
     assert "no such routes" in shown("markdown", report)
@@ -362,24 +367,24 @@ def test_an_earlier_report_of_other_routes() -> None:
 @pytest.mark.parametrize("name", ["text", "markdown"])
 def test_verbose_shows_roles_and_modules(name: str) -> None:
     """Gains by role and by module, and the parts that cannot be folded with their reasons."""
-    text = shown(name, only(drifting.refused), verbose=True)
+    text = shown(name, only(merge_reports.refused), verbose=True)
     assert "ain by role" in text
     assert re.search(r"attention\.q \|? ?1\.000 \|? ?0\.996", text)
     assert re.search(r"model\.layers\.2\.mlp\.down \|? ?0\.998 \|? ?0\.994", text)
     assert re.search(r"lm_head(:| \|) the base ties embedding and head", text)
-    assert "ain by role" not in shown(name, only(drifting.refused))
+    assert "ain by role" not in shown(name, only(merge_reports.refused))
 
 
 def test_markdown_keeps_lists_of_modules_short() -> None:
     """A comment on GitHub holds 65,536 characters, also of an adapter of 560 modules on 15 routes."""
-    text = renderer("markdown")(drifting.large(), Style(verbose=True))
+    text = renderer("markdown")(merge_reports.large(), Style(verbose=True))
     assert "Showing the first 100 of 560." in text
     assert len(text) < 65_536
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 @pytest.mark.parametrize(
-    "make", [drifting.by_outputs, drifting.gated, drifting.by_weights], ids=lambda make: make.__name__
+    "make", [merge_reports.by_outputs, merge_reports.gated, merge_reports.by_weights], ids=lambda make: make.__name__
 )
 def test_narrow_tables_keep_routes_and_statuses(make: Make, width: int) -> None:
     """Figures give way, names and what decided do not; and no cell is cut."""
@@ -391,7 +396,7 @@ def test_narrow_tables_keep_routes_and_statuses(make: Make, width: int) -> None:
         (line,) = [line for line in table.splitlines() if re.match(rf"(▸ )?{re.escape(row.route)} ", line)]
         assert row.status in line
         assert all(code in line for code in codes(only(make), row).decided)
-    if make is not drifting.by_weights:
+    if make is not merge_reports.by_weights:
         assert "ρ" in table.splitlines()[0]
 
 
@@ -399,7 +404,8 @@ def test_wide_tables_hold_more() -> None:
     """At 60 columns the effect loss stands alone with the bits; at 140 everything is there."""
     heads = {
         width: re.split(
-            r"\s{2,}", renderer("text")(drifting.gated(), Style(width=width)).partition("\nroute ")[2].split("\n")[0]
+            r"\s{2,}",
+            renderer("text")(merge_reports.gated(), Style(width=width)).partition("\nroute ")[2].split("\n")[0],
         )
         for width in (60, 140)
     }
@@ -409,9 +415,9 @@ def test_wide_tables_hold_more() -> None:
 
 def test_many_codes_are_counted() -> None:
     """A cell names two."""
-    report = only(drifting.gated)
-    more = [drifting.about(code, "nf4-inplace", Severity.ERROR, "x") for code in ("LD601", "LD612")]
-    crowded = drifting.drifted(merge_of(report), [*report.findings, *more])
+    report = only(merge_reports.gated)
+    more = [merge_parts.about(code, "nf4-inplace", Severity.ERROR, "x") for code in ("LD601", "LD612")]
+    crowded = merge_parts.drifted(merge_of(report), [*report.findings, *more])
     assert "✗ fail LD601 LD602 +2" in shown("text", crowded)
 
 
@@ -427,7 +433,7 @@ def test_reports_without_routes_say_nothing_of_them(name: str) -> None:
 @settings(deadline=None, max_examples=40)
 def test_sentences_are_safe(name: str) -> None:
     """Whatever a report holds, every sentence is printable and short enough to read."""
-    (report,) = drifting.hostile(name)
+    (report,) = merge_reports.hostile(name)
     found = advice(report)
     said = [found.text, *found.more, *(text for _, text in statements(merge_of(report)))]
     prior = merge_of(report).prior
@@ -439,7 +445,7 @@ def test_sentences_are_safe(name: str) -> None:
 
 def test_ignored_findings_are_no_notes() -> None:
     """The policy has set them aside."""
-    report = only(drifting.gated)
+    report = only(merge_reports.gated)
     aside = finding("LD607", "outputs-differ", ignored="known", route="nf4")
     quiet = msgspec.structs.replace(report, findings=[*report.findings[:-1], aside])
     assert codes(report, rows_of(report)["nf4"]).noted == ("LD607",)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loradiag.core.report import Report
 from loradiag.outputs.sarif import MODULES, render
 from loradiag.outputs.style import Style
-from tests.outputs import building, drifting, samples
+from tests.outputs import building, merge_reports, samples
 
 
 def closed(required: list[str], **properties: object) -> dict[str, object]:
@@ -146,13 +146,13 @@ def test_modules_are_capped() -> None:
 
 def test_results_about_routes_can_be_told_apart() -> None:
     """One rule says the same of several routes: fingerprints differ, and the route is a property."""
-    results = run_of([*drifting.gated(), *drifting.by_weights()])["results"]
-    prints = [result["partialFingerprints"]["loradiag/v1"] for result in run_of(drifting.gated())["results"]]
+    results = run_of([*merge_reports.gated(), *merge_reports.by_weights()])["results"]
+    prints = [result["partialFingerprints"]["loradiag/v1"] for result in run_of(merge_reports.gated())["results"]]
     assert len(set(prints)) == len(prints) == 4
     named = [result["properties"].get("route") for result in results if result["ruleId"] == "LD604"]
     assert named == ["nf4-inplace", "nf4"]
     assert "route" not in next(result for result in results if result["ruleId"] == "LD503")["properties"]
-    every = run_of(drifting.refused())["results"][0]["properties"]["route"]
+    every = run_of(merge_reports.refused())["results"][0]["properties"]["route"]
     assert every == "*"
 
 

@@ -29,12 +29,12 @@ from loradiag.outputs.trafficfacts import statements
 from loradiag.outputs.windowfigures import effect_words, figures, rate_words
 from loradiag.outputs.windowfigures import interval_words as between
 from loradiag.outputs.windows import began, ended, first, most_shifted, strangest, when, worst
-from tests.outputs import samples, watching
-from tests.outputs.watching import MIXED, answers, attribution, baseline, drift, few, novel, watched, window
+from tests.outputs import samples, traffic_parts, traffic_reports
+from tests.outputs.traffic_parts import MIXED, answers, attribution, baseline, drift, few, novel, watched, window
 
 PEOPLE = pytest.mark.parametrize("name", ["text", "markdown", "html"])
 Make = Callable[[], list[Report]]
-LONG = [watching.both, watching.month, watching.crowd, watching.by_count]
+LONG = [traffic_reports.both, traffic_reports.month, traffic_reports.crowd, traffic_reports.by_count]
 
 
 def only(make: Make) -> Report:
@@ -65,7 +65,7 @@ def shown(name: str, report: Report, **style: object) -> str:
 
 def test_novel_requests_in_words() -> None:
     """How many, how many are expected, how sure, and where they belong."""
-    assert told(only(watching.strange)) == (
+    assert told(only(traffic_reports.strange)) == (
         "fail: 12% of 200 requests are unlike anything in the baseline (5% expected, p = 2e-06); most of them belong to "
         "chant: route them there"
     )
@@ -73,18 +73,18 @@ def test_novel_requests_in_words() -> None:
 
 def test_a_changed_mix_in_words() -> None:
     """It is told apart from novelty, and names the topics that grew and shrank."""
-    assert told(only(watching.shifted)) == (
+    assert told(only(traffic_reports.shifted)) == (
         "fail: 4.5% of 200 requests are unlike anything in the baseline (5% expected), but the mix of topics of the others "
         "has changed (Cohen's w 0.41, p = 1e-09) / topics: topic 0 grew from 5% to 21%, topic 3 grew from 7.1% to 11%, "
         "topic 15 shrank from 18% to 2.5%, topic 12 shrank from 5.5% to 1.5%"
     )
-    assert "within topics rather than between them" in told(only(watching.within))
-    assert "grew" not in told(only(watching.within))
+    assert "within topics rather than between them" in told(only(traffic_reports.within))
+    assert "grew" not in told(only(traffic_reports.within))
 
 
 def test_both_in_words() -> None:
     """Novelty first, the mix apart from it, then the answers."""
-    said = told(only(watching.both))
+    said = told(only(traffic_reports.both))
     assert said.startswith("fail: 26% of 200 requests are unlike anything in the baseline (5% expected, p = 2e-06); ")
     assert "most of them belong to no other adapter either: route them to the base; apart from that, the mix of" in said
     assert said.endswith("answers: perplexity +12.0%, answer length +35.4%")
@@ -94,14 +94,14 @@ def test_both_in_words() -> None:
     ("make", "expected"),
     [
         (
-            watching.steady,
+            traffic_reports.steady,
             "pass: steady: 4.5% of 200 requests are unlike anything in the baseline (5% expected), and no change in the mix "
             "of topics was shown",
         ),
-        (watching.insufficient, "inconclusive: too few requests: 31 of the 50 needed"),
-        (watching.unjudged, "inconclusive: not judged"),
+        (traffic_reports.insufficient, "inconclusive: too few requests: 31 of the 50 needed"),
+        (traffic_reports.unjudged, "inconclusive: not judged"),
         (
-            lambda: watching.none()[:1],
+            lambda: traffic_reports.none()[:1],
             "inconclusive: none of 240 requests has an embedding by the baseline's encoder, encoders/small",
         ),
         (lambda: [watched(drift([]))], "inconclusive: no requests to look at"),
@@ -163,7 +163,7 @@ def test_scattered_requests_are_recommended_nowhere() -> None:
 
 def test_an_expired_baseline_leaves_it_open() -> None:
     """Steady beside the wrong baseline is no pass; the reason is told once."""
-    report = only(watching.expired)
+    report = only(traffic_reports.expired)
     assert told(report).startswith("inconclusive: steady: ")
     assert told(report).endswith("expired: the adapter at runs/ledger is not what it was, the encoder has changed")
     assert dict(facts(report))["made"] == "2026-10-04, 412 days old; expired"
@@ -171,22 +171,22 @@ def test_an_expired_baseline_leaves_it_open() -> None:
 
 def test_drift_that_the_policy_sets_aside_is_no_failure() -> None:
     """The reason stands beside it; if only some of it is set aside, it is a failure."""
-    assert told(only(watching.ignored)).startswith("inconclusive: 1 of 2 windows is novel")
-    assert told(only(watching.ignored)).endswith("the policy sets this aside: a campaign until Friday")
+    assert told(only(traffic_reports.ignored)).startswith("inconclusive: 1 of 2 windows is novel")
+    assert told(only(traffic_reports.ignored)).endswith("the policy sets this aside: a campaign until Friday")
     half = msgspec.structs.replace(default_policy(), ignore=[Ignore(code="LD803", reason="known")])
     assert told(watched(drift([novel()]), half)).startswith("fail: ")
 
 
 def test_answers_that_changed_fail_if_the_gate_does() -> None:
     """LD806 is an error, LD807 a warning."""
-    rows = watching.compared()
+    rows = traffic_parts.compared()
     quiet = drift([window()])
     raised = told(watched(msgspec.structs.replace(quiet, predictions=rows[:2])))
     assert raised.startswith("fail: steady: ")
     assert raised.endswith("; answers have changed / answers: perplexity +12.0%")
     longer = watched(msgspec.structs.replace(quiet, predictions=rows[3:4]))
     assert told(longer).startswith("pass: steady: ")
-    assert [standing(only(watching.both), row).tone for row in found_in(only(watching.both)).predictions[:4]] == [
+    assert [standing(only(traffic_reports.both), row).tone for row in found_in(only(traffic_reports.both)).predictions[:4]] == [
         "fail", "pass", "pass", "inconclusive",
     ]  # fmt: skip
 
@@ -266,9 +266,9 @@ def test_first_windows_are_the_newest_and_the_gravest() -> None:
         (interval_words(answers("perplexity", ci_low=None)), "–"),
         (value_words(answers("truncated"), 0.0213), "2.1%"),
         (value_words(answers("response_length"), 287.4), "287"),
-        (change(watching.topics(0.16)[0]), "5.0% → 21.0% ↗"),
-        (change(watching.topics(0.0)[0]), "5.0% → 5.0%"),
-        (group(watching.exemplars()[4]), "2 (8)"),
+        (change(traffic_parts.topics(0.16)[0]), "5.0% → 21.0% ↗"),
+        (change(traffic_parts.topics(0.0)[0]), "5.0% → 5.0%"),
+        (group(traffic_parts.exemplars()[4]), "2 (8)"),
     ],
 )
 def test_figures_are_written_short(said: str, expected: str) -> None:
@@ -283,22 +283,22 @@ def test_topics_that_grew_come_first() -> None:
 
 def test_a_word_or_two_for_each_adapter() -> None:
     """For overviews; nothing where no traffic was checked."""
-    assert in_short(watching.fleet()) == [
+    assert in_short(traffic_reports.fleet()) == [
         "novel 12%", "steady", "10 of 30 drifted, worst 20%, answers moved", "31 of 50 requests", "shifted, w 0.41",
         "not judged",
     ]  # fmt: skip
-    assert in_short(watching.none()) == ["no requests", "no requests"]
-    assert in_short([*watching.steady(), *samples.healthy()]) == ["steady", "–"]
+    assert in_short(traffic_reports.none()) == ["no requests", "no requests"]
+    assert in_short([*traffic_reports.steady(), *samples.healthy()]) == ["steady", "–"]
     assert in_short(samples.healthy()) == []
     pairs = ([window(0), few(1)], [few(0), few(1)], [novel(0), novel(1)], [window(0), window(1)])
     several = [watched(drift(rows)) for rows in pairs]
     assert in_short(several) == ["1 of 2 steady", "2 of 2 too few", "2 of 2 novel, worst 12%", "steady"]
-    assert in_words(watching.both()) == [("traffic", ["novel 26%, shifted, answers moved"])]
+    assert in_words(traffic_reports.both()) == [("traffic", ["novel 26%, shifted, answers moved"])]
 
 
 def test_the_head_is_of_traffic() -> None:
     """No rank and no parameters, but the baseline, the windows, and the requests."""
-    said = dict(facts(only(watching.steady)))
+    said = dict(facts(only(traffic_reports.steady)))
     assert said == {
         "baseline": "8,000 references, 2,000 held out, 20 topics",
         "made": "2026-10-04, 29 days old",
@@ -312,30 +312,30 @@ def test_the_head_is_of_traffic() -> None:
     other = watched(drift([window()], baseline=baseline(adapter="ledger-v2"), window="200"))
     assert dict(facts(other))["baseline"].startswith("8,000 references of ledger-v2, ")
     assert dict(facts(other))["windows"] == "1 of 200 requests"
-    assert dict(facts(only(watching.unjudged)))["windows"] == "all requests"
+    assert dict(facts(only(traffic_reports.unjudged)))["windows"] == "all requests"
 
 
 @PEOPLE
 def test_reports_on_traffic_show_no_adapter(name: str) -> None:
     """No empty head, no map of modules, no accounting; an overview has no column of modules."""
-    text = shown(name, only(watching.steady))
+    text = shown(name, only(traffic_reports.steady))
     for word in ("parameters", "layers", "analysed", "rank", "‖ΔW‖", "unknown"):
         assert word not in text.partition("Policy")[0]
     assert "8,000 references" in text
-    overview = renderer(name)(watching.fleet(), Style(width=160))
+    overview = renderer(name)(traffic_reports.fleet(), Style(width=160))
     assert "modules" not in overview.partition("Policy")[0].partition("</style>")[2 if name == "html" else 0]
     assert "10 of 30 drifted, worst 20%, answers moved" in overview
 
 
 def test_mixed_overviews_keep_their_columns() -> None:
     """Adapters that were opened beside adapters whose traffic was checked."""
-    text = renderer("text")([*samples.healthy(), *watching.steady()], Style(width=140))
+    text = renderer("text")([*samples.healthy(), *traffic_reports.steady()], Style(width=140))
     assert re.search(r"verdict +adapter +modules +traffic +stable", text)
 
 
 def test_coverage_says_what_is_missing() -> None:
     """In numbers; a lake without requests is no division by nothing."""
-    said = dict(statements(found_in(only(watching.both))))
+    said = dict(statements(found_in(only(traffic_reports.both))))
     assert said["coverage"] == (
         "of 7,240 requests of this adapter 7,228 embedded, 4 embedded by another encoder, 7,240 with answers, 7,001 with "
         "log-probabilities of answers, 8 without a time"
@@ -343,7 +343,7 @@ def test_coverage_says_what_is_missing() -> None:
     assert said["unattributed"] == "310 of 24,800 requests in the lake (1.2%) name no adapter"
     assert said["others"] == "novel requests were held against the baselines of chant, grammar"
     assert said["left out"] == "1 file of the lake: lake/day=2026-11-01/ledger-3.parquet (is cut short)"
-    nothing = dict(statements(found_in(only(watching.unjudged))))
+    nothing = dict(statements(found_in(only(traffic_reports.unjudged))))
     assert nothing["coverage"] == "no request names this adapter"
     assert "unattributed" not in nothing
 
@@ -351,7 +351,7 @@ def test_coverage_says_what_is_missing() -> None:
 def test_the_strip_stands_where_the_numbers_are() -> None:
     """On a scale of 0 to 20% in 21 cells a percent is a cell: 5% expected, 8% matters, 12% of 8.2 to 17.2%."""
     on = Scale(0.0, 0.2, 21)
-    row = found_in(only(watching.strange)).windows[0]
+    row = found_in(only(traffic_reports.strange)).windows[0]
     assert strip(row, on, 0.05, 0.08) == "     │  ╫───×─────   "
     assert strip(window(0, 10), on, 0.05, None) == "   ──•────           "
     assert strip(few(), on, 0.05, 0.08) == ""
@@ -373,18 +373,18 @@ def test_tables_keep_to_the_terminal(make: Make, width: int) -> None:
 
 def test_verbose_shows_everything() -> None:
     """Every window, every topic, every request with its texts; in short only what drifted, and of it some."""
-    report = only(watching.month)
+    report = only(traffic_reports.month)
     brief, whole = shown("text", report), shown("text", report, verbose=True)
     assert "and 16 windows more (14 steady, 2 too few): --verbose shows all" in brief
     assert brief.count("? too few") == 1  # of an answer's days
     assert whole.count("? too few ") == 2 + 1
     assert "p novel alone" in whole
     assert "p novel alone" not in brief
-    texts = shown("text", only(watching.both), verbose=True)
+    texts = shown("text", only(traffic_reports.both), verbose=True)
     assert texts.count("nearest sing me the second verse of the harvest song, slowly") >= 2
     assert "topic 6" in texts
-    assert "topic 6" not in shown("text", only(watching.both))
-    assert "topics " not in shown("text", only(watching.steady)).partition("traffic")[2].partition("findings")[
+    assert "topic 6" not in shown("text", only(traffic_reports.both))
+    assert "topics " not in shown("text", only(traffic_reports.steady)).partition("traffic")[2].partition("findings")[
         0
     ].replace("topics was", "")
 
@@ -392,7 +392,7 @@ def test_verbose_shows_everything() -> None:
 @PEOPLE
 def test_every_figure_is_in_every_format_for_people(name: str) -> None:
     """Shares, intervals, p-values, effects, cosines beside the convention, routes, exemplars, answers."""
-    text = shown(name, only(watching.both), verbose=True)
+    text = shown(name, only(traffic_reports.both), verbose=True)
     for said in (
         "26.0%", "20.4–32.5%", "2e-06", "0.41", "1e-09", "0.012", "0.661↓", "base", "novel+shifted", "chatcmpl-0003-5f3a9c",
         "#4,081", "2 (8)", "0.330", "which of my invoices is overdue", "+6.1% to +18.3%", "1e-11", "+0.13", "too few days",
@@ -415,7 +415,7 @@ def test_low_cosines_are_marked_by_the_policy() -> None:
 
 def test_findings_of_one_rule_about_windows_share_a_card() -> None:
     """A hundred of them are one card each way to route; notes on cosines are folded away."""
-    report = only(watching.crowd)
+    report = only(traffic_reports.crowd)
     by_code = {card.finding.code: card for card in cards(report, report.findings)}
     assert by_code["LD801"].count == 9
     assert by_code["LD801"].noun == "window"
@@ -432,7 +432,7 @@ def test_findings_of_one_rule_about_windows_share_a_card() -> None:
 
 def test_measures_are_no_modules() -> None:
     """What LD806 and LD807 name is called a measure."""
-    report = only(watching.both)
+    report = only(traffic_reports.both)
     nouns = {finding.code: named(report, finding) for finding in report.findings}
     assert nouns["LD806"] == nouns["LD807"] == "measure"
     assert {noun_of(report, finding) for finding in report.findings} == {"measure", "window", ""}
@@ -460,7 +460,7 @@ def test_windows_are_test_cases() -> None:
     assert found["2026-11-03 to 2026-11-04"][1].startswith("12% of 200 requests are unlike anything in the baseline")
     assert "topic 0 grew from 5% to 21%" in found["2026-11-04 to 2026-11-05"][1]
     assert found["2026-11-05 to 2026-11-06"] == ("skipped", "too few requests: 31 of the 50 needed")
-    assert cases(only(watching.unjudged))["all requests"] == ("skipped", "not judged")
+    assert cases(only(traffic_reports.unjudged))["all requests"] == ("skipped", "not judged")
     assert cases(only(samples.healthy)) == {}
 
 
@@ -469,14 +469,14 @@ def test_drift_that_fails_no_gate_is_skipped() -> None:
     (lenient,) = cases(watched(drift([novel()]), msgspec.structs.replace(default_policy(), fail_on="never"))).values()
     assert lenient[0] == "skipped"
     assert lenient[1].endswith("; this does not fail the gate")
-    aside = cases(only(watching.ignored))["2026-11-02 to 2026-11-03"]
+    aside = cases(only(traffic_reports.ignored))["2026-11-02 to 2026-11-03"]
     assert aside[0] == "skipped"
     assert aside[1].endswith("; ignored by the policy: a campaign until Friday")
 
 
 def test_measures_of_answers_are_test_cases() -> None:
     """A risen perplexity fails, a warning is skipped, too few days are said."""
-    found = {name: case for name, case in cases(only(watching.both)).items() if name.startswith("answers: ")}
+    found = {name: case for name, case in cases(only(traffic_reports.both)).items() if name.startswith("answers: ")}
     assert len(found) == 7
     assert found["answers: perplexity of generated tokens"] == (
         "failure", "perplexity +12.0% (8.1 → 9.07, 95% interval +6.1% to +18.3%)",
@@ -485,12 +485,14 @@ def test_measures_of_answers_are_test_cases() -> None:
     assert found["answers: truncated, share of answers"] == ("skipped", "too few days")
     assert found["answers: entropy of the top 5, nats"] == ("passed", "")
     policy = msgspec.structs.replace(default_policy(), ignore=[Ignore(code="LD806", reason="new base")])
-    again = cases(judge(only(watching.both), policy))["answers: perplexity of generated tokens"]
+    again = cases(judge(only(traffic_reports.both), policy))["answers: perplexity of generated tokens"]
     assert again[0] == "skipped"
     assert again[1].endswith("; ignored by the policy: new base")
 
 
-@pytest.mark.parametrize("make", [watching.month, watching.crowd, watching.both], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [traffic_reports.month, traffic_reports.crowd, traffic_reports.both], ids=lambda make: make.__name__
+)
 def test_a_comment_holds_it(make: Make) -> None:
     """GitHub takes 65,536 characters."""
     for verbose in (False, True):
@@ -499,7 +501,7 @@ def test_a_comment_holds_it(make: Make) -> None:
 
 def test_verdicts_of_odd_windows_are_sentences() -> None:
     """A report that another version wrote may lack what belongs to a status."""
-    report = only(watching.steady)
+    report = only(traffic_reports.steady)
     for status in ("novel", "shifted", "novel+shifted", "steady", "unjudged", "insufficient"):
         bare = DriftWindow(adapter="x", start=None, end=None, requests=60, n=60, status=status)  # type: ignore[arg-type]
         assert verdict(report, found_in(report), bare)

@@ -14,8 +14,8 @@ from loradiag.outputs.page.answers import answers as drawn_answers
 from loradiag.outputs.page.slots import slots
 from loradiag.outputs.page.windows import SHAPE, share_axis
 from loradiag.outputs.style import Style
-from tests.outputs import samples, watching
-from tests.outputs.watching import MIXED, answers, drift, few, novel, watched, window
+from tests.outputs import samples, traffic_parts, traffic_reports
+from tests.outputs.traffic_parts import MIXED, answers, drift, few, novel, watched, window
 
 MARK = r'd="([^"]+)" transform="translate\(([-\d.]+) ([-\d.]+)\) scale\([\d.]+\)" class="mark"'
 
@@ -94,7 +94,7 @@ def test_time_stands_for_itself() -> None:
     for odd in (drift([window(0), window(1), window(4)], window="200"), drift([window(0), window(1), window(400)])):
         even = [x for _, x, _ in marks(series(watched(odd)))]
         assert even[2] - even[1] == pytest.approx(even[1] - even[0], rel=0.01)
-    pooled = drift([window(0), window(1, end=watching.day(4), pooled=3)])
+    pooled = drift([window(0), window(1, end=traffic_parts.day(4), pooled=3)])
     first, second = slots(pooled, 0.0, 400.0)
     assert (second.right - second.left) == pytest.approx(3 * (first.right - first.left))
 
@@ -115,7 +115,7 @@ def test_the_convention_is_drawn_and_decides_nothing() -> None:
     assert ">0.7</text>" in svg
     (trend,) = re.findall(r'<path d="([^"]+)" class="trend thin">', svg)
     assert (trend.count("M"), trend.count("L")) == (2, 2)
-    near = series(watched(drift([window(0), window(1)], baseline=watching.baseline(mean_nn_cosine=0.701))))
+    near = series(watched(drift([window(0), window(1)], baseline=traffic_parts.baseline(mean_nn_cosine=0.701))))
     assert ">held-out</text>" not in near.replace("0.83", "")
 
 
@@ -132,37 +132,37 @@ def test_bars_are_as_high_as_there_are_requests() -> None:
 
 def test_one_window_is_an_interval() -> None:
     """From left to right, with its numbers beside it; none without a share."""
-    svg = series(watching.strange()[0])
+    svg = series(traffic_reports.strange()[0])
     (shape, x, _), *others = marks(svg)
     assert others == []
     assert shape == SHAPE["novel"]
     ends = [float(value) for value in re.findall(r'x1="([\d.]+)" x2="([\d.]+)"[^>]*class="span"', svg)[0]]
-    axis = share_axis(of(watching.strange()[0]), 16, 780)
+    axis = share_axis(of(traffic_reports.strange()[0]), 16, 780)
     assert ends[0] < x < ends[1]
     assert x == axis.at(12.0)
     assert ">12.0% novel, 8.2–17.2%</text>" in svg
     assert "trend" not in svg
-    for make in (watching.insufficient, watching.unjudged):
+    for make in (traffic_reports.insufficient, traffic_reports.unjudged):
         assert "series" not in section(make()[0], "Traffic")
     assert "series" not in section(watched(drift([few(0), few(1)])), "Traffic")
 
 
 def test_three_hundred_windows_stay_small() -> None:
     """One drawing of the same size, a table in a frame, and a page that opens at once."""
-    (report,) = watching.crowd()
+    (report,) = traffic_reports.crowd()
     svg = series(report)
     assert len(marks(svg)) == 300
     assert 'viewBox="0 0 1080 446"' in section(report, "Traffic")
     assert "dense" in section(report, "Traffic")
     assert 'class="scroll tall"' in section(report, "Traffic")
     assert len(render([report], Style()).encode()) < 700_000
-    (long,) = watching.crowd(430)
+    (long,) = traffic_reports.crowd(430)
     assert "The 400 newest of 430; the JSON report has all." in section(long, "Traffic")
 
 
 def test_the_newest_window_is_on_top_of_the_table() -> None:
     """It can be sorted by every figure, and columns say what they are."""
-    page = section(watching.month()[0], "Traffic")
+    page = section(traffic_reports.month()[0], "Traffic")
     assert re.findall(r'<th scope="row">([^<]+)</th>', page)[0] == "2026-12-01 to 2026-12-02"
     assert 'class="rows sortable scores windows"' in page
     assert page.count("Share of requests whose nearest reference is farther") == 2
@@ -171,7 +171,7 @@ def test_the_newest_window_is_on_top_of_the_table() -> None:
 
 def test_topics_are_bars_beside_what_is_expected() -> None:
     """As long as the share in the window, with a line at the share expected; folded where nothing has changed."""
-    page = section(watching.shifted()[0], "Traffic")
+    page = section(traffic_reports.shifted()[0], "Traffic")
     svg = page.partition('class="chart strips topics"')[2].partition("</svg>")[0]
     rows = rows_of(svg)
     assert next(iter(rows)) == "topic 0: 5.0% → 21.0% ↗, like record #812"
@@ -182,14 +182,14 @@ def test_topics_are_bars_beside_what_is_expected() -> None:
     assert 'class="line c1"' in svg
     assert 'class="line c0"' in svg
     assert "<figcaption>Topics that changed most, 2026-11-02 to 2026-11-03</figcaption>" in page
-    quiet = section(watching.steady()[0], "Traffic")
+    quiet = section(traffic_reports.steady()[0], "Traffic")
     assert "<summary>Topics, 2026-11-02 to 2026-11-03</summary>" in quiet
     assert 'class="line c7"' in quiet
 
 
 def test_answers_are_rows_of_their_units() -> None:
     """Percent, percentage points and nats apart; rises stand right of no change, marks are those of statuses."""
-    page = section(watching.both()[0], "Answers")
+    page = section(traffic_reports.both()[0], "Answers")
     drawings = page.split('class="chart strips forest"')[1:]
     assert [re.findall(r'class="told">(change, [^<]+)<', drawing)[0] for drawing in drawings] == [
         "change, % of what was before", "change, percentage points", "change, nats",
@@ -224,8 +224,8 @@ def test_a_change_that_is_far_off_does_not_flatten_the_rest() -> None:
 def test_pages_without_traffic_have_no_section() -> None:
     """Nor those without exemplars a list of them, nor those without answers a comparison."""
     assert "<h3>Traffic</h3>" not in render(samples.healthy(), Style())
-    page = render(watching.shifted(), Style())
+    page = render(traffic_reports.shifted(), Style())
     assert "<h3>Novel requests</h3>" not in page
     assert "<h3>Answers</h3>" not in page
     assert "<h3>Accounting</h3>" not in page
-    assert "<h3>Novel requests</h3>" in render(watching.steady(), Style())
+    assert "<h3>Novel requests</h3>" in render(traffic_reports.steady(), Style())

@@ -11,7 +11,7 @@ from loradiag.analyzers.drift.wanted import FLOOR
 from loradiag.core.drift import DriftWindow
 from loradiag.core.watching import WatchDay
 from loradiag.overview.course import floor_of, joined, known_topics, onset, seconds
-from tests.outputs.watching import baseline, day, drift, window
+from tests.outputs.traffic_parts import baseline, day, drift, window
 
 STATUSES = ("steady", "novel", "shifted", "novel+shifted", "insufficient", "unjudged")
 
