@@ -8,9 +8,9 @@ from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import shorten
 from loradiag.outputs.advice import advice
-from loradiag.outputs.drift import CHANGES, changes, since, statements
 from loradiag.outputs.figures import figures, gain_words
 from loradiag.outputs.mdtext import code, folded, prose, table
+from loradiag.outputs.merging import CHANGES, changes, since, statements
 from loradiag.outputs.notes import Aside
 from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, left_out, measured, unfolded
 from loradiag.outputs.style import Style

@@ -16,8 +16,8 @@ from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.outputs import renderer
 from loradiag.outputs.advice import advice, deploys
-from loradiag.outputs.drift import changes, since, statements
 from loradiag.outputs.figures import figures, gain_words, interval_words, share_words
+from loradiag.outputs.merging import changes, since, statements
 from loradiag.outputs.routes import codes, folded, folded_words, left_out
 from loradiag.outputs.style import Style
 from tests.outputs import merge_parts, merge_reports, samples

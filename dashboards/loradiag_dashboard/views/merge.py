@@ -9,9 +9,9 @@ import streamlit as st
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.outputs.advice import advice, deploys
-from loradiag.outputs.drift import statements
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.figures import gain_words, interval_words, share_words
+from loradiag.outputs.merging import statements
 from loradiag.outputs.routes import MARKS, WORDS, measured
 from loradiag_dashboard.parts.findings import findings
 from loradiag_dashboard.parts.frame import footer

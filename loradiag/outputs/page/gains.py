@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from loradiag.core.report import Report
 from loradiag.core.text import listed
 from loradiag.outputs.figures import gain_words
+from loradiag.outputs.gainmaps import Cell, Map, ends, keeps, maps
 from loradiag.outputs.page.colors import STEPS, step_of
 from loradiag.outputs.page.heatmap import density
 from loradiag.outputs.page.markup import Markup, element, folded, join, name, rows
 from loradiag.outputs.routes import called, measured
-from loradiag.outputs.where import Cell, Map, ends, keeps, maps
 
 _NOTE = (
     "Delta gain of what each route stores: 1 keeps the update, 0 is the base again. Routes that keep it everywhere are "

@@ -6,8 +6,8 @@ from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, shorten
 from loradiag.outputs.advice import Advice, advice
-from loradiag.outputs.drift import CHANGES, changes, since, statements
 from loradiag.outputs.figures import Figure, figures
+from loradiag.outputs.merging import CHANGES, changes, since, statements
 from loradiag.outputs.page.findings import NAMES
 from loradiag.outputs.page.markup import Markup, element, folded, join, name, names, rows, table
 from loradiag.outputs.page.strips import strips

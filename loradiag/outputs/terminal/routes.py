@@ -13,8 +13,8 @@ from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import listed, shorten
 from loradiag.outputs.advice import advice
-from loradiag.outputs.drift import CHANGES, changes, since, statements
 from loradiag.outputs.figures import figures
+from loradiag.outputs.merging import CHANGES, changes, since, statements
 from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, left_out, measured
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, Column, columns, fitting, plain

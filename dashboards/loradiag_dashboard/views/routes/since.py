@@ -6,8 +6,8 @@ import streamlit as st
 
 from loradiag.core.merge import Merge
 from loradiag.core.text import plural
-from loradiag.outputs.drift import CHANGES, changes
-from loradiag.outputs.drift import since as since_words
+from loradiag.outputs.merging import CHANGES, changes
+from loradiag.outputs.merging import since as since_words
 from loradiag.outputs.routes import unfolded as parts_of
 from loradiag_dashboard.parts.plain import label, md
 from loradiag_dashboard.parts.tables import table

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from loradiag.core.report import Report
+from loradiag.outputs.gainmaps import MODULES, keeps
 from loradiag.outputs.html import render
 from loradiag.outputs.style import Style
-from loradiag.outputs.where import MODULES, keeps
 from tests.outputs import merge_parts, merge_reports
 
 
