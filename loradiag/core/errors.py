@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loradiag.core.text import printable
+from loradiag.core.text import printable, shorten
 
 EXIT_OK = 0
 EXIT_GATE_FAILED = 1
@@ -10,6 +10,11 @@ EXIT_USAGE = 2
 EXIT_UNREADABLE = 3
 EXIT_INTERRUPTED = 130
 """As a shell reports a program that an interrupt ended."""
+
+
+def reason_of(error: BaseException, width: int = 160) -> str:
+    """The first line of what a package's own error says, fit to stand in a line of ours; its type where it says nothing."""
+    return shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), width)
 
 
 class LoradiagError(Exception):

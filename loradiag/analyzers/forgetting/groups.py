@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from loradiag.analyzers.forgetting.metrics import normal_p
 from loradiag.core.forgetting import Score
 from loradiag.models.harness.tasks import Group
 from loradiag.statistics.combined import combined_interval
@@ -70,9 +71,9 @@ def _group(group: Group, scores: Sequence[Score], route: str | None, *, asked: b
         interval="identical" if identical else "mover",
         identical=identical,
         binary=binary,
-        p_value=math.erfc(abs(difference) / error / math.sqrt(2)) if error else (1.0 if difference == 0 else None),
+        p_value=normal_p(difference, error),
         test="normal",
-        minimum_detectable=minimum_detectable(error * math.sqrt(score.n), score.n) if error else None,
+        minimum_detectable=minimum_detectable(error),
         lost=sum(part.lost or 0 for part in parts),
         won=sum(part.won or 0 for part in parts),
     )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loradiag.analyzers.forgetting.questions import Aggregate
+from loradiag.core.errors import reason_of
 from loradiag.models.harness.answers import Metric
 from loradiag.statistics.bootstrap import Bootstrap
 from loradiag.statistics.checks import is_binary
@@ -82,7 +83,7 @@ def _mean(column: Column) -> dict[str, Any]:
         "binary": True,
         "p_value": flips,
         "test": "mcnemar" if labels is None else "sign flips",
-        "minimum_detectable": _detectable(wide.standard_error, first.size),
+        "minimum_detectable": minimum_detectable(wide.standard_error or 0.0),
         "reason": None if wide.certain else "there are too few documents for an interval",
     }
 
@@ -101,10 +102,6 @@ def _ends(wide: Paired | Bootstrap, narrow: Paired | Bootstrap) -> dict[str, flo
     }
 
 
-def _detectable(error: float | None, n: int) -> float | None:
-    return minimum_detectable(error * math.sqrt(n), n) if error else None
-
-
 def _ratio_of(
     first: Floats, second: Floats, weights: Floats, labels: Labels, *, exponential: bool, scale: float = 1.0
 ) -> dict[str, Any]:
@@ -120,7 +117,7 @@ def _ratio_of(
         "interval": ("identical" if wide.identical else "bootstrap-t") if wide.certain else None,
         "p_value": sign_flip_p(second - first, labels),
         "test": "sign flips",
-        "minimum_detectable": _detectable(wide.standard_error, first.size),
+        "minimum_detectable": minimum_detectable(wide.standard_error or 0.0),
         "reason": None if wide.certain else "there are too few documents for an interval, or too few that change",
     }
 
@@ -157,8 +154,8 @@ def _corpus(column: Column) -> dict[str, Any]:
         if key not in known:
             try:
                 first, second = (float(aggregate([values[index] for index in indexes])) for values in (before, after))
-            except (ValueError, ZeroDivisionError, TypeError) as error:
-                reason = f"{column.metric.aggregation} cannot be computed of a resample ({error})"
+            except Exception as error:  # a task brings functions of its own, with whatever errors
+                reason = f"{column.metric.aggregation} cannot be computed of a resample ({reason_of(error)})"
                 raise NoValueError(reason) from error
             known[key] = first, second
         return known[key]
@@ -170,21 +167,19 @@ def _corpus(column: Column) -> dict[str, Any]:
     wide, narrow = (
         bootstrap_difference(both, len(before), column.labels, resamples, level=level) for level in (REPORTED, JUDGED)
     )
-    error = wide.standard_error
     return {
         **_ends(wide, narrow),
         "interval": "bootstrap" if wide.certain else None,
-        "p_value": _normal_p(wide.difference, error),
+        "p_value": None if wide.difference is None else normal_p(wide.difference, wide.standard_error or 0.0),
         "test": "normal",
-        "minimum_detectable": _detectable(error, len(before)),
+        "minimum_detectable": minimum_detectable(wide.standard_error or 0.0),
         "reason": None if wide.certain else "resamples do not bound the difference",
     }
 
 
-def _normal_p(difference: float | None, error: float | None) -> float | None:
-    if difference is None:
-        return None
-    if not error:
+def normal_p(difference: float, error: float) -> float | None:
+    """Return the two-sided p of a difference with a standard error, by the normal approximation; None where it has none."""
+    if error == 0:
         return 1.0 if difference == 0 else None
     return math.erfc(abs(difference) / error / math.sqrt(2))
 

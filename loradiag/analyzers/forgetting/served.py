@@ -12,9 +12,8 @@ from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.reference import read_by_peft
 from loradiag.analyzers.merge.routes import Plan, Route, carrier, plan_routes
 from loradiag.bases.model import Base
-from loradiag.core.errors import InputError, MissingExtraError, UsageError
+from loradiag.core.errors import InputError, MissingExtraError, UsageError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
 from loradiag.models.harness.quiet import quietly
 from loradiag.models.loading import COMPUTE
 
@@ -112,8 +111,8 @@ def _engine(base: Base, wanted: Wanted, compute: str, adapters: Sequence[Inspect
     except MissingExtraError:
         raise
     except Exception as error:  # an engine of many parts, each with its own errors
-        reason = shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 200)
-        raise InputError(base.path, f"cannot be loaded by vLLM ({reason})", "use --backend transformers") from error
+        problem = f"cannot be loaded by vLLM ({reason_of(error, 200)})"
+        raise InputError(base.path, problem, "use --backend transformers") from error
 
 
 def _room_for(rank: int) -> int:

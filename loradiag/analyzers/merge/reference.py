@@ -9,9 +9,8 @@ from typing import Any
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.merge.routes import ROUTES
 from loradiag.analyzers.merge.swapping import Swapped
-from loradiag.core.errors import InputError, MissingExtraError
+from loradiag.core.errors import InputError, MissingExtraError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
 from loradiag.models.harness.quiet import quietly
 
 _WEIGHTS = "adapter_model.safetensors"
@@ -62,8 +61,7 @@ def beside(model: Any, adapter: Adapter, remedy: str) -> Iterator[Any]:
     except MissingExtraError:
         raise
     except Exception as error:  # PEFT raises whatever its loaders and its configurations do
-        reason = shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)
-        raise InputError(adapter.path, f"cannot be loaded by PEFT ({reason})", remedy) from error
+        raise InputError(adapter.path, f"cannot be loaded by PEFT ({reason_of(error)})", remedy) from error
     try:
         yield wrapped.eval()
     finally:
