@@ -137,7 +137,9 @@ def _rate(count: int, n: int) -> str:
 
 
 def _peers(options: argparse.Namespace, folder: Path, baseline: Baseline, drawn: Mapping[str, Any]) -> None:
-    """The same windows through what others use, in an interpreter that has it."""
+    """The same windows through what others use, in an interpreter that has it; with no trials, nothing."""
+    if not options.peer_trials:
+        return
     few = {name: np.stack(windows[: options.peer_trials]) for name, windows in drawn.items()}
     data = folder / "windows.npz"
     held = np.random.default_rng(options.seed).permutation(baseline.calibration)  # they lie in the order of the data

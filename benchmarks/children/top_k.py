@@ -36,7 +36,10 @@ def load(place: tuple[Path, int, tuple[int, ...]]) -> np.ndarray:
 
 
 def leading(matrix: np.ndarray, count: int) -> None:
-    """The leading left singular vectors, by ARPACK."""
+    """The leading left singular vectors, by ARPACK; by LAPACK where it would need as many vectors as there are."""
+    if 2 * count + 18 >= min(matrix.shape):
+        np.linalg.svd(matrix)
+        return
 
     def product(x: np.ndarray) -> np.ndarray:
         return matrix @ (matrix.T @ x)
