@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from loradiag.statistics.checks import at_least, inside, whole
+from loradiag.statistics.checks import at_least
 
 _STEPS = 80
 """Halvings of an interval of length 2 at most: more than float64 can tell apart."""
@@ -55,14 +55,3 @@ def _deviation(lost: float, won: float, n: float, difference: float) -> float:
     linear = (2 * n - won + lost) * difference - won - lost
     likeliest = (sqrt(max(linear**2 + 8 * n * lost * spare, 0.0)) - linear) / (4 * n)
     return sqrt(max(n * (2 * likeliest + spare), 0.0))
-
-
-def unseen(n: int, level: float = 0.95) -> float:
-    """Return the largest share of documents that may change though none of ``n`` did: 1 − (1 − level)^(1/n).
-
-    The one-sided bound of Clopper and Pearson (1934) for no event, about 3/n for 95% (the rule of three).
-
-    Raises:
-        ValueError: ``n`` is no positive whole number, or ``level`` not between 0 and 1.
-    """
-    return float(1 - (1 - inside(level, "level")) ** (1 / whole(n, 1, "n")))

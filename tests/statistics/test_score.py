@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import binomtest
 
-from loradiag.statistics.score import score_interval, unseen
+from loradiag.statistics.score import score_interval
 
 Z = 1.959963984540054
 
@@ -74,12 +74,3 @@ def test_counts_need_not_be_whole() -> None:
     ends = [score_interval(lost, 2, 50, Z) for lost in (3, 3.5, 4)]
     assert ends[0][0] > ends[1][0] > ends[2][0]
     assert ends[0][1] > ends[1][1] > ends[2][1]
-
-
-def test_rule_of_three() -> None:
-    """1 − .05^(1/n): .2589 of 10, 3/n of many; half a chance of none in one document at 50%; scipy's exact bound."""
-    assert unseen(10) == pytest.approx(0.258866, abs=1e-6)
-    assert unseen(1, 0.5) == pytest.approx(0.5)
-    assert 1000 * unseen(1000) == pytest.approx(3, rel=0.005)
-    exact = binomtest(0, 37, alternative="less").proportion_ci(confidence_level=0.9, method="exact")
-    assert unseen(37, 0.9) == pytest.approx(exact.high)
