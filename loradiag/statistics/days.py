@@ -57,7 +57,9 @@ def compare_days(reference: Floats, current: Floats, level: float = 0.95) -> Cha
     parts = [float(side.var(ddof=1)) / side.size for side in (reference, current)]
     error = sqrt(sum(parts))
     if negligible(error, reference, current):
-        return Change(*means, difference, difference, difference, 1.0 if difference == 0 else 0.0)
+        # Means of the same number over 3 and over 4 days differ in the last place.
+        difference = 0.0 if negligible(abs(difference), reference, current) else difference
+        return Change(*means, difference, difference, difference, 0.0 if difference else 1.0)
     from scipy.stats import t
 
     freedom = sum(parts) ** 2 / sum(

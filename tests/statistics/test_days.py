@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -13,6 +13,7 @@ from loradiag.statistics.days import cliffs_delta, compare_days, day_means
 VALUES = st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=12)
 
 
+@settings(deadline=None)  # the first example waits for scipy.stats
 @given(VALUES, VALUES)
 def test_it_is_welchs_test_over_days(reference: list[float], current: list[float]) -> None:
     """Interval and p-value are scipy's."""
@@ -39,6 +40,14 @@ def test_days_that_are_all_alike_differ_certainly_or_not_at_all() -> None:
     same = compare_days(np.full(4, 0.3), np.full(5, 0.3))
     assert (same.low, same.high, same.p) == (0.0, 0.0, 1.0)
     assert compare_days(np.full(4, 0.3), np.full(5, 0.4)).p == 0.0
+
+
+def test_rounding_is_no_difference() -> None:
+    """The mean of three tenths lies a unit of the last place above that of four: nothing has changed."""
+    reference, current = np.full(3, 0.1), np.full(4, 0.1)
+    assert reference.mean() != current.mean()
+    found = compare_days(reference, current)
+    assert (found.difference, found.low, found.high, found.p) == (0.0, 0.0, 0.0, 1.0)
 
 
 def test_day_means_count_each_day_once() -> None:
