@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb
 
 import numpy as np
 
 from loradiag.statistics.checks import Floats, whole
+from loradiag.statistics.resampling import RESAMPLES, SEED
 
 ALIKE_AGAIN = 1 / 7
 """Of two sources that are one, the chance at most that both answer alike twice and unlike each other, given that not all
 four answers are alike: 1/(k² + k + 1) if k answers are equally likely, so that it is the largest for two."""
 
-RESAMPLES = 9999
-SEED = 20251101
+_DRAWN = 9999
+"""Ways of pairing that are drawn."""
+
 LEAST = 8
 """Pairs below which a ratio of medians gets no interval."""
 
@@ -22,14 +23,15 @@ Four = tuple[str, str, str, str]
 
 
 def excess_p(more: int, fewer: int) -> float:
-    """The chance of ``more`` or more of all pairs that differ, if either way is as likely: an exact one-sided sign test.
+    """Return the chance of ``more`` or more of all pairs that differ, if either way is as likely: an exact one-sided sign test.
 
     Raises:
         ValueError: A count is negative, or not whole.
     """
     more, fewer = whole(more, 0, "more"), whole(fewer, 0, "fewer")
-    total = more + fewer
-    return float(sum(comb(total, count) for count in range(more, total + 1)) / 2**total)
+    from scipy.special import bdtr
+
+    return float(bdtr(fewer, more + fewer, 0.5))
 
 
 def answers_p(answers: Sequence[Four]) -> float:
@@ -40,14 +42,9 @@ def answers_p(answers: Sequence[Four]) -> float:
     """
     varied = [row for row in answers if len(set(row)) > 1]
     apart = sum(a == again and b == also for a, again, b, also in varied)
-    total = len(varied)
-    return min(
-        1.0,
-        sum(
-            comb(total, count) * ALIKE_AGAIN**count * (1 - ALIKE_AGAIN) ** (total - count)
-            for count in range(apart, total + 1)
-        ),
-    )
+    from scipy.special import bdtrc
+
+    return float(bdtrc(apart - 1, len(varied), ALIKE_AGAIN))
 
 
 def distances_p(distances: Sequence[tuple[float, ...]]) -> float:
@@ -64,23 +61,28 @@ def distances_p(distances: Sequence[tuple[float, ...]]) -> float:
     ranks = (sums[:, :, None] > sums[:, None, :]).sum(axis=2) + (
         (sums[:, :, None] == sums[:, None, :]).sum(axis=2) - 1
     ) / 2
-    draws = np.random.default_rng(SEED).integers(0, 3, size=(RESAMPLES, len(ranks)))
+    draws = np.random.default_rng(SEED).integers(0, 3, size=(_DRAWN, len(ranks)))
     drawn = ranks[np.arange(len(ranks)), draws].sum(axis=1)
-    return float((1 + (drawn <= ranks[:, 0].sum() + 1e-9).sum()) / (RESAMPLES + 1))
+    return float((1 + (drawn <= ranks[:, 0].sum() + 1e-9).sum()) / (_DRAWN + 1))
 
 
 def ratio_of_medians(above: Floats, below: Floats, level: float = 0.95) -> tuple[float, float | None, float | None]:
-    """The median of ``above`` over that of ``below``, and its bootstrap interval by pairs; None for fewer than eight.
+    """Return the median of ``above`` over that of ``below``, and its bootstrap interval by pairs; None for fewer than eight.
+
+    Args:
+        above: One of each pair [n].
+        below: The other [n].
+        level: Of the two-sided percentile interval.
 
     Raises:
         ValueError: There are none, they are not as many, or not positive.
     """
-    if len(above) != len(below) or not len(above) or min(*above, *below) <= 0:
+    if len(above) != len(below) or not len(above) or not (np.min(above) > 0 and np.min(below) > 0):
         raise ValueError("pairs of positive numbers are needed")
     ratio = float(np.median(above) / np.median(below))
     if len(above) < LEAST:
         return ratio, None, None
-    draws = np.random.default_rng(SEED).integers(0, len(above), size=(2000, len(above)))
+    draws = np.random.default_rng(SEED).integers(0, len(above), size=(RESAMPLES, len(above)))
     ratios = np.median(above[draws], axis=1) / np.median(below[draws], axis=1)
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     return ratio, float(low), float(high)

@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from loradiag.statistics.repeats import ALIKE_AGAIN, answers_p, distances_p, excess_p, ratio_of_medians
 
@@ -55,6 +56,14 @@ def test_distances_hold_their_level_and_find_a_shift() -> None:
 
     assert np.mean([p_of(0.0) <= 0.05 for _ in range(400)]) <= 0.085
     assert np.mean([p_of(4.0) <= 0.01 for _ in range(50)]) > 0.95
+
+
+def test_as_many_prompts_as_anybody_gives() -> None:
+    """Beside scipy's binomial distribution, where the number of ways to choose is no float any more."""
+    apart, total = 240, 1500
+    answers = [("a", "a", "b", "b")] * apart + [("a", "b", "b", "b")] * (total - apart)
+    assert answers_p(answers) == pytest.approx(binomtest(apart, total, 1 / 7, alternative="greater").pvalue)
+    assert excess_p(50_300, 49_700) == pytest.approx(binomtest(50_300, 100_000, alternative="greater").pvalue)
 
 
 def test_what_repeats_itself_is_told_apart_by_five_prompts() -> None:
