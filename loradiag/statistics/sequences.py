@@ -72,8 +72,8 @@ def bounded_sequence(
         rows, bets = scaled[done:end, None], stakes[done:end, None]
         away = rows - means[None, :]
         with np.errstate(divide="ignore"):
-            more = np.minimum(bets, _MOST / np.maximum(means, 1e-12))[:, :] * away
-            less = np.minimum(bets, _MOST / np.maximum(1 - means, 1e-12))[:, :] * away
+            more = np.minimum(bets, _MOST / np.maximum(means, 1e-12)) * away
+            less = np.minimum(bets, _MOST / np.maximum(1 - means, 1e-12)) * away
         rising, falling = up + np.cumsum(np.log1p(more), axis=0), down + np.cumsum(np.log1p(-less), axis=0)
         up, down, done = rising[-1], falling[-1], end
         if done == wanted[0]:
@@ -93,7 +93,7 @@ def _stakes(scaled: Floats, alpha: float) -> Floats:
 
 
 def _interval(n: int, mean: float, means: Floats, left: np.ndarray, low: float, high: float) -> Interval:
-    """The means that are left, with half a step of the grid beyond them, so that none between two of it is lost."""
+    """The means that are left, with a step of the grid beyond them, so that none between two of it is lost."""
     kept = np.flatnonzero(left)
     step = 1.0 / (_GRID - 1)
     if kept.size:
@@ -115,7 +115,8 @@ def normal_sequence(values: Floats, alpha: float, at: Sequence[int], tight: int 
         tight: At which number the intervals are to be tightest.
     """
     numbers = vector(values, "values")
-    sums, squares = np.cumsum(numbers), np.cumsum(numbers**2)
+    apart = numbers - numbers[0]  # the variance of numbers far from 0 would drown in their squares
+    sums, squares = np.cumsum(apart), np.cumsum(apart**2)
     found = []
     for n in at:
         if n < BURN_IN:
@@ -123,6 +124,7 @@ def normal_sequence(values: Floats, alpha: float, at: Sequence[int], tight: int 
         mean = float(sums[n - 1] / n)
         spread = math.sqrt(max(0.0, float(squares[n - 1] / n) - mean**2))
         reach = radius(n, spread, alpha, tight)
+        mean += float(numbers[0])
         found.append(Interval(n, mean, mean - reach, mean + reach))
     return found
 

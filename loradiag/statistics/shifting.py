@@ -32,6 +32,9 @@ _STEP = 8
 _MOST = 0.9
 """Of a stake that can be lost at once."""
 
+_NOTHING = 1e-9
+"""A length below which a direction is none: nothing has moved, and nothing can be lost."""
+
 
 class Shift(msgspec.Struct, kw_only=True):
     """The state: what is won, recent requests of each topic, older ones counting less, and those since they were counted."""
@@ -61,7 +64,7 @@ def bet_on_topics(state: Shift, topics: npt.NDArray[np.integer], reference: Floa
         part = topics[done : done + _STEP - len(state.since)]
         payoff = _payoff(recent, reference)
         worst = tolerated - float(payoff.min())
-        stakes = np.minimum(STAKES, _MOST / worst)
+        stakes = np.minimum(STAKES, _MOST / max(worst, _NOTHING))
         bet(state.wealth, 1 + (payoff[part] - tolerated)[:, None] * stakes[None, :])
         done += len(part)
         state.since = [*state.since, *part.tolist()]
@@ -77,7 +80,7 @@ def _payoff(recent: Floats, reference: Floats) -> Floats:
     moved = seen / reference
     moved -= float(reference @ moved)
     size = math.sqrt(float(reference @ moved**2))
-    result: Floats = moved / size if size > 1e-9 else np.zeros_like(moved)
+    result: Floats = moved / size if size > _NOTHING else np.zeros_like(moved)
     return result
 
 

@@ -94,6 +94,15 @@ def test_the_radius_is_that_of_the_mixture() -> None:
     assert radius(n, 2.5, alpha, tight) == pytest.approx(2.5 * low, rel=1e-9)
 
 
+def test_numbers_far_from_zero_keep_their_spread() -> None:
+    """A hundred million more on each: intervals are moved by as much, and have the same width."""
+    values = np.random.default_rng(4).normal(0, 1, 400)
+    near, far = (normal_sequence(values + more, 0.05, [100, 400]) for more in (0.0, 1e8))
+    for one, other in zip(near, far, strict=True):
+        assert other.high - other.low == pytest.approx(one.high - one.low, rel=1e-6)
+        assert other.mean - 1e8 == pytest.approx(one.mean, abs=1e-6)
+
+
 def test_few_observations_have_no_asymptotic_interval() -> None:
     """Below fifty."""
     assert [row.n for row in normal_sequence(np.arange(60.0), 0.05, [10, 49, 50, 60])] == [50, 60]

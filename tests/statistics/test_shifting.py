@@ -49,6 +49,15 @@ def test_stakes_never_lose_everything():
     assert all(math.isfinite(value) for value in state.wealth.won)
 
 
+def test_where_nothing_is_tolerated_the_first_bet_is_none():
+    """Before anything has moved there is no direction to bet on, and nothing to lose: later requests are bet on."""
+    state = shift(5)
+    bet_on_topics(state, np.array([4] * 8), REFERENCE, 0.0)
+    assert log_e(state.wealth) == pytest.approx(0.0)
+    bet_on_topics(state, np.array([4] * 100), REFERENCE, 0.0)
+    assert log_e(state.wealth) > 1
+
+
 @given(st.integers(0, 1000), st.lists(st.integers(1, 199), max_size=5))
 def test_parts_make_no_difference(seed, cuts):
     """Requests that come in parts are bet on as those that come at once."""
