@@ -27,9 +27,6 @@ BLOCK = 32
 _SLOW, _OFFSET = 0.3, 4.0
 """After j starts a share of (1 + j/4)^−0.3 is kept: late starts cost little more than early ones (7 nats at the 100th)."""
 
-_TINY = -745.0
-"""The logarithm of the smallest number that is not 0."""
-
 
 class Wealth(msgspec.Struct, kw_only=True):
     """The state of one e-process whose strategies share their starting times.
@@ -61,7 +58,7 @@ def kept(starts: int) -> float:
 
 def log_e(state: Wealth) -> float:
     """Return the logarithm of the e-value: of the mean over strategies, and what is kept."""
-    return _log_mean([*state.won], kept(state.starts))
+    return float(_log_means(np.array([state.won]), kept(state.starts))[0])
 
 
 def bet(state: Wealth, factors: Floats, block: int = BLOCK) -> None:
@@ -91,23 +88,11 @@ def bet(state: Wealth, factors: Floats, block: int = BLOCK) -> None:
 def _start(state: Wealth) -> None:
     share = math.log(kept(state.starts) - kept(state.starts + 1))
     state.starts += 1
-    state.won = [_add(value, share) for value in state.won]
-
-
-def _add(one: float, other: float) -> float:
-    """log(eᵃ + eᵇ)."""
-    high, low = max(one, other), min(one, other)
-    return high + math.log1p(math.exp(max(low - high, _TINY))) if high > -math.inf else high
-
-
-def _log_mean(logs: list[float], reserve: float) -> float:
-    high = max(*logs, math.log(reserve))
-    total = sum(math.exp(max(value - high, _TINY)) for value in logs) / len(logs)
-    return high + math.log(total + reserve / math.exp(min(high, 700.0)))
+    state.won = np.logaddexp(state.won, share).tolist()
 
 
 def _log_means(path: Floats, reserve: float) -> Floats:
-    """The same for every row of [n, strategies]."""
+    """The logarithm of the mean over strategies and what is kept, of every row of logarithms [n, strategies]."""
     with np.errstate(over="ignore"):
         high = np.maximum(path.max(axis=1), math.log(reserve))
         total = np.exp(path - high[:, None]).mean(axis=1) + reserve * np.exp(-high)
