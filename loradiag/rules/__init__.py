@@ -156,11 +156,12 @@ RULES: Mapping[str, Entry] = {
             "LD703": "part-lost",
             "LD704": "ability-weakened",
             "LD705": "ability-gained",
-            "LD706": "task-at-chance",
-            "LD707": "tasks-unfinished",
-            "LD708": "score-missing",
             "LD709": "deployment-loses",
         },
+    ),
+    **_family(
+        "forgettingevidence",
+        {"LD706": "task-at-chance", "LD707": "tasks-unfinished", "LD708": "score-missing"},
     ),
     **_family(
         "learning",

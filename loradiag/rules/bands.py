@@ -19,7 +19,7 @@ def _groups() -> dict[str, Any]:
     return groups
 
 
-def group_of(rank: float) -> str:
+def _group_of(rank: float) -> str:
     """Name of the group of ranks that ``rank`` belongs to; ``all`` outside every group."""
     for name in _groups():
         low, _, high = name.partition("-")
@@ -30,7 +30,7 @@ def group_of(rank: float) -> str:
 
 def percentile(measure: str, value: float, rank: float) -> str:
     """Say where ``value`` lies among public adapters: ``below the 2nd percentile``, ``around the 25th percentile``."""
-    quantiles = sorted((float(level), edge) for level, edge in _groups()[group_of(rank)][measure].items())
+    quantiles = sorted((float(level), edge) for level, edge in _groups()[_group_of(rank)][measure].items())
     edges = [edge for _, edge in quantiles]
     if value < edges[0]:
         return f"below the {_ordinal(quantiles[0][0])} percentile"

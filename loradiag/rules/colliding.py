@@ -43,7 +43,7 @@ def updates_interfere(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## What to do
     Average rather than add where two are alike; merge strangers by a method made for it; then measure what is left with
-    `loradiag merge-drift` and `loradiag forgetting`.
+    ``loradiag merge-drift`` and ``loradiag forgetting``.
     """
     for pair, one, other, _ in pairs(evidence):
         clash = pair.interference is not None and pair.interference >= limits["most_interference"]

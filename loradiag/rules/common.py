@@ -71,7 +71,7 @@ def where(rows: Iterable[object]) -> str:
         f"{', '.join(roles)} in {'layer' if layers.isdigit() else 'layers'} {layers}" if layers else ", ".join(roles)
         for layers, roles in by_layers.items()
     ]
-    return listed(phrases, 3).replace(" in layers", " in layers")
+    return listed(phrases, 3)
 
 
 def names(rows: Iterable[object]) -> list[str]:

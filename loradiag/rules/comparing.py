@@ -20,11 +20,12 @@ _MEASURED = (
 def pairs(evidence: Evidence) -> Iterator[tuple[ComparedPair, str, str, Comparison]]:
     """Every pair with the names of its two adapters, safe to show."""
     found = evidence.measurements.comparison
-    for pair in found.pairs if found else ():
-        yield pair, name_of(found, pair.a), name_of(found, pair.b), found  # type: ignore[arg-type, misc]
+    if found is not None:
+        for pair in found.pairs:
+            yield pair, _name_of(found, pair.a), _name_of(found, pair.b), found
 
 
-def name_of(found: Comparison, place: int) -> str:
+def _name_of(found: Comparison, place: int) -> str:
     """An adapter's name, safe to show."""
     return shorten(printable(found.adapters[place].label), 60)
 
@@ -175,14 +176,13 @@ def bases_differ(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## How sure
     Certain where shapes differ. Names are what configurations say; a local path and a name on the hub may be one base.
-    `loradiag inspect --base` looks at the weights.
+    ``loradiag inspect --base`` looks at the weights.
 
     ## What to do
-    Name adapters of one base. Where both names mean one: stamp them (`loradiag stamp`).
+    Name adapters of one base. Where both names mean one: stamp them (``loradiag stamp``).
     """
-    found = evidence.measurements.comparison
-    for pair, one, other, _ in pairs(evidence):
-        a, b = (found.adapters[place] for place in (pair.a, pair.b))  # type: ignore[union-attr]
+    for pair, one, other, found in pairs(evidence):
+        a, b = (found.adapters[place] for place in (pair.a, pair.b))
         if pair.misshapen:
             yield Match(
                 f"{about(one, other)}: {of_all(len(pair.misshapen), pair.compared + len(pair.misshapen))} in common have "
@@ -215,7 +215,7 @@ def nothing_in_common(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Nothing can be said of them: that they do not collide is true, and worth little where the same weights have other names.
 
     ## What to do
-    See that both are of one base, and that their names are (`loradiag inspect` shows them). Vectors (IA³), prompts and
+    See that both are of one base, and that their names are (``loradiag inspect`` shows them). Vectors (IA³), prompts and
     Kronecker products (LoKr) have no thin factors and are not compared.
     """
     for pair, one, other, found in pairs(evidence):
@@ -244,7 +244,7 @@ def compared_in_part(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     and their kin before conversion), all that is said of it is said of the base as well.
 
     ## What to do
-    Convert such adapters with PEFT (`save_pretrained(path_initial_model_for_weight_conversion=…)`) and compare again.
+    Convert such adapters with PEFT (``save_pretrained(path_initial_model_for_weight_conversion=…)``) and compare again.
     """
     found = evidence.measurements.comparison
     for adapter in found.adapters if found else ():

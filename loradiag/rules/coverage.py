@@ -1,4 +1,4 @@
-"""LD4xx: what the adapter reaches, as far as it can tell by itself."""
+"""LD401 to LD405: what the adapter reaches, as far as it can tell by itself."""
 
 from __future__ import annotations
 

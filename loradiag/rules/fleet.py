@@ -1,4 +1,4 @@
-"""LD522 to LD529: many adapters at once."""
+"""LD522 to LD528: many adapters at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def adapters_fail(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Some adapters of the fleet are not sound by themselves.
 
     ## Why it matters
-    What `loradiag inspect` says of one adapter, a scan says of each: dead modules, values that are not finite, updates that
+    What ``loradiag inspect`` says of one adapter, a scan says of each: dead modules, values that are not finite, updates that
     diverged, stamps that do not hold.
 
     ## What to do
@@ -106,7 +106,7 @@ def one_name_many_bases(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     another base than its own is noise at worst and subtly off at best.
 
     ## What to do
-    Find out which weights each was trained on (`loradiag fingerprint BASE`), and serve each on its own.
+    Find out which weights each was trained on (``loradiag fingerprint BASE``), and serve each on its own.
     """
     found = evidence.measurements.fleet
     for base in found.bases if found else ():

@@ -1,15 +1,15 @@
-"""LD701 to LD709: what the base forgot, and what is served of it."""
+"""LD701 to LD705, and LD709: what the base forgot, and what is served of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from loradiag.core.abilities import share_of
 from loradiag.core.findings import Severity
-from loradiag.core.forgetting import Forgetting, Score
+from loradiag.core.forgetting import Score
 from loradiag.core.margins import against_margin, oriented
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
-from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.core.text import plural, printable, shorten
 
 _CONVENTION = "convention of practitioners: a drop of more than 5% on unrelated tasks"
 _PAIRED = (
@@ -19,30 +19,37 @@ _PAIRED = (
 _ALPHA = Threshold("alpha", 0.05, "chance of one false alarm among all tasks (Holm)", "convention")
 
 
-def _found(evidence: Evidence) -> Forgetting | None:
-    return evidence.measurements.forgetting
+def asked(evidence: Evidence) -> Iterator[Score]:
+    """The scores that the user asked for, groups before tasks: of each task the metric by which it is judged."""
+    return (score for score in _judged(evidence) if score.asked)
 
 
-def _judged(evidence: Evidence, *, asked: bool = True) -> Iterator[Score]:
-    found = _found(evidence)
+def _parts(evidence: Evidence) -> Iterator[Score]:
+    """The same of tasks that were asked as parts of a group only."""
+    return (score for score in _judged(evidence) if not score.asked)
+
+
+def _judged(evidence: Evidence) -> Iterator[Score]:
+    found = evidence.measurements.forgetting
     for score in (*found.groups, *found.tasks) if found else ():
-        if score.primary and score.asked == asked and score.role != "domain":
+        if score.primary and score.role != "domain":
             yield score
 
 
 def _gates(score: Score, evidence: Evidence) -> bool:
     """Whether this is what will be served: the routes where some were asked for, else the adapter beside its base."""
-    found = _found(evidence)
+    found = evidence.measurements.forgetting
     return found is not None and (score.route is not None) == bool(found.routes)
 
 
-def _name(score: Score) -> str:
+def called(score: Score) -> str:
+    """A task's name, and the route that was asked, safe to show."""
     name = shorten(printable(score.task), 80)
     return f"{name} ({printable(score.route)})" if score.route else name
 
 
 def number(value: float) -> str:
-    """A score: shares to a tenth of a percent as they are written in tables, larger numbers to four digits."""
+    """A score: four decimals below 1, where shares lie, else four digits."""
     return f"{value:.4f}" if abs(value) < 1 else f"{value:.4g}"
 
 
@@ -91,12 +98,12 @@ def ability_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Mix general data into the training, train for fewer steps, lower the learning rate or α, or serve a weaker form of the
     adapter: ``loradiag forgetting --sweep`` measures what each costs.
     """
-    for score in _judged(evidence):
+    for score in asked(evidence):
         if score.status == "forgot" and (score.p_adjusted or 0.0) <= limits["alpha"]:
             share = share_of(score.task, limits, limits["margin"])
             sure = "" if score.p_adjusted is None else f", p = {score.p_adjusted:.2g} after Holm"
             yield Match(
-                f"{_name(score)}: {_change(score)}{_flips(score)}; margin {score.margin or 0.0:.4g} ({share:.3g} of the "
+                f"{called(score)}: {_change(score)}{_flips(score)}; margin {score.margin or 0.0:.4g} ({share:.3g} of the "
                 f"base's){sure}",
                 modules=[score.task],
                 observed=_loss(score),
@@ -124,11 +131,11 @@ def forgetting_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Ask as many documents as the message names: so many would decide, with 80% power, were the difference what it seems. With
     ``--limit``, raise it.
     """
-    for score in _judged(evidence):
+    for score in asked(evidence):
         if score.status == "inconclusive" and score.bound_low is not None and _gates(score, evidence):
             more = _more(score, evidence)
             yield Match(
-                f"{_name(score)}: {_change(score)}; whether more than {score.margin or 0.0:.4g} was lost is open: {more}",
+                f"{called(score)}: {_change(score)}; whether more than {score.margin or 0.0:.4g} was lost is open: {more}",
                 modules=[score.task],
                 observed=_loss(score),
                 threshold=score.margin,
@@ -138,7 +145,7 @@ def forgetting_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
 def _more(score: Score, evidence: Evidence) -> str:
     """What it would take to decide."""
-    found = _found(evidence)
+    found = evidence.measurements.forgetting
     low, high = oriented(score.bound_low, score.bound_high, score.higher_is_better)
     if against_margin(low, high, score.margin or 0.0) == "forgot":
         return f"among so many tasks such a loss comes by chance (p = {score.p_adjusted or 0.0:.2g} after Holm)"
@@ -164,10 +171,10 @@ def part_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Ask the task by its own name if it matters: it then counts by itself.
     """
-    for score in _judged(evidence, asked=False):
+    for score in _parts(evidence):
         if score.status == "forgot" and _gates(score, evidence):
             yield Match(
-                f"{_name(score)}: {_change(score)}{_flips(score)}",
+                f"{called(score)}: {_change(score)}{_flips(score)}",
                 modules=[score.task],
                 observed=_loss(score),
                 threshold=score.margin,
@@ -192,11 +199,11 @@ def ability_weakened(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Nothing, if the margin is right. The documents that changed are in the report.
     """
-    for score in _judged(evidence):
+    for score in asked(evidence):
         lost = score.status in ("safe", "inconclusive") and _loss(score) > 0
         if lost and score.p_adjusted is not None and score.p_adjusted < limits["alpha"] and _gates(score, evidence):
             yield Match(
-                f"{_name(score)}: {_change(score)}{_flips(score)}",
+                f"{called(score)}: {_change(score)}{_flips(score)}",
                 modules=[score.task],
                 observed=score.p_adjusted,
                 threshold=limits["alpha"],
@@ -221,99 +228,15 @@ def ability_gained(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Nothing. A gain on a task that has nothing to do with the training deserves a look at the documents that changed.
     """
-    for score in _judged(evidence):
+    for score in asked(evidence):
         if _loss(score) < 0 and score.p_adjusted is not None and score.p_adjusted < limits["alpha"]:
             yield Match(
-                f"{_name(score)}: {_change(score)}{_flips(score)}",
+                f"{called(score)}: {_change(score)}{_flips(score)}",
                 modules=[score.task],
                 observed=score.p_adjusted,
                 threshold=limits["alpha"],
                 route=score.route,
             )
-
-
-@rule(
-    "LD706",
-    "task-at-chance",
-    Severity.INFO,
-    source="loradiag: the share of 1 in the number of choices, averaged over documents",
-    advice="Take a task that the base can do, or more shots.",
-    thresholds=[
-        Threshold("least_over", 0.02, "the least by which a base must exceed chance for a task to tell", "convention")
-    ],
-)
-def task_at_chance(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """The base does no better on a task than one who guesses, so that there is nothing to forget.
-
-    ## Why it matters
-    A task that the base cannot do shows no loss, whatever the adapter destroyed: its ``safe`` says little.
-
-    ## What to do
-    Take an easier task of the kind, or give examples with ``--num-fewshot``.
-    """
-    for score in _judged(evidence):
-        if score.chance is None or score.base is None or score.route is not None:
-            continue
-        least = score.chance + limits["least_over"]
-        if score.base < least:
-            said = f"the base has {printable(score.metric)} {number(score.base)}, chance is {number(score.chance)}"
-            yield Match(f"{_name(score)}: {said}", modules=[score.task], observed=score.base, threshold=least)
-
-
-@rule(
-    "LD707",
-    "tasks-unfinished",
-    Severity.WARNING,
-    source="loradiag",
-    advice="Run the same command again: it goes on from what was finished.",
-    undecided=True,
-)
-def tasks_unfinished(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """The run was interrupted before all tasks were asked.
-
-    ## Why it matters
-    What was not asked may have been forgotten.
-
-    ## What to do
-    Run the same command again. What was finished is kept.
-    """
-    found = _found(evidence)
-    if found is not None and found.unfinished:
-        named = listed([shorten(printable(name), 60) for name in found.unfinished], 5)
-        yield Match(
-            f"{plural(len(found.unfinished), 'part')} of the run not finished: {named}", modules=found.unfinished
-        )
-
-
-@rule(
-    "LD708",
-    "score-missing",
-    Severity.WARNING,
-    source="loradiag",
-    advice="Choose another metric of the task with --metric TASK=NAME, or give more documents.",
-    undecided=True,
-)
-def score_missing(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """A task that was asked has no score that can be compared, or no interval.
-
-    ## Why it matters
-    Whether the base forgot it is not known.
-
-    ## What to do
-    The message says why: a metric without a value for each document that cannot be resampled, values that are not finite,
-    or too few documents.
-    """
-    for score in _judged(evidence):
-        by_parts = score.role == "group" and score.difference is None and _asks_all(evidence, score.parts)
-        if (score.difference is None or score.bound_low is None) and not score.identical and not by_parts:
-            why = printable(score.reason or "it has no interval")
-            yield Match(f"{_name(score)}, {printable(score.metric)}: {why}", modules=[score.task], route=score.route)
-
-
-def _asks_all(evidence: Evidence, parts: Sequence[str]) -> bool:
-    """Whether all parts of a group are judged themselves."""
-    asked = {score.task for score in _judged(evidence) if score.role == "task"}
-    return bool(parts) and asked.issuperset(parts)
 
 
 @rule(
@@ -333,14 +256,14 @@ def deployment_loses(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Choose another route: 16 bits, or the adapter beside a quantized base.
     """
-    for score in _judged(evidence):
+    for score in asked(evidence):
         if score.unmerged is None or score.unmerged_low is None or score.unmerged_high is None:
             continue
         margin = limits["margin"] * abs(score.unmerged)
         gone = score.unmerged_high < -margin if score.higher_is_better else score.unmerged_low > margin
         if gone:
             yield Match(
-                f"{_name(score)}: {printable(score.metric)} of the adapter {number(score.unmerged)} → served "
+                f"{called(score)}: {printable(score.metric)} of the adapter {number(score.unmerged)} → served "
                 f"{number(score.adapter or 0.0)} (95% interval {score.unmerged_low:+.4g} to {score.unmerged_high:+.4g})",
                 modules=[score.task],
                 observed=abs(score.unmerged_difference or 0.0),

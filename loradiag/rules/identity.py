@@ -1,4 +1,4 @@
-"""LD5xx: does the adapter say where it belongs, and can it go where it should?"""
+"""LD501 to LD508: does the adapter say where it belongs, and can it go where it should?"""
 
 from __future__ import annotations
 

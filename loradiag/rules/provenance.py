@@ -1,4 +1,4 @@
-"""LD509 to LD514: is this the adapter, and this the base, that the stamp is about?"""
+"""LD509, LD510, LD513 and LD514: is this the adapter, and this the base, that the stamp is about?"""
 
 from __future__ import annotations
 

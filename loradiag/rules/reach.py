@@ -1,4 +1,4 @@
-"""LD4xx: what the adapter reaches of the base that it is inspected against."""
+"""LD406 to LD412: what the adapter reaches of the base that it is inspected against."""
 
 from __future__ import annotations
 

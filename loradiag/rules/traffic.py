@@ -23,16 +23,13 @@ _MIX = (
 _CONVENTION = "convention of practitioners: mean cosine to the nearest training example of at least 0.7"
 
 
-def _found(evidence: Evidence) -> Drift | None:
-    return evidence.measurements.drift
+def _windows(evidence: Evidence) -> Iterator[tuple[Drift, DriftWindow]]:
+    """Every window, with the check that it is of."""
+    found = evidence.measurements.drift
+    yield from ((found, window) for window in found.windows) if found else ()
 
 
-def _windows(evidence: Evidence) -> Iterator[DriftWindow]:
-    found = _found(evidence)
-    yield from found.windows if found else ()
-
-
-def when(window: DriftWindow) -> str:
+def _when(window: DriftWindow) -> str:
     """A window in words: its days or its moments."""
     if window.start is None or window.end is None:
         return "all requests"
@@ -73,18 +70,18 @@ def novel_requests(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Read the exemplars. Where they belong to another adapter, LD803 says which. Else collect such requests for the next
     training, send them to the base, or make a new baseline if they are what the adapter is now for.
     """
-    for window in _windows(evidence):
+    for found, window in _windows(evidence):
         if window.status not in ("novel", "novel+shifted") or window.novelty_share is None:
             continue
         if (window.novelty_adjusted or 0.0) <= limits["alpha"]:
-            expected = _found(evidence).baseline.novel_rate  # type: ignore[union-attr]
+            expected = found.baseline.novel_rate
             between = f" (95% interval {window.novelty_low or 0:.1%} to {window.novelty_high or 0:.1%})"
             yield Match(
-                f"{when(window)}: {window.novelty_share:.1%}{between} of {plural(window.n, 'request')} are unlike anything in "
+                f"{_when(window)}: {window.novelty_share:.1%}{between} of {plural(window.n, 'request')} are unlike anything in "
                 f"the baseline, where {expected:.1%} are expected; p = {window.novelty_adjusted or 0:.2g}",
                 observed=window.novelty_share,
                 threshold=max(limits["least_share"], expected),
-                about=when(window),
+                about=_when(window),
             )
 
 
@@ -111,23 +108,24 @@ def mix_shift(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Evaluate the adapter on the topics that grew. If the new mix is here to stay, make a new baseline from recent requests.
     """
-    for window in _windows(evidence):
+    for found, window in _windows(evidence):
         if window.status in ("shifted", "novel+shifted"):
             p = min(value for value in (window.mix_adjusted, window.mmd_adjusted) if value is not None)
             if p > limits["alpha"]:
                 continue
             effect = "" if window.mix_effect is None else f" Cohen's w {window.mix_effect:.2f},"
+            known = plural(window.mix_n, "known request")
             grown = [row for row in window.topics if row.residual > 0][:2]
             more = "; ".join(
                 f"topic {row.topic} {row.expected:.0%} → {row.observed:.0%} (like record {row.example:,})"
                 for row in grown
             )
             yield Match(
-                f"{when(window)}: the mix of topics of {plural(window.mix_n, 'known request')} has changed,{effect} p = {p:.2g}"
+                f"{_when(window)}: the mix of topics of {known} has changed,{effect} p = {p:.2g}"
                 + (f"; most grown: {more}" if more else ""),
                 observed=window.mix_effect,
-                threshold=_found(evidence).tolerance,  # type: ignore[union-attr]
-                about=when(window),
+                threshold=found.tolerance,
+                about=_when(window),
             )
 
 
@@ -156,20 +154,20 @@ def wrong_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Check which requests the router sends here. The exemplars name the adapter that each belongs to.
     """
-    for window in _windows(evidence):
+    for _, window in _windows(evidence):
         route = window.recommended_route
         if window.status not in ("novel", "novel+shifted") or route in (None, BASE_ROUTE):
             continue
-        to = next(row for row in window.routes if row.route == route)
-        if to.count >= limits["least_count"]:
+        to = next((row for row in window.routes if row.route == route), None)
+        if to is not None and to.count >= limits["least_count"]:
             novel = sum(row.count for row in window.routes)
             yield Match(
-                f"{when(window)}: {to.share:.0%} of {plural(novel, 'novel request')} belong to "
+                f"{_when(window)}: {to.share:.0%} of {plural(novel, 'novel request')} belong to "
                 f"{shorten(printable(str(route)), 80)}",
                 observed=to.share,
                 threshold=0.5,
                 advice=f"Route these requests to {shorten(printable(str(route)), 80)}; look why they come here.",
-                about=when(window),
+                about=_when(window),
             )
 
 
@@ -193,12 +191,12 @@ def similarity_below_convention(evidence: Evidence, limits: Limits) -> Iterable[
     ## What to do
     Nothing, unless LD801 or LD802 says so too. Set ``least_cosine`` to what your encoder gives on your held-out data.
     """
-    for window in _windows(evidence):
+    for found, window in _windows(evidence):
         if window.mean_nn_cosine is not None and window.mean_nn_cosine < limits["least_cosine"]:
             yield Match(
-                f"{when(window)}: mean cosine to the nearest reference {window.mean_nn_cosine:.3f}; of held-out references "
-                f"{_found(evidence).baseline.mean_nn_cosine:.3f}",  # type: ignore[union-attr]
+                f"{_when(window)}: mean cosine to the nearest reference {window.mean_nn_cosine:.3f}; of held-out references "
+                f"{found.baseline.mean_nn_cosine:.3f}",
                 observed=window.mean_nn_cosine,
                 threshold=limits["least_cosine"],
-                about=when(window),
+                about=_when(window),
             )

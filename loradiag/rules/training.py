@@ -1,4 +1,7 @@
-"""LD9xx: what the trainer logged of its own losses and gradients. Judged of a checkpoint alone as of all of its run."""
+"""LD902 to LD905, LD913 and LD915: what the trainer logged of its own losses and gradients.
+
+They are judged of a checkpoint alone as of all of its run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LD9xx: how the update moved over the checkpoints of one run."""
+"""LD907 to LD911, and LD916 to LD918: how the update moved over the checkpoints of one run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LD9xx: losses on held-out text beside those of training, as the trainer logged them."""
+"""LD901, LD906, LD912 and LD914: losses on held-out text beside those of training, as the trainer logged them."""
 
 from __future__ import annotations
 
