@@ -72,11 +72,15 @@ def untrained_adapter(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     integrity, zero = _zero(evidence)
     if integrity and zero and len(zero) >= integrity.modules:
         yield Match(
-            f"all {plural(len(zero), 'update')} are zero ({zero[0].detail}{_never_moved(zero)}): it is the base model",
+            f"{_every(zero)} zero ({zero[0].detail}{_never_moved(zero)}): it is the base model",
             modules=names(zero),
             observed=len(zero),
             threshold=integrity.modules,
         )
+
+
+def _every(updates: Sequence[Problem]) -> str:
+    return "its only update is" if len(updates) == 1 else f"all {len(updates):,} updates are"
 
 
 @rule(
@@ -186,8 +190,9 @@ def rank_differs_from_config(evidence: Evidence, limits: Limits) -> Iterable[Mat
     problems = problems_of(evidence, "rank-mismatch")
     if problems:
         first = problems[0]
+        verb = "differs" if len(problems) == 1 else "differ"
         yield Match(
-            f"{plural(len(problems), 'module')} differ from the configuration: {first.detail}, {where(problems)}",
+            f"{plural(len(problems), 'module')} {verb} from the configuration: {first.detail}, {where(problems)}",
             modules=names(problems),
             observed=first.observed,
             threshold=first.expected,

@@ -1,4 +1,4 @@
-"""LD3xx: is the update multiplied by what was meant, and are its parts in proportion?"""
+"""LD301 to LD306: is the update multiplied by what was meant, and are its parts in proportion?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.rules.common import names, of_all, scales, where
 
 _CONVENTION = "practitioners' convention: α between r/2 and 4r"
+_TINY = 1e-12
+"""A scale that nobody has: in the place of zero, by which nothing can be divided."""
 
 
 def _described(values: Iterable[float]) -> str:
@@ -18,6 +20,12 @@ def _described(values: Iterable[float]) -> str:
     return ", ".join(
         f"{value:g} ({count}×)" if len(counts) > 1 else f"{value:g}" for value, count in counts.most_common(3)
     )
+
+
+def _farthest(values: Iterable[float], low: float, high: float) -> float:
+    """The scale that lies farthest outside of a band, by the factor that it would take to bring it back."""
+    least, most = max(low, _TINY), max(high, _TINY)
+    return max(values, key=lambda value: max(abs(value) / most, least / max(abs(value), _TINY)))
 
 
 @rule(
@@ -55,7 +63,7 @@ def scale_out_of_band(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         if row.alpha is not None and row.scale is not None and not limits["low"] <= abs(row.scale) <= limits["high"]
     ]
     if outside:
-        worst = max((row.scale or 0 for row in outside), key=lambda value: abs(math.log(max(abs(value), 1e-12))))
+        worst = _farthest((row.scale or 0 for row in outside), limits["low"], limits["high"])
         yield Match(
             f"α/r is {_described(row.scale or 0 for row in outside)} in {of_all(len(outside), len(scale.modules))}, "
             f"outside [{limits['low']:g}, {limits['high']:g}]",
@@ -100,11 +108,11 @@ def rslora_scale_out_of_band(evidence: Evidence, limits: Limits) -> Iterable[Mat
     scale = evidence.measurements.scale
     if scale is None or scale.convention != "alpha/sqrt(r)":
         return
-    factor = math.sqrt(limits["reference_rank"])
+    factor = math.sqrt(max(limits["reference_rank"], 0))
     low, high = limits["low"] * factor, limits["high"] * factor
     outside = [row for row in scale.modules if row.scale is not None and not low <= abs(row.scale) <= high]
     if outside:
-        worst = max((row.scale or 0 for row in outside), key=abs)
+        worst = _farthest((row.scale or 0 for row in outside), low, high)
         yield Match(
             f"α/√r is {_described(row.scale or 0 for row in outside)} in {of_all(len(outside), len(scale.modules))}, "
             f"outside [{low:.3g}, {high:.3g}]",

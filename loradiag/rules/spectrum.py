@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from loradiag.core.findings import Confidence, Severity
@@ -131,7 +132,7 @@ def over_provisioned_rank(evidence: Evidence, limits: Limits) -> Iterable[Match]
     if share is not None and share <= limits["max_share"]:
         rank = median(row.rank for row in rows) or 0
         middle = [median(row.energy_rank_90 for row in rows) or 0, median(row.energy_rank_99 for row in rows) or 0]
-        nine_in_ten = sorted(row.energy_rank_99 or 0 for row in rows)[int(0.9 * (len(rows) - 1))]
+        nine_in_ten = sorted(row.energy_rank_99 or 0 for row in rows)[math.ceil(0.9 * len(rows)) - 1]
         yield Match(
             f"in the median module {middle[0]:g} of {rank:g} directions hold 90% of the energy and {middle[1]:g} hold 99% "
             f"({percentile('en99', share, rank)} of public adapters); rank {nine_in_ten} would hold 99% in nine of ten",

@@ -29,7 +29,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / rule.name).write_text(rule.text, encoding="utf-8")
     rows = re.findall(r"^```python\n(    .+)\n```$", PAGE.read_text("utf-8"), re.MULTILINE)
     put(root / "loradiag/rules/__init__.py", "RULES: Mapping[str, Entry] = {\n", rows[0])
-    put(root / "tests/rules/test_rules.py", "PROVOKED: dict[str, Make] = {\n", rows[1])
+    put(root / "tests/rules/adapters.py", "PROVOKED: dict[str, Make] = {\n", rows[1])
     return root
 
 

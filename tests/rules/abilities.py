@@ -106,3 +106,21 @@ def findings_of(adapter: Path) -> list[Finding]:
     report = loradiag.inspect(adapter)
     measurements = msgspec.structs.replace(report.measurements, forgetting=measurement)
     return loradiag.judge(msgspec.structs.replace(report, measurements=measurements)).findings
+
+
+PROVOKED: dict[str, Make] = {
+    "LD703": measured(score(0.9, 0.6, asked=False)),
+    "LD704": measured(score(0.9, 0.88, 0.01)),
+    "LD705": measured(score(0.9, 0.95)),
+    "LD707": measured(unfinished=["hellaswag"]),
+    "LD708": measured(score(0.9, 0.6, bound_low=None, bound_high=None, reason="it has no value of its own")),
+    "LD709": measured(
+        score(0.9, 0.6, route="nf4", unmerged=0.9, unmerged_difference=-0.3, unmerged_low=-0.33, unmerged_high=-0.27),
+        routes=["nf4"],
+    ),
+    "LD710": measured(memorisation=memory(recited=9, p_value=0.002)),
+    "LD711": measured(memorisation=memory(flagged=60, flag_p=1e-9)),
+    "LD712": measured(sweep=swept("scale 0.5")),
+    "LD713": measured(tokenizer_differs="adds 2 tokens"),
+}
+"""What provokes the other rules about forgetting."""

@@ -54,3 +54,11 @@ def findings_of(adapter: Path) -> list[Finding]:
     call = json.loads((adapter.parent / OPTIONS).read_text())
     with contextlib.chdir(ROOT):  # paths in the fixtures' tasks are relative to it
         return loradiag.forgetting(adapter=adapter, **call).findings
+
+
+PROVOKED: dict[str, Make] = {
+    "LD701": asked("narrow_forgetting", ["toy_facts"], limit=60),
+    "LD702": asked("healthy", ["toy_arithmetic"], limit=20),
+    "LD706": asked("untrained", ["wrong_facts"], include=wrong_facts, limit=60),
+}
+"""What provokes the rules whose measurement is a real run."""

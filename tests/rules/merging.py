@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from loradiag.core.findings import Finding
 from loradiag.core.report import encode
 from tests.analyzers.small import llama_shapes, write_base
 from tests.conftest import FIXTURES, MakeAdapter
-
-Make = Callable[[MakeAdapter, Path], Path]
+from tests.rules.adapters import Make, renamed, scaled, scaled_in, with_arrays, with_changes
 
 OPTIONS = "merge.json"
 BASE = FIXTURES / "base"
@@ -86,3 +84,22 @@ def options_of(adapter: Path) -> dict[str, Any]:
 def findings_of(adapter: Path) -> list[Finding]:
     """What rules say when it is folded."""
     return loradiag.merge_drift(adapter=adapter, **options_of(adapter)).findings
+
+
+PROVOKED: dict[str, Make] = {
+    "LD601": folded("fp16", with_arrays(scaled(1e7))),
+    "LD602": folded("nf4-inplace", with_arrays(scaled(0.01))),
+    "LD603": folded("nf4-inplace", with_arrays(scaled_in(0.01, "layers.1.self_attn.q_proj", otherwise=5))),
+    "LD604": trained("healthy", "nf4-inplace", 0.2, **TEXT),
+    "LD605": trained("rslora", "nf4-inplace", 0.65, **TEXT),
+    "LD606": trained("untrained", "bf16", **SMALL),
+    "LD607": trained("healthy", "nf4-inplace", 0.5, **TEXT),
+    "LD608": trained("tiny", "bf16", **SMALL),
+    "LD609": trained("tiny", "fp16", base=loud_base, **SMALL),
+    "LD610": folded("bf16", with_arrays(renamed(".layers.1.", ".layers.9."))),
+    "LD611": folded("nf4", with_changes()),
+    "LD612": after(trained("tiny", "nf4-inplace"), trained("tiny", "nf4-inplace", 0.1)),
+    "LD613": trained("healthy", "nf4-inplace", 0.2, **TEXT),
+    "LD614": trained("tiny", "bf16", **SMALL),
+}
+"""What provokes each rule about merge drift."""

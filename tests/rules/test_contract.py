@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
@@ -63,8 +64,20 @@ def test_codes_and_names_are_unique() -> None:
     assert len({rule.code for rule in rules}) == len({rule.name for rule in rules}) == len(rules)
 
 
+def test_every_file_says_which_rules_it_has() -> None:
+    """The first sentence of a family's file begins with its codes, one by one or from one to another."""
+    held: dict[str, set[str]] = {}
+    for code, entry in RULES.items():
+        held.setdefault(entry.target.partition(":")[0], set()).add(code)
+    for name, codes in held.items():
+        words = (importlib.import_module(name).__doc__ or "").partition(": ")[0]
+        told = re.findall(r"LD(\d+)(?: to LD(\d+))?", words)
+        ranges = ((int(first), int(last or first)) for first, last in told)
+        assert {f"LD{number}" for first, last in ranges for number in range(first, last + 1)} == codes, name
+
+
 def test_every_rule_is_tested() -> None:
-    """Every code is provoked by a case in test_rules.py."""
+    """Every code is provoked by a case of test_rules.py."""
     from tests.rules.test_rules import PROVOKED
 
     assert set(PROVOKED) == {rule.code for rule in all_rules()}
