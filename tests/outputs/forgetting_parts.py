@@ -225,3 +225,9 @@ def far_sweep() -> Sweep:
         candidate("adapter", "adapter", 1.0, 5e-324, 1.0),
     ]
     return sweep(candidates=rows, chosen="gone", written=None)
+
+
+def found_in(report: Report) -> Forgetting:
+    """What a report says of forgetting."""
+    assert report.measurements.forgetting is not None
+    return report.measurements.forgetting

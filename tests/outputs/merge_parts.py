@@ -222,3 +222,20 @@ def untold(name: str) -> Finding:
     """The note that weights alone decide nothing."""
     note = about("LD611", name, Severity.INFO, "weights alone do not tell what it does to the outputs")
     return msgspec.structs.replace(note, advice="Give --prompts.")
+
+
+def merge_of(report: Report) -> Merge:
+    """What a report says of merge drift."""
+    assert report.measurements.merge is not None
+    return report.measurements.merge
+
+
+def rows_of(report: Report) -> dict[str, Route]:
+    """Its routes by name."""
+    return {row.route: row for row in merge_of(report).routes}
+
+
+def with_routes(report: Report, rows: list[Route], **changes: object) -> Report:
+    """The report with other routes."""
+    made = msgspec.structs.replace(merge_of(report), routes=rows, **changes)
+    return msgspec.structs.replace(report, measurements=msgspec.structs.replace(report.measurements, merge=made))

@@ -15,8 +15,7 @@ from loradiag.outputs.facts import facts, percent
 from loradiag.outputs.grid import grids, measured, shown
 from loradiag.outputs.style import BESIDE_BASE, Style
 from tests.outputs import samples
-
-PEOPLE = pytest.mark.parametrize("name", ["text", "markdown", "html"])
+from tests.outputs.reading import PEOPLE
 
 
 @PEOPLE

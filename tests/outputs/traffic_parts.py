@@ -290,3 +290,9 @@ def watched(found: Drift, policy: Policy | None = None) -> Report:
     subject = Subject(path=found.adapter, sha256=found.baseline.adapter_sha256)
     made = judged(subject, Measurements(drift=found), Accounting(), policy or default_policy())
     return msgspec.structs.replace(made, created="2026-11-03T06:00:00Z")
+
+
+def found_in(report: Report) -> Drift:
+    """What a report says of traffic."""
+    assert report.measurements.drift is not None
+    return report.measurements.drift
