@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
-
-import msgspec
 
 from loradiag.core.canary import Canary, CanaryMetric, CanaryStatus
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.advice import Advice
+from loradiag.outputs.figure import Figure
 
 MARKS: dict[CanaryStatus, str] = {"worse": "✗", "fine": "✓", "better": "✓", "undecided": "…", "insufficient": "–"}
 WORDS: dict[CanaryStatus, str] = {
@@ -41,18 +40,10 @@ _NAMES = {
     "prompt_length": "length of prompts",
     "prompt_characters": "length of prompts",
 }
-_SHARES = ("refusal_like", "truncated", "failed")
+SHARES = ("refusal_like", "truncated", "failed")
+"""Metrics that are shares of requests."""
+
 NONE = "–"
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """A column: its title, what it means, what it is worth in a narrow terminal, and how to say and sort it."""
-
-    title: str
-    meaning: str
-    worth: int
-    say: Callable[[CanaryMetric], str]
-    value: Callable[[CanaryMetric], float | None]
 
 
 def named(metric: str) -> str:
@@ -66,12 +57,12 @@ def change(row: CanaryMetric, value: float | None) -> str:
         return NONE
     if row.ratio:
         return f"{value:+.1%}"
-    return f"{100 * value:+.1f} points" if row.metric in _SHARES else f"{value:+.3g}"
+    return f"{100 * value:+.1f} points" if row.metric in SHARES else f"{value:+.3g}"
 
 
 def level(row: CanaryMetric, value: float) -> str:
     """A mean in the unit of its metric."""
-    return f"{value:.1%}" if row.metric in _SHARES else f"{value:,.4g}"
+    return f"{value:.1%}" if row.metric in SHARES else f"{value:,.4g}"
 
 
 def interval(row: CanaryMetric) -> str:
@@ -87,31 +78,31 @@ def margin(row: CanaryMetric) -> str:
     return change(row, row.margin).replace("+", "±" if row.harm == "change" else "+")
 
 
-FIGURES = (
-    Figure("old", "mean over pairs, geometric for ratios", 3, lambda row: level(row, row.old), lambda row: row.old),
-    Figure("new", "the same of the new adapter", 4, lambda row: level(row, row.new), lambda row: row.new),
-    Figure("change", "new beside old", 6, lambda row: change(row, row.difference), lambda row: row.difference),
+FIGURES: Sequence[Figure[CanaryMetric]] = (
+    Figure("old", "mean over pairs, geometric for ratios", 3, lambda row: row.old, lambda row: level(row, row.old)),
+    Figure("new", "the same of the new adapter", 4, lambda row: row.new, lambda row: level(row, row.new)),
+    Figure("change", "new beside old", 6, lambda row: row.difference, lambda row: change(row, row.difference)),
     Figure(
         "always-valid interval",
         "holds at all looks at once, and for all metrics together",
         5,
-        interval,
         lambda row: row.low,
+        interval,
     ),
-    Figure("margin", "the harm that does not matter", 2, margin, lambda row: row.margin),
+    Figure("margin", "the harm that does not matter", 2, lambda row: row.margin, margin),
     Figure(
         "pairs",
         "old and new requests matched in time that both have it",
         1,
-        lambda row: f"{row.n:,}",
         lambda row: row.n,
+        lambda row: f"{row.n:,}",
     ),
     Figure(
         "new is larger",
         "share of pairs in which the new value is the larger, ties counting half, with an exact interval",
         0,
-        lambda row: f"{row.superiority:.0%} ({row.superiority_low:.0%} to {row.superiority_high:.0%})",
         lambda row: row.superiority,
+        lambda row: f"{row.superiority:.0%} ({row.superiority_low:.0%} to {row.superiority_high:.0%})",
     ),
 )
 
@@ -146,7 +137,7 @@ def _adapter(name: str) -> str:
 
 def statements(found: Canary) -> list[tuple[str, str]]:
     """Pairs of label and sentence: what was compared, and what is promised."""
-    when = f", {found.start} to {found.end}" if found.start and found.end else ""
+    when = f", {_time(found.start)} to {_time(found.end)}" if found.start and found.end else ""
     return [
         ("old", f"{_adapter(found.old)}: {plural(found.old_requests, 'request')} that count"),
         ("new", f"{_adapter(found.new)}: {plural(found.new_requests, 'request')} that count"),
@@ -156,6 +147,10 @@ def statements(found: Canary) -> list[tuple[str, str]]:
             f"the chance that any interval is ever wrong, however often one looks, is at most {found.alpha:.2g}",
         ),
     ]
+
+
+def _time(moment: str) -> str:
+    return shorten(printable(moment), 32)
 
 
 def facts_of(found: Canary) -> list[tuple[str, str]]:

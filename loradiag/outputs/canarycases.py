@@ -6,7 +6,7 @@ from loradiag.core.canary import CanaryMetric
 from loradiag.core.report import Report
 from loradiag.outputs.arrange import gates
 from loradiag.outputs.canary import FIGURES, WORDS, change, interval, named
-from loradiag.outputs.cases import Case
+from loradiag.outputs.case import Case
 
 WORSE = "LD815"
 

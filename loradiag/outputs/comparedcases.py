@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from loradiag.core.comparing import ComparedPair, Comparison
+from loradiag.core.findings import Finding, fingerprint
 from loradiag.core.relations import PAIRWISE
 from loradiag.core.report import Report
 from loradiag.outputs.arrange import active, gates
-from loradiag.outputs.cases import Case
+from loradiag.outputs.case import Case, messages
 from loradiag.outputs.comparing import FIGURES, MEANINGS, name, notes, pair_name
 
 
@@ -21,10 +22,15 @@ def _case(report: Report, found: Comparison, pair: ComparedPair) -> Case:
     said = f"{called}: {MEANINGS[pair.relation]}"
     details = "\n".join([said, *(f"{figure.title}: {figure.say(pair)}" for figure in FIGURES), *notes(found, pair)])
     both = f"{name(found.adapters[pair.a], 60)} and {name(found.adapters[pair.b], 60)}"
-    own = [row for row in active(report) if row.code in PAIRWISE and row.message.startswith(both)]
+    # By what the finding is about, not by how its message begins: checkpoint-100 begins as checkpoint-1000 does.
+    own = [row for row in active(report) if row.code in PAIRWISE and row.fingerprint == _identity(row, both)]
     failing = [row for row in own if gates(report, row)]
     if failing:
-        return Case(called, "failure", "; ".join(row.message for row in failing), details, failing[0].code)
+        return Case(called, "failure", messages(failing), details, failing[0].code)
     if pair.relation == "not-compared":
         return Case(called, "skipped", said, details)
     return Case(called, "passed", "", details)
+
+
+def _identity(finding: Finding, both: str) -> str:
+    return fingerprint(finding.code, finding.modules, both)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import msgspec
-
 from loradiag.core.comparing import ComparedAdapter, ComparedModule, ComparedPair, Comparison, Relation
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.facts import short_number
+from loradiag.outputs.figure import Figure
 
 NONE = "–"
 
@@ -52,16 +51,6 @@ TONES: dict[Relation, Literal["pass", "inconclusive", "fail"]] = {
 }
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """A column about pairs: its title, what it means, what it is worth in a narrow terminal, how to say and to sort it."""
-
-    title: str
-    meaning: str
-    worth: int
-    say: Callable[[ComparedPair], str]
-    value: Callable[[ComparedPair], float | None]
-
-
 def signed(value: float | None) -> str:
     """A cosine."""
     return NONE if value is None else f"{value:+.3f}"
@@ -84,44 +73,44 @@ def apart(value: float | None) -> str:
     return "0" if value < 1e-6 else f"{value:.2g}"
 
 
-FIGURES = (
-    Figure("cosine", "of the two updates, over all modules", 7, lambda row: signed(row.cosine), lambda row: row.cosine),
+FIGURES: Sequence[Figure[ComparedPair]] = (
+    Figure("cosine", "of the two updates, over all modules", 7, lambda row: row.cosine, lambda row: signed(row.cosine)),
     Figure(
         "interference",
         "share of the two updates that falls into each other's directions, on both sides at once",
         6,
-        lambda row: share(row.interference),
         lambda row: row.interference,
+        lambda row: share(row.interference),
     ),
     Figure(
         "writes (chance)",
         "overlap of what they write: 100% where one subspace lies in the other; in brackets what random ones have",
         5,
-        lambda row: beside_chance(row.left, row.left_expected),
         lambda row: row.left,
+        lambda row: beside_chance(row.left, row.left_expected),
     ),
     Figure(
         "reads (chance)",
         "overlap of what they read, which LoRA draws at random when it begins",
         4,
-        lambda row: beside_chance(row.right, row.right_expected),
         lambda row: row.right,
+        lambda row: beside_chance(row.right, row.right_expected),
     ),
     Figure(
         "distance",
         "‖Δa − Δb‖ beside the larger of the two; unrelated ones of one size have 1.4",
         3,
-        lambda row: apart(row.distance),
         lambda row: row.distance,
+        lambda row: apart(row.distance),
     ),
     Figure(
         "opposite signs",
         "among sampled entries that are in the largest fifth of both; half is chance",
         2,
-        lambda row: share(row.sign_conflict),
         lambda row: row.sign_conflict,
+        lambda row: share(row.sign_conflict),
     ),
-    Figure("modules", "compared", 1, lambda row: f"{row.compared:,}", lambda row: float(row.compared)),
+    Figure("modules", "compared", 1, lambda row: float(row.compared), lambda row: f"{row.compared:,}"),
 )
 
 MEASURES: dict[str, tuple[str, Callable[[ComparedPair | ComparedModule], float | None], Callable[[float | None], str]]]
@@ -147,7 +136,7 @@ def pair_name(found: Comparison, pair: ComparedPair) -> str:
 
 def told_of(adapter: ComparedAdapter) -> str:
     """Method, rank, size and base of an adapter, in a line."""
-    ranks = listed([f"r={rank}" for rank in adapter.ranks], 3)
+    ranks = listed([f"r={shorten(printable(rank), 16)}" for rank in adapter.ranks], 3)
     parts = [
         shorten(printable(adapter.method or "unknown"), 40),
         ranks,
@@ -211,7 +200,7 @@ def notes(found: Comparison, pair: ComparedPair) -> list[str]:
 
 def facts_of(found: Comparison) -> list[tuple[str, str]]:
     """The header of a report that compares."""
-    modules = {pair.compared for pair in found.pairs}
+    modules = {pair.compared for pair in found.pairs} or {0}
     span = f"{min(modules):,}" if len(modules) == 1 else f"{min(modules):,} to {max(modules):,}"
     return [
         ("adapters", f"{len(found.adapters):,}"),

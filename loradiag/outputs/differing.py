@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,10 +13,10 @@ from loradiag.core.drift import Drift, DriftWindow
 from loradiag.core.findings import Finding
 from loradiag.core.forgetting import Score
 from loradiag.core.report import Report
-from loradiag.outputs import figures as routefigures
-from loradiag.outputs import scorefigures, windowfigures
+from loradiag.outputs import routefigures, scorefigures, windowfigures
 from loradiag.outputs.arrange import active, overview_of
 from loradiag.outputs.facts import facts, short_number
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.grid import Cell, Grid, grids, rank, values_of
 from loradiag.outputs.questions import asked, flat, learned, named
 from loradiag.outputs.routes import called, measured
@@ -159,20 +159,7 @@ def _newest(found: Drift | None) -> DriftWindow | None:
     return next(reversed(judged or rows), None)
 
 
-class _Figure(Protocol):
-    """A column of any table of figures."""
-
-    @property
-    def title(self) -> str: ...
-    @property
-    def meaning(self) -> str: ...
-    @property
-    def value(self) -> Callable[[Any], float | None]: ...
-    @property
-    def say(self) -> Callable[[Any], str]: ...
-
-
-def _figures(shown: Sequence[_Figure], about: str, one: object, other: object) -> Iterator[Number]:
+def _figures(shown: Sequence[Figure[Any]], about: str, one: object, other: object) -> Iterator[Number]:
     """The figures of which both rows have a number."""
     for figure in shown:
         a, b = figure.value(one), figure.value(other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from loradiag.core.identity import Provenance
 from loradiag.core.report import Report
@@ -65,7 +65,7 @@ def _of_adapter(report: Report) -> list[tuple[str, str]]:
         ("modules", modules),
         ("parameters", f"{subject.parameters:,}"),
         ("size", f"{size(subject.bytes)}, {shorten(printable(subject.dtype or '?'), 40)}"),
-        ("sha256", f"{(subject.sha256 or '')[:16]}…" if subject.sha256 else "unknown"),
+        ("sha256", first_digits(subject.sha256)),
         (
             "layout",
             f"{shorten(printable(subject.layout or '?'), 40)}: {shorten(printable(subject.layout_reason or ''), 90)}",
@@ -86,8 +86,8 @@ def _beside(report: Report) -> Iterator[tuple[str, str]]:
         kind = [base.model_type or "", f"{_count(base.parameters)} parameters", base.scheme or base.dtype or ""]
         said = ", ".join(shorten(printable(part), 24) for part in kind if part)
         yield "base given", f"{shorten(printable(base.name), 40)}: {said}"
-        full = f", full {base.fingerprint_full[:16]}…" if base.fingerprint_full else ""
-        yield "fingerprint", f"{base.fingerprint[:16]}…{full}"
+        full = f", full {first_digits(base.fingerprint_full)}" if base.fingerprint_full else ""
+        yield "fingerprint", f"{first_digits(base.fingerprint)}{full}"
     if base is not None or report.measurements.provenance is not None:
         yield "stamp", _stamp(report.measurements.provenance)
     if relative is not None and relative.relative_frobenius is not None:
@@ -143,12 +143,19 @@ def _base(report: Report) -> str:
 
 def _counted(values: Mapping[str, int]) -> str:
     """``16``, or ``8 (12×), 4 (12×)`` where modules differ."""
-    shown = [f"{value} ({count}×)" if len(values) > 1 else value for value, count in list(values.items())[:4]]
+    named = [(shorten(printable(value), 16), count) for value, count in list(values.items())[:4]]
+    shown = [f"{value} ({count}×)" if len(values) > 1 else value for value, count in named]
     return ", ".join(shown) + ("…" if len(values) > 4 else "") or "none"
 
 
 def _convention(convention: str) -> str:
-    return {"alpha/r": "α/r", "alpha/sqrt(r)": "α/√r", "stored": "as stored"}.get(convention, convention)
+    known = {"alpha/r": "α/r", "alpha/sqrt(r)": "α/√r", "stored": "as stored"}
+    return known.get(convention) or shorten(printable(convention), 40)
+
+
+def first_digits(digest: str | None) -> str:
+    """A hash by its first sixteen digits."""
+    return f"{printable(digest[:16])}…" if digest else "unknown"
 
 
 def percent(share: float | None) -> str:
@@ -160,22 +167,22 @@ def percent(share: float | None) -> str:
 
 def _count(number: int) -> str:
     """A large count in the unit that people would use: ``15.7M``."""
-    value = float(number)
-    for unit in ("", "k", "M", "B"):
-        if value < 1000:
-            return f"{value:.3g}{unit}"
-        value /= 1000
-    return f"{value:.3g}T"
+    return _scaled(number, ("", "k", "M", "B", "T"))
 
 
 def size(count: int) -> str:
     """Bytes in the unit that people would use: ``1.75 MB``."""
+    return _scaled(count, (" B", " kB", " MB", " GB", " TB"))
+
+
+def _scaled(count: int, units: Sequence[str]) -> str:
+    """Three digits, and the unit that leaves no more before the point."""
     value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
+    for unit in units[:-1]:
+        if value < 999.5:  # from there on three digits would write 1e+03
+            return f"{value:.3g}{unit}"
         value /= 1000
-    return f"{value:.3g} TB"
+    return f"{value:.3g}{units[-1]}"
 
 
 def short_number(value: float | None) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from loradiag.core.fleet import Fleet, FleetAdapter, FleetPair
 from loradiag.core.report import Report
@@ -13,6 +11,7 @@ from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.comparing import WORDS as RELATIONS
 from loradiag.outputs.comparing import apart, signed
 from loradiag.outputs.facts import short_number
+from loradiag.outputs.figure import Figure
 
 MARKS = {"pass": "✓", "fail": "✗", "inconclusive": "?", "unreadable": "!"}
 TONES = {"pass": "pass", "fail": "fail", "inconclusive": "inconclusive", "unreadable": "fail"}
@@ -28,16 +27,6 @@ MEASURES = {
 """Measures that have bands, by their titles."""
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """A column about adapters: its title, what it means, its worth in a narrow terminal, how to say and to sort it."""
-
-    title: str
-    meaning: str
-    worth: int
-    say: Callable[[FleetAdapter], str]
-    value: Callable[[FleetAdapter], float | str | None]
-
-
 def _marked(name: str, row: FleetAdapter) -> str:
     """A measure, with an arrow where it lies outside the fleet's band."""
     z = row.outlying.get(name)
@@ -45,20 +34,20 @@ def _marked(name: str, row: FleetAdapter) -> str:
     return short_number(getattr(row, name)) + arrow
 
 
-def _measure(name: str, title: str, meaning: str, worth: int) -> Figure:
-    return Figure(title, meaning, worth, lambda row: _marked(name, row), lambda row: getattr(row, name))
+def _measure(name: str, title: str, meaning: str, worth: int) -> Figure[FleetAdapter]:
+    return Figure(title, meaning, worth, lambda row: getattr(row, name), lambda row: _marked(name, row))
 
 
-FIGURES = (
+FIGURES: Sequence[Figure[FleetAdapter]] = (
     Figure(
         "base",
         "as its configuration has it",
         8,
+        lambda _row: None,
         lambda row: shorten(printable((row.base or NONE).rstrip("/").rpartition("/")[2]), 24),
-        lambda row: row.base or "",
     ),
-    Figure("rank", "the commonest of its modules", 6, lambda row: str(row.rank or NONE), lambda row: row.rank),
-    Figure("modules", "adapted weights", 2, lambda row: f"{row.modules:,}", lambda row: row.modules),
+    Figure("rank", "the commonest of its modules", 6, lambda row: row.rank, lambda row: str(row.rank or NONE)),
+    Figure("modules", "adapted weights", 2, lambda row: row.modules, lambda row: f"{row.modules:,}"),
     _measure("frobenius_norm", "‖ΔW‖", "of all updates together; arrows: outside the fleet's band", 7),
     _measure("spectral_norm", "σ₁", "the largest of its modules", 4),
     _measure("entropy_share", "entropy/r", "median of entropy rank over rank", 3),
@@ -68,10 +57,14 @@ FIGURES = (
         "owner",
         "as its stamp says",
         5,
+        lambda _row: None,
         lambda row: shorten(printable(row.owner or ("" if row.stamped else NONE)), 16),
-        lambda row: row.owner or "",
     ),
 )
+
+
+WORDY = frozenset({"base", "owner"})
+"""Columns of words."""
 
 
 def worst_first(found: Fleet) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loradiag.core.fleet import FleetAdapter
 from loradiag.core.report import Report
 from loradiag.outputs.arrange import gates
-from loradiag.outputs.cases import Case
+from loradiag.outputs.case import Case
 from loradiag.outputs.fleet import FIGURES
 
 _CODES = {"fail": "LD522", "unreadable": "LD523"}

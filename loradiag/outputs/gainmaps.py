@@ -11,8 +11,8 @@ from loradiag.core.merge import Route, RouteModule, RouteRole
 from loradiag.core.numbers import median
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.facts import percent
-from loradiag.outputs.figures import gain_words
 from loradiag.outputs.grid import rank
+from loradiag.outputs.routefigures import gain_words
 from loradiag.outputs.routes import called
 
 KEPT = 0.05

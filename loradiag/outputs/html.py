@@ -13,6 +13,7 @@ from loradiag.core.text import plural, shorten
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts, origin
 from loradiag.outputs.page import (
+    base,
     canary,
     comparing,
     curves,
@@ -30,14 +31,13 @@ from loradiag.outputs.page import (
     routes,
     served,
     tables,
-    terms,
     traffic,
     trajectory,
     watch,
 )
 from loradiag.outputs.page.colors import stylesheet
 from loradiag.outputs.page.findings import NAMES, findings, policy
-from loradiag.outputs.page.markup import Markup, element, folded, join, names
+from loradiag.outputs.page.markup import Markup, element, folded, join, marked, names
 from loradiag.outputs.page.series import overview
 from loradiag.outputs.style import Style
 
@@ -125,13 +125,7 @@ def _main(reports: Sequence[Report], style: Style) -> Markup:
         status = report.verdict.status
         summary = element(
             "summary",
-            element(
-                "b",
-                element("span", STATUS_MARKS[status], aria_hidden="true"),
-                " ",
-                status.value,
-                class_=f"status {status.value}",
-            ),
+            marked(STATUS_MARKS[status], status.value, status.value),
             element("span", name, class_="label"),
             element("small", tally(report)),
         )
@@ -163,7 +157,7 @@ def _report(
         ("Canary", "", canary.canary(report)),
         ("Served", "", served.served(report)),
         ("Fleet", "", fleet.fleet(report)),
-        ("Beside each other", "", comparing.comparing(report)),
+        ("Beside each other", "", comparing.comparing(report, key)),
         ("Trajectory", "", trajectory.trajectory(report)),
         ("Findings", "", findings(report)),
         ("Modules over steps", "", movement.movement(report, key, most_rows)),
@@ -172,7 +166,7 @@ def _report(
         ("Bands", "Filled: within six robust standard deviations of the group's median.", fleet.bands(report)),
         ("Where they meet", "", comparing.meeting(report, key)),
         ("Documents that changed", _CHANGED, forgetting.documents(report)),
-        ("Beside its base", "", terms.beside_base(report)),
+        ("Beside its base", "", base.beside_base(report)),
         ("Layers and roles", heatmap.note(series), heatmap.heat_map(report, style.measure, key, scales)),
         ("Singular values", "", curves.curves(report, key, most_curves)),
         ("Relative update", dots.NOTE, dots.dots(report)),
@@ -183,7 +177,7 @@ def _report(
         ("Where it can go", "", tables.deployability(report)),
         ("Coverage", "", tables.coverage(report)),
         ("Reach", "", reach.reach(report)),
-        ("Provenance", "", terms.provenance(report)),
+        ("Provenance", "", base.provenance(report)),
         ("Accounting", "", _accounting(report.accounting)),
         ("Policy", "", policy(report.policy)),
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loradiag.core.report import Report
-from loradiag.outputs.advice import deploys
 from loradiag.outputs.canary import in_short as canary
 from loradiag.outputs.comparing import in_short as compared
+from loradiag.outputs.deploying import deploys
 from loradiag.outputs.fleet import in_short as fleet
 from loradiag.outputs.forgetting import in_short as forgot
 from loradiag.outputs.learning import in_short as learned

@@ -12,15 +12,17 @@ from loradiag.core.text import listed, printable
 from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import deciding, gates, tally, undecided, unreadable
 from loradiag.outputs.canarycases import canary_cases
-from loradiag.outputs.cases import Case, cases, task_cases
+from loradiag.outputs.case import Case, messages
 from loradiag.outputs.comparedcases import pair_cases
 from loradiag.outputs.facts import facts, short_number
 from loradiag.outputs.fleetcases import adapter_cases
 from loradiag.outputs.inshort import in_words
 from loradiag.outputs.learningcases import checkpoint_cases
 from loradiag.outputs.notes import named
+from loradiag.outputs.routecases import route_cases
 from loradiag.outputs.servedcases import served_cases
 from loradiag.outputs.style import Style
+from loradiag.outputs.taskcases import task_cases
 from loradiag.outputs.trafficcases import answer_cases, window_cases
 from loradiag.outputs.watchcases import watch_cases
 
@@ -70,7 +72,7 @@ def _suite(parent: Element, report: Report) -> None:
 def _parts(report: Report) -> Iterator[tuple[str, Case]]:
     """What was measured part by part: routes, tasks, windows and answers, adapters under watch, metrics of a canary."""
     for where, found in (
-        ("merge-drift", cases(report)),
+        ("merge-drift", route_cases(report)),
         ("forgetting", task_cases(report)),
         ("traffic", [*window_cases(report), *answer_cases(report)]),
         ("watch", watch_cases(report)),
@@ -92,10 +94,10 @@ def _case(suite: Element, report: Report, name: str, found: Sequence[Finding]) -
     if failing:
         # What could not be read is no judgement on the adapter but a check that could not be made.
         kind = "error" if unreadable(report) else "failure"
-        outcome = SubElement(case, kind, message=_messages(failing), type=_text(failing[0].code))
+        outcome = SubElement(case, kind, message=_text(messages(failing)), type=_text(failing[0].code))
         outcome.text = _details(report, found)
     elif open_:
-        SubElement(case, "skipped", message=_text("inconclusive: ") + _messages(open_))
+        SubElement(case, "skipped", message=_text(f"inconclusive: {messages(open_)}"))
     elif all(finding.disposition is Disposition.IGNORED for finding in found):
         reasons = dict.fromkeys(finding.reason or "no reason given" for finding in found)
         SubElement(case, "skipped", message=_text("ignored by the policy: " + "; ".join(reasons)))
@@ -140,10 +142,6 @@ def _verdict(suite: Element, report: Report) -> None:
 
 def _new_case(suite: Element, report: Report, name: str) -> Element:
     return SubElement(suite, "testcase", classname=_text(f"loradiag.{report.subject.path}"), name=_text(name), time="0")
-
-
-def _messages(found: Iterable[Finding]) -> str:
-    return _text("; ".join(finding.message for finding in found))
 
 
 def _details(report: Report, found: Iterable[Finding]) -> str:

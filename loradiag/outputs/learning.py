@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from loradiag.core.learning import best_saved, loss_at, main_evaluation
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.trajectory import Evaluation, TrainingLog, Trajectory, TrajectoryStep
 from loradiag.outputs.facts import percent, short_number
+from loradiag.outputs.figure import Figure
 
 Curve = tuple[str, str]
 """A field of a step, and what it is called."""
@@ -42,7 +41,6 @@ MODULE_MEASURES = (
 """Field, title, and whether its colours are logarithmic."""
 
 NONE = "–"
-VALIDATION = "validation"
 
 
 class StepRow(NamedTuple):
@@ -55,21 +53,6 @@ class StepRow(NamedTuple):
     best: bool
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """A column: its title, what it means, what it is worth in a narrow terminal, and how to say and sort it."""
-
-    title: str
-    meaning: str
-    worth: int
-    value: Callable[[StepRow], float | None]
-    form: Callable[[float | None], str] = short_number
-
-    def say(self, row: StepRow) -> str:
-        """The value in words."""
-        about = "≈" if row.near and self.title == VALIDATION else ""
-        return f"{about}{self.form(self.value(row))}"
-
-
 def fixed(value: float | None) -> str:
     """A loss or a cosine, to three places."""
     return NONE if value is None else f"{value:.3f}"
@@ -80,24 +63,38 @@ def size(value: float | None) -> str:
     return f"{value:,.0f}" if value is not None and 1000 <= value < 1e6 else short_number(value)
 
 
-FIGURES = (
-    Figure("training", "training loss at the step, smoothed", 7, lambda row: row.train, fixed),
-    Figure(VALIDATION, "loss on held-out text; ≈: shortly before it", 9, lambda row: row.validation, fixed),
-    Figure("‖ΔW‖F", "size of the whole update", 8, lambda row: row.step.frobenius_norm, size),
-    Figure("change", "‖Δ − Δ before‖ / ‖Δ‖: how far it moved since the one before", 6, lambda row: row.step.change, percent),
-    Figure("cos last", "cosine of the update with that of the last checkpoint", 5, lambda row: row.step.cosine_last, fixed),
-    Figure("entropy", "entropy rank over r, median of modules", 4, lambda row: row.step.entropy_share, percent),
-    Figure("above 10%", "singular values above 10% of the largest, over r, median", 1,
+def _validation(row: StepRow) -> str:
+    return f"{'≈' if row.near else ''}{fixed(row.validation)}"
+
+
+def _figure(
+    title: str,
+    meaning: str,
+    worth: int,
+    value: Callable[[StepRow], float | None],
+    form: Callable[[float | None], str] = short_number,
+) -> Figure[StepRow]:
+    return Figure(title, meaning, worth, value, lambda row: form(value(row)))
+
+
+FIGURES: Sequence[Figure[StepRow]] = (
+    _figure("training", "training loss at the step, smoothed", 7, lambda row: row.train, fixed),
+    Figure("validation", "loss on held-out text; ≈: shortly before it", 9, lambda row: row.validation, _validation),
+    _figure("‖ΔW‖F", "size of the whole update", 8, lambda row: row.step.frobenius_norm, size),
+    _figure("change", "‖Δ − Δ before‖ / ‖Δ‖: how far it moved since the one before", 6, lambda row: row.step.change, percent),
+    _figure("cos last", "cosine of the update with that of the last checkpoint", 5, lambda row: row.step.cosine_last, fixed),
+    _figure("entropy", "entropy rank over r, median of modules", 4, lambda row: row.step.entropy_share, percent),
+    _figure("above 10%", "singular values above 10% of the largest, over r, median", 1,
            lambda row: row.step.effective_share_10, percent),
-    Figure("stable", "stable rank, median of modules", 3, lambda row: row.step.stable_rank),
-    Figure("left", "overlap of what is written with that of the last checkpoint, median", 2,
+    _figure("stable", "stable rank, median of modules", 3, lambda row: row.step.stable_rank),
+    _figure("left", "overlap of what is written with that of the last checkpoint, median", 2,
            lambda row: row.step.left_last, fixed),
-    Figure("right", "overlap of what is read with that of the last checkpoint, median", 0,
+    _figure("right", "overlap of what is read with that of the last checkpoint, median", 0,
            lambda row: row.step.right_last, fixed),
 )  # fmt: skip
 
 
-def figures(rows: Sequence[StepRow]) -> list[Figure]:
+def figures(rows: Sequence[StepRow]) -> list[Figure[StepRow]]:
     """The columns that some checkpoint has a value of."""
     return [figure for figure in FIGURES if any(figure.value(row) is not None for row in rows)]
 

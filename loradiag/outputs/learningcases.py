@@ -5,7 +5,7 @@ from __future__ import annotations
 from loradiag.core.report import Report
 from loradiag.core.trajectory import UnreadCheckpoint
 from loradiag.outputs.arrange import active, gates
-from loradiag.outputs.cases import Case
+from loradiag.outputs.case import Case
 from loradiag.outputs.learning import StepRow, called, figures, step_rows
 
 BROKEN, UNREAD = "LD916", "LD910"

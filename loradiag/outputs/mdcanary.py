@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from loradiag.core.report import Report
 from loradiag.outputs.canary import FIGURES, MARKS, WORDS, named, statements, summary
+from loradiag.outputs.mdadvice import advised
 from loradiag.outputs.mdtext import prose, table
-from loradiag.outputs.routes import MARKS as TONE_MARKS
 
 
 def canary(report: Report) -> list[str]:
@@ -13,9 +13,7 @@ def canary(report: Report) -> list[str]:
     found = report.measurements.canary
     if found is None:
         return []
-    said = summary(found)
-    first, *more = [prose(f"{line[:1].upper()}{line[1:]}.") for line in (said.text, *said.more)]
-    blocks = ["### Canary", " ".join([f"{TONE_MARKS[said.tone]} **{first}**", *more])]
+    blocks = ["### Canary", advised(summary(found))]
     if found.metrics:
         lines = [
             [

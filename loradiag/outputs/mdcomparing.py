@@ -50,8 +50,8 @@ def comparing(report: Report, style: Style) -> list[str]:
     ]
     if len(shown) < len(ranked):
         blocks.append(f"The first {len(shown):,} of {len(ranked):,} pairs.")
-    worst = ranked[0]
-    if worst.modules:
+    if ranked and ranked[0].modules:
+        worst = ranked[0]
         most = sorted(worst.modules, key=lambda row: -row.interference)[: None if style.verbose else MODULES]
         content = [
             (

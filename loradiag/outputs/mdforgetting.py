@@ -8,12 +8,13 @@ from loradiag.core.forgetting import Candidate, Example, Forgetting, Memorisatio
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.facts import short_number
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.flips import change, cut, headline, shown, ways
 from loradiag.outputs.forgetting import statements, summary, tally
+from loradiag.outputs.mdadvice import advised
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.questions import LEARNED, MARKS, WORDS, asked, called, codes, flat, learned, others, parts, served
-from loradiag.outputs.routes import MARKS as TONE_MARKS
-from loradiag.outputs.scorefigures import Figure, figures
+from loradiag.outputs.scorefigures import figures
 from loradiag.outputs.scores import BETTER, LESS, WORSE
 from loradiag.outputs.style import Style
 from loradiag.outputs.sweep import (
@@ -45,9 +46,7 @@ def forgetting(report: Report, style: Style) -> list[str]:
     found = report.measurements.forgetting
     if found is None:
         return []
-    told = summary(report, found)
-    sentences = [prose(_sentence(line)) for line in told.more]
-    blocks = ["### Forgetting", " ".join([f"{TONE_MARKS[told.tone]} **{prose(_sentence(told.text))}**", *sentences])]
+    blocks = ["### Forgetting", advised(summary(report, found))]
     blocks += _scores(report, found, style)
     blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(report, found)]))
     blocks += _parts(report, found, style)
@@ -56,10 +55,6 @@ def forgetting(report: Report, style: Style) -> list[str]:
     blocks += _sweep(found.sweep, style)
     blocks += _memory(found.memorisation, style)
     return blocks
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _scores(report: Report, found: Forgetting, style: Style) -> list[str]:
@@ -80,16 +75,16 @@ def _scores(report: Report, found: Forgetting, style: Style) -> list[str]:
     return [_table(told, lines), " ".join(below), folded("What the figures are", ["\n".join(meanings)])]
 
 
-def _told(scores: Sequence[Score], style: Style) -> list[Figure]:
+def _told(scores: Sequence[Score], style: Style) -> list[Figure[Score]]:
     return [figure for figure in figures(scores, every=style.verbose) if style.verbose or figure.title not in _WORDY]
 
 
-def _table(told: Sequence[Figure], lines: Iterable[Sequence[str]]) -> str:
+def _table(told: Sequence[Figure[Score]], lines: Iterable[Sequence[str]]) -> str:
     heads = ("metric" if figure.title == "metric" else f"#{figure.title}" for figure in told)
     return table(("task", *heads, "status", "findings"), lines)
 
 
-def _line(report: Report, score: Score, told: Sequence[Figure], before: str = "") -> list[str]:
+def _line(report: Report, score: Score, told: Sequence[Figure[Score]], before: str = "") -> list[str]:
     name = code(called(score.task))
     name = f"**{name}**" if score.role == "group" and score.primary else name
     judged = score.primary and score.role != "domain"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from loradiag.core.report import Report
-from loradiag.outputs.advice import Advice
 from loradiag.outputs.learning import called, figures, shown_rows, statements, step_rows
+from loradiag.outputs.mdadvice import advised
 from loradiag.outputs.mdtext import code, folded, prose, table
-from loradiag.outputs.routes import MARKS
 from loradiag.outputs.story import story
 from loradiag.outputs.style import Style
 
@@ -20,16 +19,11 @@ def learning(report: Report, style: Style) -> list[str]:
     said = statements(report)
     if series is None and (log is None or not said):
         return []
-    blocks = ["### Trajectory" if series is not None else "### Training log", _told(story(report))]
+    blocks = ["### Trajectory" if series is not None else "### Training log", advised(story(report))]
     blocks += _table(report, style)
     if said:
         blocks.append(folded("What was logged", [table(("", ""), [(label, prose(text)) for label, text in said])]))
     return blocks
-
-
-def _told(found: Advice) -> str:
-    first, *more = [prose(f"{line[:1].upper()}{line[1:]}.") for line in (found.text, *found.more)]
-    return " ".join([f"{MARKS[found.tone]} **{first}**", *more])
 
 
 def _table(report: Report, style: Style) -> list[str]:

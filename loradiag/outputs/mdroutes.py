@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import shorten
-from loradiag.outputs.advice import advice
-from loradiag.outputs.figures import figures, gain_words
+from loradiag.outputs.deploying import advice
+from loradiag.outputs.mdadvice import advised
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.merging import CHANGES, changes, since, statements
 from loradiag.outputs.notes import Aside
+from loradiag.outputs.routefigures import figures, gain_words
 from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, left_out, measured, unfolded
 from loradiag.outputs.style import Style
 
@@ -24,11 +25,7 @@ def routes(report: Report, style: Style) -> list[str]:
     merge = report.measurements.merge
     if merge is None:
         return []
-    found = advice(report)
-    blocks = [
-        "### Merge drift",
-        " ".join([f"{MARKS[found.tone]} **{prose(_sentence(found.text))}**", *map(prose, map(_sentence, found.more))]),
-    ]
+    blocks = ["### Merge drift", advised(advice(report))]
     if measured(merge):
         blocks.append(_table(report, merge, style))
     blocks += _below(merge)
@@ -39,18 +36,13 @@ def routes(report: Report, style: Style) -> list[str]:
     return blocks
 
 
-def _sentence(text: str) -> str:
-    """With a capital at its start and a full stop at its end; a name of a route is never at its start."""
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def _table(report: Report, merge: Merge, style: Style) -> str:
-    told = figures(merge, every=style.verbose)
+    shown = figures(merge, every=style.verbose)
     lines = [
-        (_name(row, merge), *(figure.say(row) for figure in told), _status(row), _codes(report, row))
+        (_name(row, merge), *(figure.say(row) for figure in shown), _status(row), _codes(report, row))
         for row in measured(merge)
     ]
-    return table(("route", *(f"#{figure.title}" for figure in told), "status", "findings"), lines)
+    return table(("route", *(f"#{figure.title}" for figure in shown), "status", "findings"), lines)
 
 
 def _name(row: Route, merge: Merge) -> str:
@@ -115,11 +107,11 @@ def _survival(merge: Merge) -> list[str]:
     heads = [f"#{prose(called(row.route))}" for row in rows]
     blocks = []
     if roles:
-        lines = [(prose(name), *(gain_words(told.get(name)) for told in by_role)) for name in roles]
+        lines = [(prose(name), *(gain_words(gains.get(name)) for gains in by_role)) for name in roles]
         blocks.append(folded("Gain by role", [table(("role", *heads), lines)]))
     if modules:
         shown = modules[:MODULES]
-        lines = [(code(shorten(name, 160)), *(gain_words(told.get(name)) for told in by_module)) for name in shown]
+        lines = [(code(shorten(name, 160)), *(gain_words(gains.get(name)) for gains in by_module)) for name in shown]
         more = [f"Showing the first {MODULES:,} of {len(modules):,}."] if len(modules) > MODULES else []
         blocks.append(folded("Gain by module", [table(("module", *heads), lines), *more]))
     return blocks

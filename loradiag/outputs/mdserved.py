@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from loradiag.core.report import Report
 from loradiag.core.served import ServedModel
+from loradiag.outputs.mdadvice import advised
 from loradiag.outputs.mdtext import code, folded, prose, table
-from loradiag.outputs.routes import MARKS as TONE_MARKS
 from loradiag.outputs.served import FIGURES, MARKS, named, rows, statements, status, summary
 
 MOST = 100
@@ -17,10 +17,8 @@ def served(report: Report) -> list[str]:
     found = report.measurements.served
     if found is None:
         return []
-    said = summary(found)
-    first, *more = [prose(f"{line[:1].upper()}{line[1:]}.") for line in (said.text, *said.more)]
     lines = [_line(row) for row in rows(found)]
-    blocks = ["### Served", " ".join([f"{TONE_MARKS[said.tone]} **{first}**", *more])]
+    blocks = ["### Served", advised(summary(found))]
     blocks.append(table(("name", *(f"#{figure.title}" for figure in FIGURES), "status"), lines[:MOST]))
     if len(lines) > MOST:
         blocks.append(f"The first {MOST:,} of {len(lines):,}.")

@@ -7,9 +7,9 @@ from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.outputs import shifts
 from loradiag.outputs.flips import cut
+from loradiag.outputs.mdadvice import advised
 from loradiag.outputs.mdtext import code, folded, prose, table
 from loradiag.outputs.novel import SHORT, change, like, parts, topics
-from loradiag.outputs.routes import MARKS as TONE_MARKS
 from loradiag.outputs.style import Style
 from loradiag.outputs.traffic import routes_said, summary, topic_name
 from loradiag.outputs.trafficfacts import statements
@@ -28,19 +28,13 @@ def traffic(report: Report, style: Style) -> list[str]:
     found = report.measurements.drift
     if found is None:
         return []
-    told = summary(report, found)
-    sentences = [prose(_sentence(line)) for line in told.more]
-    blocks = ["### Traffic", " ".join([f"{TONE_MARKS[told.tone]} **{prose(_sentence(told.text))}**", *sentences])]
+    blocks = ["### Traffic", advised(summary(report, found))]
     blocks += _windows(report, found, style)
     blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(found)]))
     blocks += _topics(found)
     blocks += _requests(found)
     blocks += _answers(report, found, style)
     return blocks
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _windows(report: Report, found: Drift, style: Style) -> list[str]:

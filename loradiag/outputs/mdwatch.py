@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loradiag.core.report import Report
+from loradiag.outputs.mdadvice import advised
 from loradiag.outputs.mdtext import prose, table
-from loradiag.outputs.routes import MARKS
 from loradiag.outputs.watch import ALARM_HEADS, FIGURES, alarm_cells, called, statements, summary, told, way
 
 
@@ -13,9 +13,7 @@ def watch(report: Report) -> list[str]:
     found = report.measurements.watch
     if found is None:
         return []
-    said = summary(found)
-    sentences = [prose(_sentence(line)) for line in (said.text, *said.more)]
-    blocks = ["### Watch", f"{MARKS[said.tone]} **{sentences[0]}** {' '.join(sentences[1:])}".rstrip()]
+    blocks = ["### Watch", advised(summary(found))]
     rows = [
         [prose(called(row)), *(prose(figure.say(row)) for figure in FIGURES), f"{way(row):.0%}"] for row in told(found)
     ]
@@ -25,7 +23,3 @@ def watch(report: Report) -> list[str]:
         blocks.append(table(ALARM_HEADS, [[prose(cell) for cell in alarm_cells(alarm)] for alarm in found.alarms]))
     blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(found)]))
     return blocks
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

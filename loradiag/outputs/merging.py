@@ -9,7 +9,7 @@ import msgspec
 from loradiag.core.merge import Merge, Outputs, Prior, PriorRoute, Route
 from loradiag.core.text import plural, printable, shorten
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.figures import gain_words, share_words
+from loradiag.outputs.routefigures import gain_words, share_words
 from loradiag.outputs.routes import WORDS, called, measured
 
 _KNOWN = {

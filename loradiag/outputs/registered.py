@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from loradiag.core.registered import Registered
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.outputs.facts import first_digits
 
 
 def facts_of(report: Report, found: Registered) -> list[tuple[str, str]]:
     """Pairs of label and text."""
     subject = report.subject
-    data = f"{found.data_sha256[:16]}…" if found.data_sha256 else "no hash"
+    data = first_digits(found.data_sha256) if found.data_sha256 else "no hash"
     inspected = f"{found.inspection}, {_day(found.inspected)}" if found.inspection else "never"
     evaluated = (
         f"{plural(found.evaluations, 'result')}, the newest of {_day(found.evaluated)}"
@@ -24,8 +25,8 @@ def facts_of(report: Report, found: Registered) -> list[tuple[str, str]]:
         ("stage", found.stage or "none said"),
         ("owner", shorten(printable(found.owner), 60) if found.owner else "nobody"),
         ("base", shorten(printable(subject.base), 60) if subject.base else "not named"),
-        ("sha256", f"{(subject.sha256 or '')[:16]}…"),
-        ("data", printable(data)),
+        ("sha256", first_digits(subject.sha256)),
+        ("data", data),
         ("inspected", inspected),
         ("evaluated", evaluated),
         ("seen", f"{_day(found.first_seen)} to {_day(found.last_seen)} in {plural(found.paths, 'place')}"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from loradiag.core.forgetting import Score
 from loradiag.core.text import printable
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.scores import (
     BETTER,
     INTERVALS,
@@ -24,16 +23,6 @@ from loradiag.outputs.scores import (
 )
 
 
-class Figure(msgspec.Struct, frozen=True):
-    """One column of the table of scores. Of ``worth`` the least gives way first where there is no room."""
-
-    title: str
-    meaning: str
-    worth: int
-    value: Callable[[Score], float | None]
-    say: Callable[[Score], str]
-
-
 def _count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
@@ -42,7 +31,7 @@ def _moves(score: Score) -> str:
     return "–" if score.lost is None or score.won is None else f"{score.lost:,} / {score.won:,}"
 
 
-_EVERY: Sequence[Figure] = (
+_EVERY: Sequence[Figure[Score]] = (
     Figure(
         "metric",
         f"What is compared. {LESS}: less of it is better.",
@@ -143,7 +132,7 @@ _EVERY: Sequence[Figure] = (
 _RARE = ("sources",)
 """Columns that are shown on demand."""
 
-_WIDE = (
+_WIDE: Sequence[Figure[Score]] = (
     Figure(
         "p",
         "How likely so large a difference would be without any, of this task alone.",
@@ -162,7 +151,7 @@ _WIDE = (
 """Columns that only a wide table has room for."""
 
 
-def figures(scores: Sequence[Score], *, every: bool = False, rare: bool = False) -> list[Figure]:
+def figures(scores: Sequence[Score], *, every: bool = False, rare: bool = False) -> list[Figure[Score]]:
     """The columns that a table of scores has: no empty ones, the metric where it differs, rare ones on demand.
 
     Args:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
-
-import msgspec
 
 from loradiag.core.report import Report
 from loradiag.core.served import Answering, BesideStatus, Isolation, Served, ServedModel, ServedTimes
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.advice import Advice
+from loradiag.outputs.figure import Figure
 
 Tone = Literal["pass", "inconclusive", "fail"]
 NONE = "–"
@@ -38,16 +37,6 @@ ISOLATION: dict[Isolation, tuple[Tone, str]] = {
 }
 MARKS: dict[Tone, str] = {"pass": "✓", "inconclusive": "?", "fail": "✗"}
 _GRAVITY: dict[Tone, int] = {"fail": 0, "inconclusive": 1, "pass": 2}
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """A column: its title, what it means, what it is worth in a narrow terminal, and how to say and sort it."""
-
-    title: str
-    meaning: str
-    worth: int
-    say: Callable[[ServedModel], str]
-    value: Callable[[ServedModel], float | None]
 
 
 def named(name: str, width: int = 40) -> str:
@@ -106,52 +95,52 @@ def ratio(times: ServedTimes | None) -> str:
     return f"{times.ratio:.2f}{between}"
 
 
-FIGURES = (
-    Figure("answers", "requests with an answer that has text", 5, _answers, lambda row: row.asked - row.failed),
+FIGURES: Sequence[Figure[ServedModel]] = (
+    Figure("answers", "requests with an answer that has text", 5, lambda row: row.asked - row.failed, _answers),
     Figure(
         "as the base",
         "prompts to which an answer was word for word one of the base's",
         7,
-        _same,
         lambda row: row.beside.same if row.beside else None,
+        _same,
     ),
     Figure(
         "nats apart",
         "distance of logprobs from the base's, and from its own when asked again",
         3,
-        _gap,
         lambda row: row.beside.logprob_gap if row.beside else None,
+        _gap,
     ),
     Figure(
-        "another's", "answers under load that are another's, of those that would show it", 6, _taken, lambda r: r.taken
+        "another's", "answers under load that are another's, of those that would show it", 6, lambda r: r.taken, _taken
     ),
     Figure(
         "changed",
         "answers that are others than alone: among others' requests (and at once without others); ties are left out",
         4,
-        _changed,
         lambda row: row.changed_loaded,
+        _changed,
     ),
     Figure(
         "stay",
         "median time to the first token, right after a request to the same name",
         1,
-        lambda row: milliseconds(row.times.stay if row.times else None),
         lambda row: row.times.stay if row.times else None,
+        lambda row: milliseconds(row.times.stay if row.times else None),
     ),
     Figure(
         "switch",
         "the same right after a request to another",
         2,
-        lambda row: milliseconds(row.times.switch if row.times else None),
         lambda row: row.times.switch if row.times else None,
+        lambda row: milliseconds(row.times.switch if row.times else None),
     ),
     Figure(
         "switch/stay",
         "ratio of the medians, with its 95% interval",
         0,
-        lambda row: ratio(row.times),
         lambda row: row.times.ratio if row.times else None,
+        lambda row: ratio(row.times),
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loradiag.core.report import Report
 from loradiag.core.served import ServedModel
 from loradiag.outputs.arrange import active, gates
-from loradiag.outputs.cases import Case
+from loradiag.outputs.case import Case, messages
 from loradiag.outputs.served import FIGURES, rows, status
 
 
@@ -22,7 +22,7 @@ def _case(report: Report, row: ServedModel) -> Case:
     details = "\n".join([*lines, *(f"{finding.severity.value} {finding.code}: {finding.message}" for finding in own)])
     failing = [finding for finding in own if gates(report, finding)]
     if failing:
-        return Case(row.name, "failure", "; ".join(finding.message for finding in failing), details, failing[0].code)
+        return Case(row.name, "failure", messages(failing), details, failing[0].code)
     if tone == "pass":
         return Case(row.name, "passed", "", details)
     return Case(row.name, "skipped", f"{said}; this does not fail the gate", details)

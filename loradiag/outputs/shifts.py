@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -13,6 +13,7 @@ from loradiag.core.text import printable, shorten
 from loradiag.core.windows import RAISED, SHARES
 from loradiag.outputs.arrange import active, gates
 from loradiag.outputs.facts import short_number
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.scores import p_words
 from loradiag.outputs.scores import share_words as ratio_words
 
@@ -52,16 +53,6 @@ class Standing(msgspec.Struct, frozen=True):
     mark: str
     word: str
     tone: str
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One column of the table of answers. Of ``worth`` the least gives way first where there is no room."""
-
-    title: str
-    meaning: str
-    worth: int
-    value: Callable[[PredictionShift], float | None]
-    say: Callable[[PredictionShift], str]
 
 
 def called(row: PredictionShift) -> str:
@@ -144,7 +135,7 @@ def moved_words(row: PredictionShift) -> str:
     return f"{change_said(row)} ({values}{between})"
 
 
-def figures(found: Drift, *, every: bool = False) -> list[Figure]:
+def figures(found: Drift, *, every: bool = False) -> list[Figure[PredictionShift]]:
     """The columns that this table has; no empty ones.
 
     Args:
@@ -155,7 +146,7 @@ def figures(found: Drift, *, every: bool = False) -> list[Figure]:
     return [figure for figure in told if any(figure.value(row) is not None for row in found.predictions)]
 
 
-_FIGURES: Sequence[Figure] = (
+_FIGURES: Sequence[Figure[PredictionShift]] = (
     Figure(
         "before",
         "Mean of the earlier days, each day counted once; of perplexities and lengths the geometric mean.",
@@ -207,7 +198,7 @@ _FIGURES: Sequence[Figure] = (
         lambda row: f"{row.days} / {row.days_reference}",
     ),
 )
-_BEHIND: Sequence[Figure] = (
+_BEHIND: Sequence[Figure[PredictionShift]] = (
     Figure(
         "n", "Recent requests, and those before.", 2, lambda row: row.n, lambda row: f"{row.n:,} / {row.n_reference:,}"
     ),

@@ -9,7 +9,7 @@ from loradiag.core.findings import Disposition, Finding
 from loradiag.core.report import Report
 from loradiag.outputs import shifts
 from loradiag.outputs.arrange import gates
-from loradiag.outputs.cases import Case
+from loradiag.outputs.case import Case
 from loradiag.outputs.traffic import verdict
 from loradiag.outputs.windowfigures import figures
 from loradiag.outputs.windows import DRIFTED, WORDS, about, set_aside, when

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loradiag.core.drift import Drift
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.outputs.facts import first_digits
 from loradiag.outputs.windowfigures import rate_words, route_words
 
 _NAMED = 3
@@ -74,7 +75,7 @@ def traffic_facts(report: Report, found: Drift) -> list[tuple[str, str]]:
         ("windows", windows),
         ("requests", f"{found.attribution.requests:,}, {found.attribution.embedded:,} embedded"),
         ("lake", shorten(printable(found.lake), 80)),
-        ("sha256", f"{base.adapter_sha256[:16]}…" if base.adapter_sha256 else "unknown"),
+        ("sha256", first_digits(base.adapter_sha256)),
     ]
     return [(label, printable(text)) for label, text in rows]
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-
-import msgspec
 
 from loradiag.core.report import Report
 from loradiag.core.text import plural, printable, shorten
 from loradiag.core.watching import LARGEST_E, AlarmStatus, Watch, WatchAlarm, WatchSignal, WatchTotals
 from loradiag.outputs.advice import Advice
+from loradiag.outputs.figure import Figure
 
 MARKS: dict[AlarmStatus, str] = {"open": "✗", "acknowledged": "…", "resolved": "✓"}
 SIGNALS = {
@@ -37,15 +36,6 @@ _LATE, _LEAST_LATE = 3.0, 120.0
 """A watch is overdue after so many times the usual time from look to look, and so many seconds at least."""
 
 _SEEN = re.compile(r", by requests up to (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$")
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """A column: its title, what it means, and how to say and sort it."""
-
-    title: str
-    meaning: str
-    say: Callable[[WatchSignal], str]
-    value: Callable[[WatchSignal], float | None]
 
 
 def e_words(value: float) -> str:
@@ -101,23 +91,25 @@ def way(signal: WatchSignal) -> float:
     return min(1.0, math.log(signal.e_value) / math.log(signal.line))
 
 
-FIGURES = (
-    Figure("of late", "what is seen now", lambda row: amount(row, row.recent), lambda row: row.recent),
+FIGURES: Sequence[Figure[WatchSignal]] = (
+    Figure("of late", "what is seen now", 5, lambda row: row.recent, lambda row: amount(row, row.recent)),
     Figure(
         "tolerated",
         "up to which it is no drift, with room for the sampling error of the baseline",
-        lambda row: amount(row, row.tolerated),
+        4,
         lambda row: row.tolerated,
+        lambda row: amount(row, row.tolerated),
     ),
-    Figure("seen", "requests, or days of answers, so far", lambda row: f"{row.n:,} {row.unit}", lambda row: row.n),
+    Figure("seen", "requests, or days of answers, so far", 1, lambda row: row.n, lambda row: f"{row.n:,} {row.unit}"),
     Figure(
         "e-value",
         "what a gambler who bets against 'no drift' at fair odds has made of 1",
-        lambda row: e_words(row.e_value),
+        6,
         lambda row: row.e_value,
+        lambda row: e_words(row.e_value),
     ),
-    Figure("highest", "its highest so far", lambda row: e_words(row.peak), lambda row: row.peak),
-    Figure("line", "the e-value that alarms", lambda row: e_words(row.line), lambda row: row.line),
+    Figure("highest", "its highest so far", 2, lambda row: row.peak, lambda row: e_words(row.peak)),
+    Figure("line", "the e-value that alarms", 3, lambda row: row.line, lambda row: e_words(row.line)),
 )
 
 
@@ -128,7 +120,7 @@ def told(found: Watch) -> list[WatchSignal]:
 
 def statements(found: Watch) -> list[tuple[str, str]]:
     """Pairs of label and sentence: by what is watched, how much was counted, and what is promised."""
-    since = f", from {found.since} to {found.seen}" if found.since and found.seen else ""
+    since = f", from {_time(found.since)} to {_time(found.seen)}" if found.since and found.seen else ""
     baseline = shorten(printable(found.baseline), 80) if found.baseline else "gone"
     return [
         ("baseline", baseline),
@@ -141,11 +133,15 @@ def statements(found: Watch) -> list[tuple[str, str]]:
     ]
 
 
+def _time(moment: str) -> str:
+    return shorten(printable(moment), 32)
+
+
 def facts_of(report: Report, found: Watch) -> list[tuple[str, str]]:
     """The header of a report about a watch."""
     return [
         ("adapter", shorten(printable(report.subject.path), 90)),
-        ("under watch since", found.since or "no request yet"),
+        ("under watch since", _time(found.since) if found.since else "no request yet"),
         ("requests", f"{found.requests:,}, {found.counted:,} counted"),
         ("e-value", f"{e_words(found.e_value)}, alarms at {e_words(found.line)}"),
         ("alarms", in_a_word(found)),
@@ -191,9 +187,11 @@ def _by(alarm: WatchAlarm) -> str:
 
 def alarm_cells(alarm: WatchAlarm) -> list[str]:
     """An alarm as a row: number, signal, when, evidence, what, what became of it."""
-    became = f"{MARKS[alarm.status]} {alarm.status}" + (f" {alarm.changed}" if alarm.changed else "") + _by(alarm)
+    became = (
+        f"{MARKS[alarm.status]} {alarm.status}" + (f" {_time(alarm.changed)}" if alarm.changed else "") + _by(alarm)
+    )
     evidence = f"{e_words(alarm.e_value)} (line {e_words(alarm.line)})"
-    return [f"{alarm.id}", called(alarm), alarm.raised, evidence, shorten(printable(alarm.message), 300), became]
+    return [f"{alarm.id}", called(alarm), _time(alarm.raised), evidence, shorten(printable(alarm.message), 300), became]
 
 
 ALARM_HEADS = ("alarm", "signal", "raised", "e-value", "what", "state")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loradiag.core.report import Report
 from loradiag.outputs.arrange import gates
-from loradiag.outputs.cases import Case
+from loradiag.outputs.case import Case
 from loradiag.outputs.watch import FIGURES, called, summary, told
 
 ALARM = "LD813"

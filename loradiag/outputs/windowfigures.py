@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from loradiag.core.drift import Drift, DriftWindow
 from loradiag.core.report import Report
 from loradiag.core.text import printable, shorten
 from loradiag.outputs.facts import short_number
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.scores import p_words
 from loradiag.outputs.windows import CONVENTION, NOVEL, are_days, ended
 
@@ -20,20 +19,7 @@ BELOW = "↓"
 """Stands behind a mean cosine below the conventional limit."""
 
 TO, ROUTE = "to", "route"
-"""Titles of the columns of words."""
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One column of the table of windows. Of ``worth`` the least gives way first where there is no room.
-
-    ``value``: what the column is sorted by, None where there is nothing to show; of words 0 where there are any.
-    """
-
-    title: str
-    meaning: str
-    worth: int
-    value: Callable[[DriftWindow], float | None]
-    say: Callable[[DriftWindow], str]
+"""Titles of the columns of words, whose value is 0 where there are any."""
 
 
 def share_words(share: float | None) -> str:
@@ -69,7 +55,7 @@ def least_cosine(report: Report) -> float:
     return report.policy.thresholds.get(CONVENTION, {}).get("least_cosine", LEAST_COSINE)
 
 
-def figures(report: Report, found: Drift, *, every: bool = False) -> list[Figure]:
+def figures(report: Report, found: Drift, *, every: bool = False) -> list[Figure[DriftWindow]]:
     """The columns that this table has; no empty ones.
 
     Args:
@@ -81,7 +67,7 @@ def figures(report: Report, found: Drift, *, every: bool = False) -> list[Figure
     return [figure for figure in told if any(figure.value(row) is not None for row in found.windows)]
 
 
-def _requests(found: Drift) -> Sequence[Figure]:
+def _requests(found: Drift) -> Sequence[Figure[DriftWindow]]:
     by_day = are_days(found.windows)
     return (
         Figure(
@@ -110,7 +96,7 @@ def _requests(found: Drift) -> Sequence[Figure]:
     )
 
 
-def _novelty(found: Drift) -> Sequence[Figure]:
+def _novelty(found: Drift) -> Sequence[Figure[DriftWindow]]:
     expected = rate_words(found.baseline.novel_rate)
     return (
         Figure(
@@ -138,7 +124,7 @@ def _novelty(found: Drift) -> Sequence[Figure]:
     )
 
 
-def _mix(found: Drift) -> Sequence[Figure]:
+def _mix(found: Drift) -> Sequence[Figure[DriftWindow]]:
     return (
         Figure(
             "mix w",
@@ -165,7 +151,7 @@ def _mix(found: Drift) -> Sequence[Figure]:
     )
 
 
-def _rest(report: Report, found: Drift) -> Sequence[Figure]:
+def _rest(report: Report, found: Drift) -> Sequence[Figure[DriftWindow]]:
     least = least_cosine(report)
 
     def cosine(row: DriftWindow) -> str:
@@ -202,7 +188,7 @@ def _rest(report: Report, found: Drift) -> Sequence[Figure]:
     )
 
 
-def _behind(title: str, meaning: str, field: str) -> Figure:
+def _behind(title: str, meaning: str, field: str) -> Figure[DriftWindow]:
     def value(row: DriftWindow) -> float | None:
         found: float | None = getattr(row, field)
         return found
@@ -210,7 +196,7 @@ def _behind(title: str, meaning: str, field: str) -> Figure:
     return Figure(title, meaning, 0, value, lambda row: p_words(value(row)))
 
 
-_BEHIND = (
+_BEHIND: Sequence[Figure[DriftWindow]] = (
     Figure("known", "Requests that are not novel.", 2, lambda row: row.mix_n or None, lambda row: f"{row.mix_n:,}"),
     Figure(
         "MMD²",

@@ -13,9 +13,9 @@ from loradiag.core.fleet import FleetAdapter
 from loradiag.core.kinds import INSPECTION, kind_of
 from loradiag.core.report import Report, decode, spans
 from loradiag.core.text import name_of
-from loradiag.outputs.advice import deploys
 from loradiag.outputs.arrange import active, deciding, overview_of
 from loradiag.outputs.canary import in_short as canary_words
+from loradiag.outputs.deploying import deploys
 from loradiag.outputs.forgetting import in_short as forgot_words
 from loradiag.outputs.questions import asked, flat, gating
 from loradiag.outputs.scores import relative

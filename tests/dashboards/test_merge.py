@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from loradiag.core.report import Report
-from loradiag.outputs.advice import advice
+from loradiag.outputs.deploying import advice
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import assert_harmless, charts, metrics, put, said, specification, table_with
 from tests.outputs import merge_reports

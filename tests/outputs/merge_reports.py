@@ -215,3 +215,16 @@ def large(layers: int = 80) -> list[Report]:
         for name in ("bf16", "nf4", "nf4-inplace", "int8", "q8_0")
     ]
     return [drifted(merge(rows, outputs=outputs()))]
+
+
+CASES = {
+    "by_weights": by_weights,
+    "by_outputs": by_outputs,
+    "gated": gated,
+    "none": none,
+    "undecided": undecided,
+    "compared": compared,
+    "refused": refused,
+    "stored": stored,
+    "extreme": extreme,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import msgspec
@@ -37,7 +38,10 @@ def strange() -> Comparison:
     return comparison(row, adapters=two)
 
 
-CASES = {"two": comparison(ALIKE), "five": five(), "apart": comparison(APART), "strange": strange()}
+CASES = {
+    "two": comparison(ALIKE), "five": five(), "apart": comparison(APART), "strange": strange(),
+    "none": comparison(adapters=[adapter("one")]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(FORMATS))
@@ -106,12 +110,34 @@ def test_junit_has_a_case_a_pair() -> None:
     assert kinds == ["failure", "", "", "", "", "skipped", "", "", "", ""]
 
 
+def test_a_pair_fails_for_itself_alone() -> None:
+    """Not for one whose second name begins as its own does."""
+    rows = [adapter(label) for label in ("one", "checkpoint-100", "checkpoint-1000")]
+    kinds = [(APART, 0, 1), (SAME, 0, 2), (APART, 1, 2)]
+    made = comparison(*(msgspec.structs.replace(row, a=a, b=b) for row, a, b in kinds), adapters=rows)
+    strict = report(made)
+    strict = msgspec.structs.replace(strict, policy=msgspec.structs.replace(strict.policy, fail_on="warning"))
+    document = ElementTree.fromstring(renderer("junit")([strict], STYLE))
+    cases = [case for case in document.iter("testcase") if "compare." in (case.get("classname") or "")]
+    assert {case.get("name") for case in cases if case.find("failure") is not None} == {"one · checkpoint-1000"}
+    assert len(cases) == 3
+
+
 def test_the_page_has_a_map_of_all_with_all() -> None:
     """A square for each measure, and maps of layers and roles for pairs that have modules."""
     page = renderer("html")([report(five())], STYLE)
     assert page.count("all with all") == 5
     assert page.count('class="met"') == 9
     assert "all with all" not in renderer("html")([report(comparison(ALIKE))], STYLE)
+
+
+def test_each_comparison_of_a_page_has_a_switch_of_its_own() -> None:
+    """Of one name a browser keeps a single choice checked: the other's maps would all be hidden."""
+    page = renderer("html")([report(five()), report(five())], STYLE)
+    fieldsets = re.findall(r"<fieldset.*?</fieldset>", page, re.DOTALL)
+    names = [set(re.findall(r'type="radio" name="([^"]+)"', fieldset)) for fieldset in fieldsets]
+    assert all(len(name) == 1 for name in names)
+    assert len(set.union(*names)) == len(names)
 
 
 def test_many_findings_about_pairs_are_told_together() -> None:

@@ -89,6 +89,14 @@ def test_junit_has_a_case_an_adapter() -> None:
     assert [case.get("name") for case in cases if case.find("skipped") is not None] == ["adapters/open"]
 
 
+def test_the_page_sorts_words_as_words() -> None:
+    """A base and an owner have no number: the script would sort by none."""
+    page = renderer("html")([report(fleet(adapter("a", owner="7 seas"), adapter("b", owner="a team")))], STYLE)
+    assert '<td class="nowrap">7 seas</td>' in page
+    assert 'data-v="7 seas"' not in page
+    assert '<td class="n nowrap" data-v="8">8</td>' in page
+
+
 def test_the_page_draws_bands_and_pairs() -> None:
     """A dot for each adapter of a band, and the table of relatives."""
     page = renderer("html")([report(mixed())], STYLE)

@@ -10,6 +10,7 @@ import streamlit as st
 from loradiag.core.drift import PredictionShift
 from loradiag.core.report import Report
 from loradiag.outputs import shifts
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.windows import period
 from loradiag_dashboard.course.days import Course
 from loradiag_dashboard.parts.charts import chart
@@ -107,7 +108,7 @@ def _forest(frame: pd.DataFrame) -> Any:
     ).properties(height=alt.Step(34))
 
 
-def _table(report: Report, rows: Sequence[PredictionShift], figures: Sequence[shifts.Figure]) -> pd.DataFrame:
+def _table(report: Report, rows: Sequence[PredictionShift], figures: Sequence[Figure[PredictionShift]]) -> pd.DataFrame:
     import pandas as pd
 
     became = [shifts.standing(report, row) for row in rows]

@@ -9,10 +9,10 @@ from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs import shifts
 from loradiag.outputs.page.axes import Axis, below
-from loradiag.outputs.page.curves import SHAPES
 from loradiag.outputs.page.intervals import LETTER
-from loradiag.outputs.page.markup import Markup, element, join, rows
-from loradiag.outputs.page.strips import BEYOND, MARK
+from loradiag.outputs.page.legends import picture
+from loradiag.outputs.page.markup import Markup, element, hinted, join, marked, rows, table
+from loradiag.outputs.page.shapes import BEYOND, MARK, SHAPES
 
 WIDTH, LEFT, ROW, TOP, BOTTOM, NUMBERS = 1080, 270, 24, 30, 26, 340
 SHAPE = {"steady": MARK["pass"], "moved": MARK["fail"], "undecided": "M-3.4-3.4h6.8v6.8h-6.8Z", "unjudged": SHAPES[2]}
@@ -124,34 +124,18 @@ def _legend(report: Report, found: Drift) -> Markup:
     for (_, became), row in kinds.items():
         shape = element("path", d=SHAPE[row.status], transform="translate(8 8) scale(1.15)", class_="mark")
         group = element("g", shape, class_=f"of {became.tone}")
-        svg = element("svg", group, viewBox="0 0 16 16", width=16, height=16, aria_hidden="true")
-        parts.append(element("span", svg, f" {became.mark} {became.word}"))
+        parts.append(element("span", picture(group), f" {became.mark} {became.word}"))
     parts.append(element("span", "bars: 95% intervals, days taken as a whole"))
     return element("p", *parts, class_="legend marks")
 
 
 def _table(report: Report, found: Drift) -> Markup:
     told = shifts.figures(found, every=True)
-    heads = [
-        element("th", "answers", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in told
-        ),
-        element("th", "status", scope="col"),
-    ]
+    heads = ["answers", *(hinted(figure.title, figure.meaning) for figure in told), "status"]
     lines = []
     for row in found.predictions:
         became = shifts.standing(report, row)
-        mark = element("span", became.mark, aria_hidden="true")
         cells = [element("td", figure.say(row), class_="n", data_v=figure.value(row)) for figure in told]
-        word = element("td", element("b", mark, " ", became.word, class_=f"status {became.tone}"))
+        word = element("td", marked(became.mark, became.word, became.tone))
         lines.append([element("th", shifts.called(row), scope="row"), *cells, word])
-    made = element(
-        "table",
-        element("caption", "Answers", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", rows(lines)),
-        class_="rows sortable brief scores answers",
-    )
-    return element("div", made, class_="scroll")
+    return table(heads, rows(lines), caption="Answers", class_="rows sortable brief scores answers")

@@ -10,6 +10,7 @@ from loradiag.core.text import plural
 from loradiag.outputs.canary import (
     FIGURES,
     MARKS,
+    SHARES,
     TONES,
     WORDS,
     change,
@@ -20,9 +21,8 @@ from loradiag.outputs.canary import (
     summary,
 )
 from loradiag.outputs.page.axes import Axis, horizontal_lines
-from loradiag.outputs.page.markup import Markup, element, folded, join, rows
-from loradiag.outputs.page.routes import advice_box
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, marked, rows, table
+from loradiag.outputs.page.summary import advice_box, terms
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 500, 190, 58, 14, 30, 160
 _NOTE = "Bands: the interval as it came about, from the first pairs to the last; dashed: the margin."
@@ -52,7 +52,7 @@ def canary(report: Report) -> Markup:
 
 def _chart(row: CanaryMetric) -> Markup:
     """The interval over the number of pairs."""
-    times = 100.0 if row.ratio or row.metric in ("refusal_like", "truncated", "failed") else 1.0
+    times = 100.0 if row.ratio or row.metric in SHARES else 1.0
     last = row.path[-1]
     reach = times * min(max(_FAR * row.margin, 1.6 * max(abs(last.low), abs(last.high))), 1e6)
     across = Axis(float(row.path[0].n), float(max(last.n, row.path[0].n + 1)), LEFT, WIDTH - RIGHT)
@@ -100,25 +100,10 @@ def _chart(row: CanaryMetric) -> Markup:
 def _table(found: Sequence[CanaryMetric]) -> Markup:
     if not found:
         return Markup("")
-    heads = [
-        element("th", "metric", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in FIGURES
-        ),
-        element("th", "status", scope="col"),
-    ]
+    heads = ["metric", *(hinted(figure.title, figure.meaning) for figure in FIGURES), "status"]
     lines = []
     for row in found:
-        mark = element("span", MARKS[row.status], aria_hidden="true")
-        word = element("td", element("b", mark, " ", WORDS[row.status], class_=f"status {TONES[row.status]}"))
+        word = element("td", marked(MARKS[row.status], WORDS[row.status], TONES[row.status]))
         cells = [element("td", figure.say(row), class_="n", data_v=figure.value(row)) for figure in FIGURES]
         lines.append([element("th", named(row.metric), scope="row"), *cells, word])
-    made = element(
-        "table",
-        element("caption", "Metrics", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", rows(lines)),
-        class_="rows sortable brief scores answers",
-    )
-    return element("div", made, class_="scroll")
+    return table(heads, rows(lines), caption="Metrics", class_="rows sortable brief scores answers")

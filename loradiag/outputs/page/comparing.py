@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loradiag.core.comparing import ComparedModule, ComparedPair, Comparison
 from loradiag.core.report import Report
@@ -27,17 +27,20 @@ from loradiag.outputs.comparing import (
     statements,
 )
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.page.colors import STEPS, step_of
+from loradiag.outputs.page.colors import step_of
 from loradiag.outputs.page.heatmap import Scale, density, map_table
-from loradiag.outputs.page.markup import Markup, element, folded, join, rows, table
+from loradiag.outputs.page.legends import scale_bar
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, marked, rows, table
 from loradiag.outputs.page.markup import name as code
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.summary import terms
+
+Say = Callable[[float | None], str]
 
 PAIRS, DETAILED, MODULES, MAPPED = 300, 12, 60, 60
 """Pairs in the table, pairs with maps of their own, modules in the table of each, and adapters in the map of all with all."""
 
 
-def comparing(report: Report) -> Markup:
+def comparing(report: Report, key: str) -> Markup:
     """The section. Empty where nothing is compared."""
     found = report.measurements.comparison
     if found is None:
@@ -48,7 +51,7 @@ def comparing(report: Report) -> Markup:
         [
             element("p", element("b", sentence(found))),
             terms(statements(found)),
-            _matrix(found),
+            _matrix(found, key),
             _table(found),
             folded("What the words and figures are", terms([*words, *meanings]), class_="meanings"),
         ]
@@ -70,16 +73,14 @@ def meeting(report: Report, key: str) -> Markup:
     return join(parts)
 
 
-def _matrix(found: Comparison) -> Markup:
+def _matrix(found: Comparison, key: str) -> Markup:
     """All with all, with a switch between measures; nothing for two."""
     count = len(found.adapters)
     if not 2 < count <= MAPPED:
         return Markup("")
     switch, panels = [], []
     for index, (measure, (title, _, _)) in enumerate(MEASURES.items()):
-        radio = element(
-            "input", type="radio", name="all-measure", class_=f"m{index}", checked=measure == "interference"
-        )
+        radio = element("input", type="radio", name=f"{key}-all", class_=f"m{index}", checked=measure == "interference")
         switch.append(element("label", radio, element("span", title)))
         panels.append(element("div", _square(found, measure), class_=f"panel h{index}"))
     legend = element("legend", "Measure", class_="hidden")
@@ -112,46 +113,30 @@ def _scale(measure: str, values: Sequence[float]) -> Scale:
     return Scale(low, max(1.0, max(values, default=1.0)) if measure == "distance" else 1.0, log=False)
 
 
-def _cell(value: float | None, scale: Scale, say: object, *, same: bool) -> Markup:
+def _cell(value: float | None, scale: Scale, say: Say, *, same: bool) -> Markup:
     if same:
         return element("td", class_="absent")
     if value is None:
         return element("td", "–", class_="unknown")
-    return element("td", say(value), class_=f"v{step_of(scale.share(value))}")  # type: ignore[operator]
+    return element("td", say(value), class_=f"v{step_of(scale.share(value))}")
 
 
-def _legend(title: str, scale: Scale, say: object) -> Markup:
-    bars = [element("rect", x=step * 8, width=8.5, height=10, class_=f"v{step}") for step in range(STEPS)]
-    bar = element("svg", *bars, viewBox=f"0 0 {STEPS * 8} 10", width=STEPS * 8, height=10, aria_hidden="true")
-    ends = (say(scale.low), say(scale.high))  # type: ignore[operator]
-    return element("p", element("span", ends[0], " ", bar, " ", ends[1]), element("span", title), class_="legend")
+def _legend(title: str, scale: Scale, say: Say) -> Markup:
+    bar = element("span", say(scale.low), " ", scale_bar(), " ", say(scale.high))
+    return element("p", bar, element("span", title), class_="legend")
 
 
 def _table(found: Comparison) -> Markup:
-    heads = [
-        element("th", "pair", scope="col"),
-        element("th", "relation", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in FIGURES
-        ),
-    ]
+    heads = ["pair", "relation", *(hinted(figure.title, figure.meaning) for figure in FIGURES)]
     ranked = most_first(found)
     lines = [_line(found, pair) for pair in ranked[:PAIRS]]
-    made = element(
-        "table",
-        element("caption", "Pairs", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", rows(lines)),
-        class_="rows sortable brief pairs",
-    )
+    made = table(heads, rows(lines), caption="Pairs", class_="rows sortable brief pairs")
     more = element("p", f"The first {PAIRS:,} of {plural(len(ranked), 'pair')}.", class_="dim")
-    return join([element("div", made, class_="scroll"), more if len(ranked) > PAIRS else ""])
+    return join([made, more if len(ranked) > PAIRS else ""])
 
 
 def _line(found: Comparison, pair: ComparedPair) -> list[Markup]:
-    mark = element("span", MARKS[pair.relation], aria_hidden="true")
-    word = element("b", mark, " ", WORDS[pair.relation], class_=f"status {TONES[pair.relation]}")
+    word = marked(MARKS[pair.relation], WORDS[pair.relation], TONES[pair.relation])
     besides = element("small", "; ".join(notes(found, pair)), class_="besides")
     return [
         element("th", pair_name(found, pair), besides if notes(found, pair) else "", scope="row"),

@@ -12,6 +12,7 @@ from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import grids
 from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis, log_axis, whole_ticks
 from loradiag.outputs.page.markup import Markup, element
+from loradiag.outputs.page.shapes import SHAPES
 from loradiag.outputs.sigma import NOTE, alive, drawn, fair, indices, said_of_rest
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 980, 360, 64, 16, 12, 40
@@ -19,17 +20,6 @@ CROWD = 40
 """From this number of curves on, they are drawn fainter."""
 
 COLORS = 8
-SHAPES = (
-    "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0Z",
-    "M-2.6-2.6h5.2v5.2h-5.2Z",
-    "M0-3.6L3.4 2.6H-3.4Z",
-    "M0-3.8L3.2 0L0 3.8L-3.2 0Z",
-    "M0 3.6L3.4-2.6H-3.4Z",
-    "M-3-3L3 3M-3 3L3-3",
-    "M-3.6 0H3.6M0-3.6V3.6",
-    "M-3.4 0H3.4",
-)
-"""End marks of curves, so that roles can be told apart without colour."""
 
 
 def curves(report: Report, key: str, most: int) -> Markup:

@@ -10,8 +10,10 @@ from loradiag.core.text import plural, shorten
 from loradiag.outputs.facts import percent, short_number
 from loradiag.outputs.grid import grids
 from loradiag.outputs.page.axes import Axis, horizontal_lines, log_axis
-from loradiag.outputs.page.curves import COLORS, SHAPES
+from loradiag.outputs.page.curves import COLORS
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element, join
+from loradiag.outputs.page.shapes import SHAPES
 
 NOTE = "Each mark is one module: the size of its update over that of the weight that it changes, by layer and role."
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 980, 300, 64, 16, 12, 40
@@ -87,4 +89,4 @@ def _dot(row: RelativeModule, roles: Sequence[str], x: Axis, y: Axis, layers: in
 def _mark(index: int, x: float, y: float, *, boxed: bool = False) -> Markup:
     shape = element("path", d=SHAPES[index % len(SHAPES)], transform=f"translate({x:g} {y:g})", class_="mark")
     coloured = element("g", shape, class_=f"c{index % COLORS}")
-    return element("svg", coloured, viewBox="0 0 16 16", width=16, height=16, aria_hidden="true") if boxed else coloured
+    return picture(coloured) if boxed else coloured

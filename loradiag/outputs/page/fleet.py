@@ -13,6 +13,7 @@ from loradiag.outputs.fleet import (
     MARKS,
     MEASURES,
     TONES,
+    WORDY,
     names,
     pair_words,
     sentence,
@@ -20,9 +21,9 @@ from loradiag.outputs.fleet import (
     worst_first,
 )
 from loradiag.outputs.page.axes import Axis
-from loradiag.outputs.page.markup import Markup, element, folded, join, rows, table
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, marked, rows, table
 from loradiag.outputs.page.markup import name as code
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.summary import terms
 
 ROWS, PAIRS, DOTS, BANDS = 2_000, 300, 1_500, 30
 """Adapters in the table, pairs, dots in a strip, and strips: a page must stay quick to open."""
@@ -49,10 +50,11 @@ def fleet(report: Report) -> Markup:
 def bands(report: Report) -> Markup:
     """A strip for each measure of each group: every adapter a dot, and what counts as outside. Empty without bands."""
     found = report.measurements.fleet
-    if found is None or not found.bands:
+    known = [band for band in found.bands if band.measure in MEASURES] if found is not None else []
+    if found is None or not known:
         return Markup("")
     called = names(found)
-    largest = sorted(found.bands, key=lambda band: (-band.adapters, band.group, list(MEASURES).index(band.measure)))
+    largest = sorted(known, key=lambda band: (-band.adapters, band.group, list(MEASURES).index(band.measure)))
     strips = [_strip(found, called, band) for band in largest[:BANDS]]
     more = element("p", f"The first {BANDS:,} of {plural(len(largest), 'band')}.", class_="dim")
     return join([*strips, more if len(largest) > BANDS else ""])
@@ -85,34 +87,29 @@ def related(report: Report) -> Markup:
 def _table(found: Fleet) -> Markup:
     called, ranked = names(found), worst_first(found)
     heads = [
-        element("th", "verdict", scope="col"),
-        element("th", "adapter", scope="col"),
-        element("th", "errors and warnings", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in FIGURES
-        ),
+        "verdict",
+        "adapter",
+        "errors and warnings",
+        *(hinted(figure.title, figure.meaning, number=figure.title not in WORDY) for figure in FIGURES),
     ]
     lines = [_row(found.adapters[place], called[place]) for place in ranked[:ROWS]]
-    made = element(
-        "table",
-        element("caption", "Adapters", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", rows(lines)),
-        class_="rows sortable brief fleet",
-    )
+    made = table(heads, rows(lines), caption="Adapters", class_="rows sortable brief fleet", tall=True)
     more = element(
         "p", f"The first {ROWS:,} of {plural(len(ranked), 'adapter')}; the table of --table has all.", class_="dim"
     )
-    return join([element("div", made, class_="scroll tall"), more if len(ranked) > ROWS else ""])
+    return join([made, more if len(ranked) > ROWS else ""])
 
 
 def _row(row: FleetAdapter, called: str) -> list[Markup]:
-    mark = element("span", MARKS.get(row.verdict, "?"), aria_hidden="true")
-    tone = TONES.get(row.verdict, "inconclusive")
-    cells = [element("td", figure.say(row), class_="n nowrap", data_v=figure.value(row)) for figure in FIGURES]
+    word = marked(MARKS.get(row.verdict, "?"), row.verdict, TONES.get(row.verdict, "inconclusive"))
+    cells = [
+        element(
+            "td", figure.say(row), class_="nowrap" if figure.title in WORDY else "n nowrap", data_v=figure.value(row)
+        )
+        for figure in FIGURES
+    ]
     return [
-        element("td", element("b", mark, " ", row.verdict, class_=f"status {tone}"), class_="nowrap"),
+        element("td", word, class_="nowrap"),
         element("th", code(called), scope="row"),
         element("td", shorten(row.problem, 90) if row.problem else " ".join(row.codes)),
         *cells,

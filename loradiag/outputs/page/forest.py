@@ -10,6 +10,7 @@ from loradiag.core.forgetting import Score
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.page.axes import Axis, below
 from loradiag.outputs.page.intervals import LETTER, SHAPE, drawn, side_of
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element, join
 from loradiag.outputs.questions import MARKS, TONES, WORDS, Asked, called, named, served
 from loradiag.outputs.scores import borne, extent, metric_words, relative, share_words, span
@@ -171,29 +172,25 @@ def _legend(scores: Sequence[Score], axis: Axis) -> Markup:
     parts = []
     for status in (status for status in MARKS if any(score.status == status for score in scores)):
         shape = element("path", d=SHAPE[status], transform="translate(8 8)", class_="mark")
-        picture = _picture(element("g", shape, class_=f"of {TONES[status]}"), 16)
-        parts.append(element("span", picture, f" {MARKS[status]} {WORDS[status]}"))
+        drawing = picture(element("g", shape, class_=f"of {TONES[status]}"))
+        parts.append(element("span", drawing, f" {MARKS[status]} {WORDS[status]}"))
     if any(score.role == "group" for score in scores):
         shape = element("path", d="M-10 0L0-6L10 0L0 6Z", transform="translate(12 8)", class_="mark")
         parts.append(
-            element("span", _picture(element("g", shape, class_="of"), 24), " group: as wide as its 90% interval")
+            element("span", picture(element("g", shape, class_="of"), 24), " group: as wide as its 90% interval")
         )
     if any(score.ci_low is not None for score in scores):
         lines = [
             element("line", x1=0, x2=28, y1=8, y2=8, class_="span"),
             element("line", x1=5, x2=23, y1=8, y2=8, class_="span bound"),
         ]
-        parts.append(element("span", _picture(element("g", *lines, class_="of"), 28), " 95% and 90% interval"))
+        parts.append(element("span", picture(element("g", *lines, class_="of"), 28), " 95% and 90% interval"))
     if any(borne(score) for score in scores):
         region = [
             element("rect", x=0, y=2, width=20, height=12, class_="borne"),
             element("line", x1=0, x2=0, y1=2, y2=14, class_="limit fails"),
         ]
-        parts.append(element("span", _picture(element("g", *region), 20), " the margin: judged by the 90% interval"))
+        parts.append(element("span", picture(element("g", *region), 20), " the margin: judged by the 90% interval"))
     if any(side_of(score, axis) for score in scores):
         parts.append(element("span", "arrowheads: beyond the axis"))
     return element("p", *parts, class_="legend marks")
-
-
-def _picture(content: Markup, width: int) -> Markup:
-    return element("svg", content, viewBox=f"0 0 {width} 16", width=width, height=16, aria_hidden="true")

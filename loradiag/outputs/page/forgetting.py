@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from loradiag.core.forgetting import Forgetting, Score
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.forgetting import statements, summary, tally
 from loradiag.outputs.page.flips import flips
 from loradiag.outputs.page.forest import forest
-from loradiag.outputs.page.markup import Markup, element, folded, join, rows
-from loradiag.outputs.page.routes import advice_box
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, marked, rows
+from loradiag.outputs.page.summary import advice_box, terms
 from loradiag.outputs.questions import (
     LEARNED,
     MARKS,
@@ -29,7 +29,7 @@ from loradiag.outputs.questions import (
     parts,
     served,
 )
-from loradiag.outputs.scorefigures import Figure, figures
+from loradiag.outputs.scorefigures import figures
 from loradiag.outputs.scores import BETTER, INTERVALS, WORSE, gain
 
 ROWS = 400
@@ -71,13 +71,15 @@ def _blocks(questions: Sequence[Asked]) -> list[list[Asked]]:
     return [[rows for rows in questions if rows[0].role == kind] for kind in _KINDS]
 
 
-def _table(report: Report, questions: Sequence[Asked], told: Sequence[Figure], apart: Sequence[Asked] = ()) -> Markup:
+def _table(
+    report: Report, questions: Sequence[Asked], told: Sequence[Figure[Score]], apart: Sequence[Asked] = ()
+) -> Markup:
     if not questions and not apart:
         return Markup("")
     heads = [
         element("th", "task", scope="col"),
         element("th", "status", scope="col"),
-        *(_head(figure) for figure in told),
+        *(hinted(figure.title, figure.meaning, number=figure.title != "metric") for figure in told),
         element("th", "findings", scope="col"),
     ]
     scores = flat(questions)
@@ -93,12 +95,7 @@ def _table(report: Report, questions: Sequence[Asked], told: Sequence[Figure], a
     return join([element("div", made, class_="scroll"), more])
 
 
-def _head(figure: Figure) -> Markup:
-    number = None if figure.title == "metric" else "n"
-    return element("th", element("span", figure.title, class_="hint"), scope="col", class_=number, title=figure.meaning)
-
-
-def _line(report: Report, score: Score, told: Sequence[Figure]) -> list[Markup]:
+def _line(report: Report, score: Score, told: Sequence[Figure[Score]]) -> list[Markup]:
     word, found = _status(report, score)
     return [_name(score), word, *(_figure(figure, score) for figure in told), found]
 
@@ -115,7 +112,7 @@ def _broken(text: str) -> Markup:
     return element("code", *(part for piece in re.split(r"(?<=[_./-])", text) for part in (piece, wbr)))
 
 
-def _figure(figure: Figure, score: Score) -> Markup:
+def _figure(figure: Figure[Score], score: Score) -> Markup:
     if figure.title == "metric":
         return element("td", figure.say(score), class_="nowrap")
     said = None
@@ -136,8 +133,7 @@ def _status(report: Report, score: Score) -> tuple[Markup, Markup]:
     if score.role == "domain" or not score.primary:
         return element("td"), element("td")
     found = codes(report, score)
-    mark = element("span", MARKS[score.status], aria_hidden="true")
-    word = element("b", mark, " ", WORDS[score.status], class_=f"status {TONES[score.status]}")
+    word = marked(MARKS[score.status], WORDS[score.status], TONES[score.status])
     grave = [part for code in found.decided for part in (" ", element("b", f"✗ {code}", class_="status fail"))]
     noted = [part for code in found.noted for part in (element("small", code), " ")]
     return element("td", word, *grave), element("td", *noted[:-1], class_="codes")

@@ -8,7 +8,7 @@ from loradiag.core.text import shorten
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.flips import cut
 from loradiag.outputs.page.markup import Markup, element, folded, join, rows, table
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.summary import terms
 from loradiag.outputs.page.tradeoff import curve
 from loradiag.outputs.sweep import (
     EXAMPLES,

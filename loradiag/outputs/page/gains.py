@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from loradiag.core.report import Report
 from loradiag.core.text import listed
-from loradiag.outputs.figures import gain_words
 from loradiag.outputs.gainmaps import Cell, Map, ends, keeps, maps
-from loradiag.outputs.page.colors import STEPS, step_of
+from loradiag.outputs.page.colors import step_of
 from loradiag.outputs.page.heatmap import density
+from loradiag.outputs.page.legends import scale_bar
 from loradiag.outputs.page.markup import Markup, element, folded, join, name, rows
+from loradiag.outputs.routefigures import gain_words
 from loradiag.outputs.routes import called, measured
 
 _NOTE = (
@@ -77,9 +78,7 @@ def _cell(cell: Cell | None) -> Markup:
 def _legend(drawn: Sequence[Map]) -> Markup:
     every = [cell for table in drawn for line in table.lines.values() for cell in line]
     cells = [cell for cell in every if cell is not None]
-    bars = [element("rect", x=step * 8, width=8.5, height=10, class_=f"v{step}") for step in range(STEPS)]
-    bar = element("svg", *bars, viewBox=f"0 0 {STEPS * 8} 10", width=STEPS * 8, height=10, aria_hidden="true")
-    parts = [element("span", "0 erased ", bar, " 1 kept")]
+    parts = [element("span", "0 erased ", scale_bar(), " 1 kept")]
     if any(cell.broken for cell in cells):
         parts.append(element("span", element("b", "!", class_="key broken", aria_hidden="true"), " not finite"))
     if any(cell.value is None and not cell.broken for cell in cells):

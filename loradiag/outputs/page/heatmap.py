@@ -10,7 +10,8 @@ import msgspec
 from loradiag.core.report import Report
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import Cell, Grid, grids, measured, shown
-from loradiag.outputs.page.colors import STEPS, step_of
+from loradiag.outputs.page.colors import step_of
+from loradiag.outputs.page.legends import scale_bar
 from loradiag.outputs.page.markup import Markup, element, join, rows
 from loradiag.outputs.style import BESIDE_BASE, LOGARITHMIC, MEASURES
 
@@ -113,9 +114,7 @@ def _legend(maps: Sequence[Grid], title: str, scale: Scale | None) -> Markup:
     cells = [cell for grid in maps for cell in grid.cells.values()]
     parts = []
     if scale:
-        bars = [element("rect", x=step * 8, width=8.5, height=10, class_=f"v{step}") for step in range(STEPS)]
-        bar = element("svg", *bars, viewBox=f"0 0 {STEPS * 8} 10", width=STEPS * 8, height=10, aria_hidden="true")
-        parts.append(element("span", short_number(scale.low), " ", bar, " ", short_number(scale.high)))
+        parts.append(element("span", short_number(scale.low), " ", scale_bar(), " ", short_number(scale.high)))
         parts.append(element("span", title + (", logarithmic colours" if scale.log else "")))
     if any(grid.unmeasured for grid in maps):
         parts.append(element("span", "–: not measured"))

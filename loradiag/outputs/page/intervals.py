@@ -5,9 +5,8 @@ from __future__ import annotations
 from loradiag.core.forgetting import Score
 from loradiag.core.text import shorten
 from loradiag.outputs.page.axes import Axis
-from loradiag.outputs.page.curves import SHAPES
 from loradiag.outputs.page.markup import Markup, element, join
-from loradiag.outputs.page.strips import BEYOND, MARK
+from loradiag.outputs.page.shapes import BEYOND, MARK, SHAPES
 from loradiag.outputs.scores import relative, span
 
 LETTER = 7.4

@@ -6,7 +6,8 @@ from loradiag.core.beside import IntruderModule
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.page.colors import STEPS, step_of
+from loradiag.outputs.page.colors import step_of
+from loradiag.outputs.page.legends import scale_bar
 from loradiag.outputs.page.markup import Markup, element, folded, join, name, rows, table
 from loradiag.outputs.page.modules import FIRST
 
@@ -63,15 +64,9 @@ def _short(match: float) -> str:
 def _legend(shown: list[IntruderModule]) -> Markup:
     bounds = listed([short_number(epsilon) for epsilon in sorted({row.epsilon for row in shown})], 3)
     first = step_of(min(row.epsilon for row in shown))
-    bars = [
-        element("rect", x=index * 8, width=8.5, height=10, class_=f"v{step}")
-        for index, step in enumerate(range(first, STEPS))
-    ]
-    width = (STEPS - first) * 8
-    bar = element("svg", *bars, viewBox=f"0 0 {width} 10", width=width, height=10, aria_hidden="true")
     parts = [
         element("span", element("b", "", class_="key lone", aria_hidden="true"), f" intruder: below ε = {bounds}"),
-        element("span", "from there ", bar, " 1"),
+        element("span", "from there ", scale_bar(first), " 1"),
     ]
     if not all(row.certified for row in shown):
         parts.append(element("span", "~ not certified: bounds leave another count possible"))

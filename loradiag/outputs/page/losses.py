@@ -11,9 +11,9 @@ from loradiag.core.trajectory import Evaluation, TrainingLog
 from loradiag.outputs.learning import fixed, statements
 from loradiag.outputs.losscurves import SETS, is_gone, is_wide, losses_of, most_drawn
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis, log_axis
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element, join
-from loradiag.outputs.page.routes import advice_box
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.summary import advice_box, terms
 from loradiag.outputs.story import story
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 980, 330, 64, 22, 32, 50
@@ -142,9 +142,15 @@ def _legend(report: Report, log: TrainingLog, logarithmic: bool, cut: bool) -> M
     for index, row in enumerate(log.evaluations[:SETS]):
         parts.append(_key("held", f"validation {shorten(printable(row.name), 40)}".rstrip(), _series(index)))
     if report.measurements.trajectory is not None:
-        parts.append(element("span", _picture(element("path", d="M8 4l-4 7h8Z", class_="saved")), " checkpoint"))
+        parts.append(
+            element("span", picture(element("path", d="M8 4l-4 7h8Z", class_="saved"), class_="losses"), " checkpoint")
+        )
     if log.nonfinite or log.vanished is not None or any(row.nonfinite for row in log.evaluations):
-        parts.append(element("span", _picture(element("path", d="M5 5l6 6m0 -6l-6 6", class_="cross")), " not finite"))
+        parts.append(
+            element(
+                "span", picture(element("path", d="M5 5l6 6m0 -6l-6 6", class_="cross"), class_="losses"), " not finite"
+            )
+        )
     if cut:
         parts.append(element("span", "spikes are cut at the top"))
     if logarithmic:
@@ -156,10 +162,4 @@ def _legend(report: Report, log: TrainingLog, logarithmic: bool, cut: bool) -> M
 
 def _key(kind: str, said: str, series: str = "") -> Markup:
     line = element("g", element("path", d="M1 8H23", class_=kind), class_=series or None)
-    return element("span", _picture(line, 24), f" {said}")
-
-
-def _picture(content: Markup, width: int = 16) -> Markup:
-    return element(
-        "svg", content, viewBox=f"0 0 {width} 16", width=width, height=16, aria_hidden="true", class_="losses"
-    )
+    return element("span", picture(line, 24, class_="losses"), f" {said}")

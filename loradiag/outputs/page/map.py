@@ -9,8 +9,9 @@ import msgspec
 
 from loradiag.core.drift import Drift, MapPoint, MapTopic, RequestMap
 from loradiag.core.text import plural, shorten
-from loradiag.outputs.page.curves import SHAPES
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element, folded
+from loradiag.outputs.page.shapes import SHAPES
 from loradiag.outputs.windowfigures import rate_words
 from loradiag.outputs.windows import NOVEL, period
 
@@ -168,7 +169,7 @@ def _picture(class_: str) -> Markup:
         inner = element("g", element("path", d=CROSS, transform="translate(8 8)", class_="mark"), class_="c1")
     else:
         inner = element("path", d="M8 8h0", class_=class_)
-    return element("svg", inner, viewBox="0 0 16 16", width=16, height=16, class_="plane", aria_hidden="true")
+    return picture(inner, class_="plane")
 
 
 def _note(drawn: RequestMap) -> str:

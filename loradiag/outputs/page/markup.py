@@ -59,22 +59,42 @@ def name(text: str) -> Markup:
     return element("code", *(part for piece in re.split(r"(?<=[./])", text) for part in (piece, dot)))
 
 
+def marked(mark: str, word: str, tone: str) -> Markup:
+    """What became of something: a mark, its word, and a tone that gives the colour."""
+    return element("b", element("span", mark, aria_hidden="true"), " ", word, class_=f"status {tone}")
+
+
 def rows(cells: Iterable[Iterable[Markup]]) -> Markup:
     """Table rows, each of cells that are elements already."""
     return join(element("tr", *row) for row in cells)
 
 
-def table(head: Iterable[str], body: Markup, *, class_: str | None = None, caption: str = "") -> Markup:
-    """A table in a frame that scrolls sideways when it must. Numbers' heads are given with a leading ``#``."""
-    heads = [
-        element("th", title.lstrip("#"), scope="col", class_="n" if title.startswith("#") else None) for title in head
-    ]
+def table(
+    head: Iterable[str], body: Markup, *, class_: str | None = None, caption: str = "", tall: bool = False
+) -> Markup:
+    """A table in a frame that scrolls sideways when it must, and a ``tall`` one downwards as well.
+
+    Numbers' heads are given with a leading ``#``, or as elements already.
+    """
     parts = [
         element("caption", caption, class_="hidden") if caption else Markup(""),
-        element("thead", element("tr", *heads)),
+        element("thead", element("tr", *map(_head, head))),
         element("tbody", body),
     ]
-    return element("div", element("table", *parts, class_=class_), class_="scroll")
+    return element("div", element("table", *parts, class_=class_), class_="scroll tall" if tall else "scroll")
+
+
+def _head(title: str) -> Markup:
+    if isinstance(title, Markup):
+        return title
+    return element("th", title.lstrip("#"), scope="col", class_="n" if title.startswith("#") else None)
+
+
+def hinted(title: str, meaning: str, *, number: bool = True) -> Markup:
+    """The head of a column of figures; a pointer is told what they mean."""
+    return element(
+        "th", element("span", title, class_="hint"), scope="col", class_="n" if number else None, title=meaning
+    )
 
 
 def folded(summary: str, *content: str, class_: str | None = None) -> Markup:

@@ -8,8 +8,8 @@ import msgspec
 
 from loradiag.core.merge import Route
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.figures import gain_words, interval_words, share_words
 from loradiag.outputs.page.axes import Axis
+from loradiag.outputs.routefigures import gain_words, interval_words, share_words
 
 Value = Callable[[Route], float | None]
 Limits = Mapping[str, Mapping[str, float]]

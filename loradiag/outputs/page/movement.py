@@ -10,8 +10,9 @@ from loradiag.core.trajectory import ModuleTrajectory, Trajectory
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.grid import rank
 from loradiag.outputs.learning import MODULE_MEASURES
-from loradiag.outputs.page.colors import STEPS, step_of
+from loradiag.outputs.page.colors import step_of
 from loradiag.outputs.page.heatmap import DENSE, Scale, density
+from loradiag.outputs.page.legends import scale_bar
 from loradiag.outputs.page.markup import Markup, element, join, rows
 
 _NAME = 44
@@ -100,11 +101,9 @@ def _cell(row: ModuleTrajectory, step: int, value: float | None, title: str, sca
 
 
 def _legend(title: str, scale: Scale) -> Markup:
-    bars = [element("rect", x=step * 8, width=8.5, height=10, class_=f"v{step}") for step in range(STEPS)]
-    bar = element("svg", *bars, viewBox=f"0 0 {STEPS * 8} 10", width=STEPS * 8, height=10, aria_hidden="true")
     return element(
         "p",
-        element("span", short_number(scale.low), " ", bar, " ", short_number(scale.high)),
+        element("span", short_number(scale.low), " ", scale_bar(), " ", short_number(scale.high)),
         element("span", join([title, ", logarithmic colours" if scale.log else ""])),
         class_="legend",
     )

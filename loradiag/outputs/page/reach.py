@@ -8,7 +8,7 @@ from loradiag.core.text import plural, shorten
 from loradiag.outputs.beside import of_reach, shape
 from loradiag.outputs.page.findings import NAMES
 from loradiag.outputs.page.markup import Markup, element, folded, join, name, names, rows, table
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.summary import terms
 
 
 def reach(report: Report) -> Markup:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, shorten
-from loradiag.outputs.advice import Advice, advice
-from loradiag.outputs.figures import Figure, figures
+from loradiag.outputs.deploying import advice
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.merging import CHANGES, changes, since, statements
 from loradiag.outputs.page.findings import NAMES
-from loradiag.outputs.page.markup import Markup, element, folded, join, name, names, rows, table
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, marked, name, names, rows, table
 from loradiag.outputs.page.strips import strips
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.summary import advice_box, terms
+from loradiag.outputs.routefigures import figures
 from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, left_out, measured, unfolded
 
 
@@ -33,14 +34,6 @@ def routes(report: Report) -> Markup:
     return join(parts)
 
 
-def advice_box(found: Advice) -> Markup:
-    """What to do, in its colour."""
-    more = [element("p", f"{line[:1].upper()}{line[1:]}.", class_="dim") for line in found.more]
-    mark = element("span", MARKS[found.tone], class_="mark", aria_hidden="true")
-    said = element("p", element("b", f"{found.text[:1].upper()}{found.text[1:]}."))
-    return element("div", mark, element("div", said, *more), class_=f"advice-box {found.tone}")
-
-
 def _meanings(merge: Merge) -> Markup:
     """What pointers are told, for those who have none."""
     if not measured(merge):
@@ -52,26 +45,13 @@ def _meanings(merge: Merge) -> Markup:
     return folded("What the figures and the routes are", terms(said), class_="meanings")
 
 
-def _table(report: Report, merge: Merge, told: list[Figure]) -> Markup:
-    heads = [
-        element("th", "route", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in told
-        ),
-        element("th", "status", scope="col"),
-        element("th", "findings", scope="col"),
-    ]
+def _table(report: Report, merge: Merge, told: list[Figure[Route]]) -> Markup:
+    heads = ["route", *(hinted(figure.title, figure.meaning) for figure in told), "status", "findings"]
     body = rows(
         [_name(row, merge), *(_figure(figure, row) for figure in told), *_status(report, row)]
         for row in measured(merge)
     )
-    parts = [
-        element("caption", "Routes", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", body),
-    ]
-    return element("div", element("table", *parts, class_="rows sortable brief routes"), class_="scroll")
+    return table(heads, body, caption="Routes", class_="rows sortable brief routes")
 
 
 def _name(row: Route, merge: Merge) -> Markup:
@@ -81,7 +61,7 @@ def _name(row: Route, merge: Merge) -> Markup:
     return element("th", asked, code, tag, scope="row")
 
 
-def _figure(figure: Figure, row: Route) -> Markup:
+def _figure(figure: Figure[Route], row: Route) -> Markup:
     said = None
     if figure.title == "gain" and row.predicted_gain is not None and row.gain is not None:
         said = f"predicted of Gaussian weights: {row.predicted_gain:.4g}; measured: {row.gain:.4g}"
@@ -90,8 +70,7 @@ def _figure(figure: Figure, row: Route) -> Markup:
 
 def _status(report: Report, row: Route) -> list[Markup]:
     found = codes(report, row)
-    mark = element("span", MARKS.get(row.status, "?"), aria_hidden="true")
-    word = element("b", mark, " ", WORDS.get(row.status, row.status), class_=f"status {row.status}")
+    word = marked(MARKS.get(row.status, "?"), WORDS.get(row.status, row.status), row.status)
     said = [element("b", code) for code in found.decided] + [element("small", code) for code in found.noted]
     spaced = [part for piece in said for part in (piece, " ")][:-1]
     return [element("td", word), element("td", *spaced, class_="codes")]

@@ -20,7 +20,7 @@ from loradiag.outputs.arrange import (
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.inshort import in_words
 from loradiag.outputs.page.axes import Axis, horizontal_lines, linear_axis
-from loradiag.outputs.page.markup import Markup, element, join, rows, table
+from loradiag.outputs.page.markup import Markup, element, join, marked, rows, table
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 210, 56, 20, 14, 42
 _HEADS = ("report", "verdict", "findings", "decided by")
@@ -74,10 +74,9 @@ def overview(reports: Sequence[Report]) -> Markup:
 
 def _row(index: int, report: Report, name: str, words: Sequence[str], values: Sequence[float | None]) -> list[Markup]:
     status = report.verdict.status
-    mark = element("span", STATUS_MARKS[status], aria_hidden="true")
     return [
         element("th", element("a", name, href=f"#r{index}"), scope="row"),
-        element("td", element("b", mark, " ", status.value, class_=f"status {status.value}")),
+        element("td", marked(STATUS_MARKS[status], status.value, status.value)),
         element("td", tally(report), class_="nowrap"),
         element("td", deciding(report) or "–", class_="decided"),
         *(element("td", said, class_="nowrap") for said in words),

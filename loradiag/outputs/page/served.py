@@ -8,11 +8,10 @@ from loradiag.core.report import Report
 from loradiag.core.served import Served, ServedModel, ServedTimes
 from loradiag.core.text import plural
 from loradiag.outputs.page.axes import Axis, below
-from loradiag.outputs.page.markup import Markup, element, folded, join
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, marked, table
 from loradiag.outputs.page.markup import rows as table_rows
-from loradiag.outputs.page.routes import advice_box
-from loradiag.outputs.page.strips import MARK
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.shapes import MARK
+from loradiag.outputs.page.summary import advice_box, terms
 from loradiag.outputs.served import FIGURES, MARKS, milliseconds, named, ratio, rows, statements, status, summary
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 980, 250, 190, 26, 30, 30
@@ -46,30 +45,15 @@ def served(report: Report) -> Markup:
 
 
 def _table(found: Sequence[ServedModel]) -> Markup:
-    heads = [
-        element("th", "name", scope="col"),
-        element("th", "status", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in _COLUMNS
-        ),
-    ]
+    heads = ["name", "status", *(hinted(figure.title, figure.meaning) for figure in _COLUMNS)]
     lines = []
     for row in found:
         tone, said = status(row)
-        mark = element("span", MARKS[tone], aria_hidden="true")
         base = element("small", " base") if row.role == "base" else ""
         cells = [element("td", figure.say(row), class_="n", data_v=figure.value(row)) for figure in _COLUMNS]
-        word = element("td", element("b", mark, " ", said, class_=f"status {tone}"))
+        word = element("td", marked(MARKS[tone], said, tone))
         lines.append([element("th", named(row.name, 80), base, scope="row"), word, *cells])
-    made = element(
-        "table",
-        element("caption", "What is served", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", table_rows(lines)),
-        class_="rows sortable brief scores answers",
-    )
-    return element("div", made, class_="scroll")
+    return table(heads, table_rows(lines), caption="What is served", class_="rows sortable brief scores answers")
 
 
 def _chart(found: Served) -> Markup:

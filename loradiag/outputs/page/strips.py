@@ -9,24 +9,15 @@ from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.axes import Axis, below
-from loradiag.outputs.page.curves import SHAPES
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element, join
 from loradiag.outputs.page.measures import Limits, Strip, axis_of, beyond, drawable, ends_of, limits_of, words
+from loradiag.outputs.page.shapes import BEYOND, MARK, SHAPES
 from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, measured
 
 WIDTH, LEFT, RIGHT, GAP, ROW, TOP, BOTTOM = 1080, 138, 8, 30, 21, 44, 26
 
-MARK = {
-    "pass": "M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0-7.2 0Z",
-    "fail": "M-3.6-3.6L3.6 3.6M-3.6 3.6L3.6-3.6",
-    "inconclusive": "M0-4.2L4.2 0L0 4.2L-4.2 0Z",
-}
-"""The shape of a status, so that it can be told without colour."""
-
 _OTHER = SHAPES[1]
-BEYOND = {-1: "M3-4V4L-4 0Z", 1: "M-3-4V4L4 0Z"}
-"""Arrowheads at the border, for values that lie beyond it."""
-
 _LABEL = 17
 """Characters of a route's name beside its row."""
 
@@ -146,14 +137,12 @@ def _legend(rows: Sequence[Route], drawn: Placed, limits: Limits) -> Markup:
     parts = []
     for status in dict.fromkeys(row.status for row in rows):
         shape = element("path", d=MARK.get(status, _OTHER), transform="translate(8 8)", class_="mark")
-        picture = element("g", shape, class_=f"of {status}")
-        svg = element("svg", picture, viewBox="0 0 16 16", width=16, height=16, aria_hidden="true")
-        parts.append(element("span", svg, f" {MARKS.get(status, '?')} {WORDS.get(status, status)}"))
+        drawing = picture(element("g", shape, class_=f"of {status}"))
+        parts.append(element("span", drawing, f" {MARKS.get(status, '?')} {WORDS.get(status, status)}"))
     kinds = {kind for strip, _ in drawn for kind in limits_of(strip, limits)}
     for kind in (kind for kind in _LIMITS if kind in kinds):
         line = element("line", x1=0, x2=18, y1=6, y2=6, class_=f"limit {kind}")
-        svg = element("svg", line, viewBox="0 0 18 12", width=18, height=12, aria_hidden="true")
-        parts.append(element("span", svg, f" {_LIMITS[kind]}"))
+        parts.append(element("span", picture(line, 18, 12), f" {_LIMITS[kind]}"))
     if any(strip.ends for strip, _ in drawn):
         parts.append(element("span", "bars: 95% intervals"))
     if any(beyond(strip, axis, row) for strip, axis in drawn for row in rows):

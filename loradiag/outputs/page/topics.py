@@ -9,6 +9,7 @@ from loradiag.core.text import plural
 from loradiag.outputs.flips import cut
 from loradiag.outputs.novel import GREW, SHRANK, change, like, topics, way
 from loradiag.outputs.page.axes import Axis, below
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element, folded, rows, table
 from loradiag.outputs.traffic import topic_name
 from loradiag.outputs.windowfigures import share_words
@@ -72,15 +73,11 @@ def _legend() -> Markup:
     ]
     line = element("line", x1=4, x2=4, y1=1, y2=15, class_="expected")
     parts = [
-        element("span", _picture(bar[0], 22), " in the window, more than expected ↗"),
-        element("span", _picture(bar[1], 22), " or less ↘"),
-        element("span", _picture(line, 8), " among held-out references"),
+        element("span", picture(bar[0], 22), " in the window, more than expected ↗"),
+        element("span", picture(bar[1], 22), " or less ↘"),
+        element("span", picture(line, 8), " among held-out references"),
     ]
     return element("p", *parts, class_="legend marks")
-
-
-def _picture(content: Markup, width: int) -> Markup:
-    return element("svg", content, viewBox=f"0 0 {width} 16", width=width, height=16, aria_hidden="true")
 
 
 def _table(shown: Sequence[TopicShare]) -> Markup:

@@ -9,8 +9,9 @@ import msgspec
 from loradiag.core.forgetting import Candidate, Sweep
 from loradiag.core.text import shorten
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines
-from loradiag.outputs.page.curves import SHAPES
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element
+from loradiag.outputs.page.shapes import SHAPES
 from loradiag.outputs.sweep import (
     CHOSEN,
     chosen,
@@ -184,15 +185,7 @@ def _legend(drawn: Sequence[Candidate], *, best: bool) -> Markup:
     parts = []
     for kind in (kind for kind in _KINDS if any(row.kind == kind for row in drawn)):
         shape = element("path", d=_SHAPES[kind], transform="translate(8 8) scale(1.35)", class_="mark")
-        svg = element(
-            "svg",
-            element("g", shape, class_=_SERIES[kind]),
-            viewBox="0 0 16 16",
-            width=16,
-            height=16,
-            aria_hidden="true",
-        )
-        parts.append(element("span", svg, f" {_KINDS[kind]}"))
+        parts.append(element("span", picture(element("g", shape, class_=_SERIES[kind])), f" {_KINDS[kind]}"))
     parts += [element("span", f"{CHOSEN} to take")] if best else []
     parts.append(
         element("span", "points: the half for reporting, with 95% intervals; faint rings: the half that chose")

@@ -6,18 +6,18 @@ from loradiag.core.drift import Drift, DriftWindow, Exemplar
 from loradiag.core.report import Report
 from loradiag.core.text import plural
 from loradiag.outputs import shifts
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.novel import Part, parts
 from loradiag.outputs.page.answers import answers
 from loradiag.outputs.page.lone import lone
 from loradiag.outputs.page.map import request_map
-from loradiag.outputs.page.markup import Markup, element, folded, join, name, rows
-from loradiag.outputs.page.routes import advice_box
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, marked, name, rows, table
+from loradiag.outputs.page.summary import advice_box, terms
 from loradiag.outputs.page.topics import topic_bars
 from loradiag.outputs.page.windows import windows
 from loradiag.outputs.traffic import routes_said, summary
 from loradiag.outputs.trafficfacts import statements
-from loradiag.outputs.windowfigures import ROUTE, TO, Figure, figures
+from loradiag.outputs.windowfigures import ROUTE, TO, figures
 from loradiag.outputs.windows import MARKS, TONES, WORDS, most_shifted, strangest, when
 
 ROWS = 400
@@ -56,19 +56,13 @@ def novel(report: Report) -> Markup:
     if found is None or window is None or not window.exemplars:
         return Markup("")
     told = parts(window.exemplars)
-    heads = [_head(part.title, part.meaning, number=part.right) for part in told]
+    heads = [hinted(part.title, part.meaning, number=part.right) for part in told]
     lines = rows([_cell(part, row) for part in told] for row in window.exemplars)
-    made = element(
-        "table",
-        element("caption", "Novel requests", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", lines),
-        class_="rows sortable brief exemplars",
-    )
+    made = table(heads, lines, caption="Novel requests", class_="rows sortable brief exemplars")
     count = sum(row.count for row in window.routes) if window.routes else len(window.exemplars)
     note = f"{when(window)}: {len(window.exemplars):,} of {plural(count, 'novel request')}, of each group the farthest first."
     belong = f" They belong to: {routes_said(window)}." if found.others and window.routes else ""
-    return join([element("p", note + belong, class_="dim"), element("div", made, class_="scroll")])
+    return join([element("p", note + belong, class_="dim"), made])
 
 
 def changed(report: Report) -> Markup:
@@ -78,12 +72,6 @@ def changed(report: Report) -> Markup:
         return Markup("")
     meanings = [(figure.title, figure.meaning) for figure in shifts.figures(found, every=True)]
     return join([answers(report, found), folded("What the figures are", terms(meanings), class_="meanings")])
-
-
-def _head(title: str, meaning: str, *, number: bool) -> Markup:
-    return element(
-        "th", element("span", title, class_="hint"), scope="col", class_="n" if number else None, title=meaning
-    )
 
 
 def _cell(part: Part, row: Exemplar) -> Markup:
@@ -105,26 +93,25 @@ def _table(report: Report, found: Drift) -> Markup:
         return Markup("")
     told = [figure for figure in figures(report, found, every=True) if figure.title != TO]
     heads = [
-        element("th", "window", scope="col"),
-        element("th", "status", scope="col"),
-        *(_head(figure.title, figure.meaning, number=figure.title != ROUTE) for figure in told),
+        "window",
+        "status",
+        *(hinted(figure.title, figure.meaning, number=figure.title != ROUTE) for figure in told),
     ]
     shown = found.windows[::-1][:ROWS]
-    made = element(
-        "table",
-        element("caption", "Windows", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", rows(_line(row, told) for row in shown)),
+    made = table(
+        heads,
+        rows(_line(row, told) for row in shown),
+        caption="Windows",
         class_="rows sortable scores windows",
+        tall=len(shown) > FEW,
     )
     note = f"The {ROWS:,} newest of {len(found.windows):,}; the JSON report has all."
     more = element("p", note, class_="dim") if len(found.windows) > ROWS else ""
-    return join([element("div", made, class_=f"scroll{' tall' if len(shown) > FEW else ''}"), more])
+    return join([made, more])
 
 
-def _line(row: DriftWindow, told: list[Figure]) -> list[Markup]:
-    mark = element("span", MARKS[row.status], aria_hidden="true")
-    word = element("b", mark, " ", WORDS[row.status], class_=f"status {TONES[row.status]}")
+def _line(row: DriftWindow, told: list[Figure[DriftWindow]]) -> list[Markup]:
+    word = marked(MARKS[row.status], WORDS[row.status], TONES[row.status])
     return [
         element("th", when(row), scope="row"),
         element("td", word),
@@ -132,7 +119,7 @@ def _line(row: DriftWindow, told: list[Figure]) -> list[Markup]:
     ]
 
 
-def _figure(figure: Figure, row: DriftWindow) -> Markup:
+def _figure(figure: Figure[DriftWindow], row: DriftWindow) -> Markup:
     if figure.title == ROUTE:
         return element("td", figure.say(row), class_="nowrap")
     return element("td", figure.say(row), class_="n", data_v=figure.value(row))

@@ -9,10 +9,10 @@ from loradiag.core.text import plural
 from loradiag.core.trajectory import Trajectory, TrajectoryStep
 from loradiag.outputs.learning import CHARTS, Curve, called, figures, fixed, size, statements, step_rows
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.losses import losses
-from loradiag.outputs.page.markup import Markup, element, folded, join, rows
-from loradiag.outputs.page.routes import advice_box
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, rows, table
+from loradiag.outputs.page.summary import advice_box, terms
 from loradiag.outputs.story import story
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 460, 220, 56, 20, 14, 42
@@ -96,37 +96,21 @@ def _curve(name: str, index: int, points: Sequence[tuple[int, float]], x: Axis, 
 
 def _key(name: str, index: int) -> Markup:
     line = element("g", element("path", d="M1 8H23", class_="held"), class_=_color(index))
-    return element(
-        "span",
-        element("svg", line, viewBox="0 0 24 16", width=24, height=16, aria_hidden="true", class_="losses"),
-        f" {name}",
-    )
+    return element("span", picture(line, 24, class_="losses"), f" {name}")
 
 
 def _table(report: Report) -> Markup:
     found = step_rows(report)
     shown = figures(found)
-    heads = [
-        element("th", "checkpoint", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in shown
-        ),
-    ]
+    heads = ["checkpoint", *(hinted(figure.title, figure.meaning) for figure in shown)]
     lines = []
     for row in found:
         tag = element("b", "best", class_="tag good") if row.best else ""
         tag = element("b", "not finite", class_="tag bad") if row.step.nonfinite else tag
         cells = [element("td", figure.say(row), class_="n", data_v=figure.value(row)) for figure in shown]
         lines.append([element("th", element("code", called(row.step)), tag, scope="row", data_v=row.step.step), *cells])
-    made = element(
-        "table",
-        element("caption", "Checkpoints", class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", rows(lines)),
-        class_="rows sortable brief checkpoints",
-    )
-    return element("div", made, class_="scroll tall" if len(lines) > 24 else "scroll")
+    class_ = "rows sortable brief checkpoints"
+    return table(heads, rows(lines), caption="Checkpoints", class_=class_, tall=len(lines) > 24)
 
 
 def _meanings(report: Report) -> Markup:

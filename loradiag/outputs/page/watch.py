@@ -9,10 +9,9 @@ from loradiag.core.text import plural, shorten
 from loradiag.core.watching import Watch, WatchSignal
 from loradiag.outputs.page.axes import Axis, below
 from loradiag.outputs.page.intervals import LETTER
-from loradiag.outputs.page.markup import Markup, element, folded, join, rows
-from loradiag.outputs.page.routes import advice_box
-from loradiag.outputs.page.strips import MARK
-from loradiag.outputs.page.terms import terms
+from loradiag.outputs.page.markup import Markup, element, folded, hinted, join, rows, table
+from loradiag.outputs.page.shapes import MARK
+from loradiag.outputs.page.summary import advice_box, terms
 from loradiag.outputs.watch import (
     ALARM_HEADS,
     FIGURES,
@@ -26,6 +25,7 @@ from loradiag.outputs.watch import (
 )
 
 WIDTH, LEFT, RIGHT, ROW, TOP, BOTTOM = 1080, 240, 330, 26, 34, 28
+_CLASS = "rows sortable brief scores answers"
 _LOW = 0.1
 _HIGHEST = 1e9
 """No axis reaches farther."""
@@ -114,13 +114,7 @@ def _row(row: WatchSignal, y: float, axis: Axis) -> Markup:
 def _table(shown: Sequence[WatchSignal]) -> Markup:
     if not shown:
         return Markup("")
-    heads = [
-        element("th", "signal", scope="col"),
-        *(
-            element("th", element("span", figure.title, class_="hint"), scope="col", class_="n", title=figure.meaning)
-            for figure in FIGURES
-        ),
-    ]
+    heads = ["signal", *(hinted(figure.title, figure.meaning) for figure in FIGURES)]
     lines = [
         [
             element("th", called(row), scope="row"),
@@ -128,23 +122,11 @@ def _table(shown: Sequence[WatchSignal]) -> Markup:
         ]
         for row in shown
     ]
-    return _framed("Signals", heads, lines)
+    return table(heads, rows(lines), caption="Signals", class_=_CLASS)
 
 
 def _alarms(found: Watch) -> Markup:
     if not found.alarms:
         return Markup("")
-    heads = [element("th", title, scope="col") for title in ALARM_HEADS]
     lines = [[element("td", cell) for cell in alarm_cells(alarm)] for alarm in found.alarms]
-    return join([element("h3", "Alarms"), _framed("Alarms", heads, lines)])
-
-
-def _framed(title: str, heads: Sequence[Markup], lines: Sequence[Sequence[Markup]]) -> Markup:
-    made = element(
-        "table",
-        element("caption", title, class_="hidden"),
-        element("thead", element("tr", *heads)),
-        element("tbody", rows(lines)),
-        class_="rows sortable brief scores answers",
-    )
-    return element("div", made, class_="scroll")
+    return join([element("h3", "Alarms"), table(ALARM_HEADS, rows(lines), caption="Alarms", class_=_CLASS)])

@@ -10,10 +10,10 @@ from loradiag.core.text import plural
 from loradiag.core.windows import NOVELTY
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.axes import Axis, horizontal_lines
-from loradiag.outputs.page.curves import SHAPES
+from loradiag.outputs.page.legends import picture
 from loradiag.outputs.page.markup import Markup, element, join
+from loradiag.outputs.page.shapes import MARK, SHAPES
 from loradiag.outputs.page.slots import Slot, slots
-from loradiag.outputs.page.strips import MARK
 from loradiag.outputs.scores import p_words
 from loradiag.outputs.windowfigures import effect_words, interval_words, least_cosine, rate_words, share_words
 from loradiag.outputs.windows import GRAVEST, MARKS, TONES, WORDS, moment, when
@@ -252,21 +252,17 @@ def legend(report: Report, found: Drift) -> Markup:
     parts = [_key(status) for status in GRAVEST if any(row.status == status for row in found.windows)]
     if any(row.novelty_low is not None for row in found.windows):
         line = element("g", element("line", x1=6, x2=6, y1=1, y2=15, class_="span"), class_="of")
-        parts.append(element("span", _picture(line, 12), " 95% interval"))
+        parts.append(element("span", picture(line, 12), " 95% interval"))
     if least_share(report) is not None:
         region = [
             element("rect", x=0, y=2, width=20, height=12, class_="borne"),
             element("line", x1=0, x2=20, y1=2, y2=2, class_="limit fails"),
         ]
-        parts.append(element("span", _picture(element("g", *region), 20), " too few novel requests to matter"))
+        parts.append(element("span", picture(element("g", *region), 20), " too few novel requests to matter"))
     return element("p", *parts, class_="legend marks")
 
 
 def _key(status: str) -> Markup:
     shape = element("path", d=SHAPE[status], transform="translate(8 8) scale(1.15)", class_="mark")
     group = element("g", shape, class_=f"of {TONES[status]}")
-    return element("span", _picture(group, 16), f" {MARKS[status]} {WORDS[status]}")
-
-
-def _picture(content: Markup, width: int) -> Markup:
-    return element("svg", content, viewBox=f"0 0 {width} 16", width=width, height=16, aria_hidden="true")
+    return element("span", picture(group, 16), f" {MARKS[status]} {WORDS[status]}")

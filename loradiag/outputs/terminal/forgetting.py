@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from loradiag.core.forgetting import Forgetting, Score
@@ -36,7 +35,7 @@ def forgetting(report: Report, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("forgetting", style="bold")
-    yield _said(report, found)
+    yield labelled(statements(report, found))
     lines = _lines(found, style)
     scores = [line.score for line in lines if line.score is not None]
     if scores:
@@ -51,10 +50,6 @@ def forgetting(report: Report, style: Style) -> Iterable[RenderableType]:
     yield from memory(found, style)
     yield ""
     yield summed_up(summary(report, found))
-
-
-def _said(report: Report, found: Forgetting) -> Padding:
-    return labelled(statements(report, found))
 
 
 def _lines(found: Forgetting, style: Style) -> list[Line]:

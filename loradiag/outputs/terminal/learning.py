@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.learning import main_evaluation
@@ -17,7 +16,7 @@ from loradiag.outputs.sparks import Axis, ruler, spark
 from loradiag.outputs.story import story
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import columns, fitting, plain
-from loradiag.outputs.terminal.summary import summed_up
+from loradiag.outputs.terminal.summary import labelled, summed_up
 
 ROWS = 20
 """Checkpoints in the table before ``--verbose``."""
@@ -47,12 +46,7 @@ def training(report: Report, style: Style) -> Iterable[RenderableType]:
     yield Padding(summed_up(story(report)), (0, 0, 0, 2))
     yield from _curves(log, None, style.width)
     if style.verbose:
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(no_wrap=True, style="dim")
-        grid.add_column(overflow="fold")
-        for label, text in statements(report):
-            grid.add_row(label, Text(text))
-        yield Padding(grid, (0, 0, 0, 2))
+        yield labelled(statements(report))
 
 
 def _curves(log: TrainingLog | None, series: Trajectory | None, width: int) -> Iterable[RenderableType]:

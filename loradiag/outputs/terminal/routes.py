@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import listed, shorten
-from loradiag.outputs.advice import advice
-from loradiag.outputs.figures import figures
+from loradiag.outputs.deploying import advice
 from loradiag.outputs.merging import CHANGES, changes, since, statements
+from loradiag.outputs.routefigures import figures
 from loradiag.outputs.routes import ASKED, MARKS, WORDS, called, codes, left_out, measured
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, Column, columns, fitting, plain
 from loradiag.outputs.terminal.marks import ROUTE
-from loradiag.outputs.terminal.summary import labelled
+from loradiag.outputs.terminal.summary import labelled, summed_up
 from loradiag.outputs.terminal.survival import survival
 
 _NOTES = "notes"
@@ -34,7 +33,7 @@ def routes(report: Report, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("merge drift", style="bold")
-    yield _said(merge)
+    yield labelled(statements(merge))
     if measured(merge):
         yield ""
         yield _table(report, merge, style)
@@ -46,11 +45,7 @@ def routes(report: Report, style: Style) -> Iterable[RenderableType]:
     if style.verbose:
         yield from survival(merge, style)
     yield ""
-    yield _advice(report)
-
-
-def _said(merge: Merge) -> Padding:
-    return labelled(statements(merge))
+    yield summed_up(advice(report))
 
 
 def _table(report: Report, merge: Merge, style: Style) -> Table:
@@ -123,14 +118,3 @@ def _since(merge: Merge, style: Style) -> Iterable[RenderableType]:
     for index, change in enumerate(found):
         table.add_row(Text(change.route), *(column.cells[index] for column in kept))
     yield table
-
-
-def _advice(report: Report) -> Table:
-    found = advice(report)
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(MARKS[found.tone], style=ROUTE[found.tone]), Text(found.text, style="bold"))
-    for line in found.more:
-        grid.add_row("", Text(line, style="dim"))
-    return grid

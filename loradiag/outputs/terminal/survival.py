@@ -11,7 +11,7 @@ from rich.text import Text
 from loradiag.core.merge import Merge, Route
 from loradiag.core.text import printable, shorten
 from loradiag.outputs.facts import percent
-from loradiag.outputs.figures import gain_words
+from loradiag.outputs.routefigures import gain_words
 from loradiag.outputs.routes import called, measured, unfolded
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import LEAST_NAME, Column, end_of, plain

@@ -49,7 +49,7 @@ def sweep(found: Forgetting, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("weaker forms", style="bold")
-    yield _pairs(explained(made))
+    yield labelled(explained(made))
     if made.candidates:
         yield ""
         yield _table(made, style)
@@ -58,10 +58,6 @@ def sweep(found: Forgetting, style: Style) -> Iterable[RenderableType]:
     for row in made.candidates:
         if row.reason is not None:
             yield Text(f"{form(row)}: {shorten(printable(row.reason), 200)}", style="dim")
-
-
-def _pairs(said: Sequence[tuple[str, str]]) -> Padding:
-    return labelled(said)
 
 
 def _table(made: Sweep, style: Style) -> Table:
@@ -86,7 +82,7 @@ def memory(found: Forgetting, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("memorisation", style="bold")
-    yield _pairs(sources(learned))
+    yield labelled(sources(learned))
     for line in recited(learned):
         yield Padding(Text(line), (0, 0, 0, 2))
     if style.verbose:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from loradiag.core.drift import Drift
@@ -29,7 +28,7 @@ def traffic(report: Report, style: Style) -> Iterable[RenderableType]:
         return
     yield ""
     yield Text("traffic", style="bold")
-    yield _said(found)
+    yield labelled(statements(found))
     if found.windows:
         yield ""
         yield from tables(report, found, style)
@@ -39,10 +38,6 @@ def traffic(report: Report, style: Style) -> Iterable[RenderableType]:
     yield from shifts(report, found, style)
     yield ""
     yield summed_up(summary(report, found))
-
-
-def _said(found: Drift) -> Padding:
-    return labelled(statements(found))
 
 
 def _more(found: Drift) -> Iterable[Text]:

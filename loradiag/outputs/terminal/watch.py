@@ -15,7 +15,6 @@ from loradiag.outputs.terminal.columns import GAP, columns, fitting, plain
 from loradiag.outputs.terminal.summary import labelled, summed_up
 from loradiag.outputs.watch import FIGURES, called, statements, summary, told, way
 
-_WORTH = {"of late": 5, "tolerated": 4, "seen": 1, "e-value": 6, "highest": 2, "line": 3}
 _BAR = 16
 _NAMES = 30
 ALARM = " alarm"
@@ -42,7 +41,7 @@ def _signals(found: Watch, style: Style) -> Iterable[RenderableType]:
     rows = told(found)
     if not rows:
         return
-    every = columns(rows, [(figure.title, _WORTH[figure.title], figure.say) for figure in FIGURES])
+    every = columns(rows, [(figure.title, figure.worth, figure.say) for figure in FIGURES])
     kept = fitting(every, style.width - _NAMES - _BAR - len(ALARM) - 2 * GAP)
     table = plain()
     table.add_column("signal", no_wrap=True, max_width=_NAMES)

@@ -10,6 +10,7 @@ import streamlit as st
 from loradiag.core.forgetting import Forgetting, Score
 from loradiag.core.report import Report
 from loradiag.core.text import plural
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.forgetting import tally
 from loradiag.outputs.questions import (
     LEARNED,
@@ -25,7 +26,7 @@ from loradiag.outputs.questions import (
     parts,
     served,
 )
-from loradiag.outputs.scorefigures import Figure, figures
+from loradiag.outputs.scorefigures import figures
 from loradiag_dashboard.parts.palette import STATE_COLORS
 from loradiag_dashboard.parts.plain import label, md
 from loradiag_dashboard.parts.tables import table
@@ -72,7 +73,7 @@ def _table(report: Report, rows: Sequence[Score], name: str) -> None:
     table(_frame(report, rows, told), name, rows=16, placeholder="–", column_config=_columns(told))
 
 
-def _frame(report: Report, rows: Sequence[Score], told: Sequence[Figure]) -> pd.DataFrame:
+def _frame(report: Report, rows: Sequence[Score], told: Sequence[Figure[Score]]) -> pd.DataFrame:
     import pandas as pd
 
     content: dict[str, Any] = {
@@ -88,7 +89,7 @@ def _frame(report: Report, rows: Sequence[Score], told: Sequence[Figure]) -> pd.
     return pd.DataFrame(content)
 
 
-def _cell(figure: Figure, score: Score) -> str | float | None:
+def _cell(figure: Figure[Score], score: Score) -> str | float | None:
     if figure.title not in _TEXTS:
         return figure.value(score)
     return bracketed(figure.say(score))
@@ -103,7 +104,7 @@ def _rules(report: Report, score: Score) -> str:
     return " ".join([*found.decided, *(f"({code})" for code in found.noted)])
 
 
-def _columns(told: Sequence[Figure]) -> dict[str, Any]:
+def _columns(told: Sequence[Figure[Score]]) -> dict[str, Any]:
     config = st.column_config
     found: dict[str, Any] = {
         "task": config.TextColumn("Task", pinned=True, width=170),

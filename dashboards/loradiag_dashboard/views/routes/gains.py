@@ -9,9 +9,9 @@ import streamlit as st
 
 from loradiag.core.merge import Merge, Route
 from loradiag.core.text import listed
-from loradiag.outputs.figures import gain_words
 from loradiag.outputs.gainmaps import ends, keeps
 from loradiag.outputs.grid import rank
+from loradiag.outputs.routefigures import gain_words
 from loradiag.outputs.routes import called
 from loradiag_dashboard.parts.charts import chart
 from loradiag_dashboard.parts.palette import CATEGORIES, color

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.figures import gain_words, interval_words
+from loradiag.outputs.routefigures import gain_words, interval_words
 from loradiag.outputs.routes import ASKED, MARKS, WORDS, called
 from loradiag_dashboard.parts.charts import chart
 from loradiag_dashboard.parts.palette import color

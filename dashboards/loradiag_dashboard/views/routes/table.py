@@ -10,7 +10,8 @@ import streamlit as st
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
 from loradiag.core.text import listed, printable, shorten
-from loradiag.outputs.figures import Figure, figures
+from loradiag.outputs.figure import Figure
+from loradiag.outputs.routefigures import figures
 from loradiag.outputs.routes import MARKS, WORDS, called, codes, left_out, measured
 from loradiag_dashboard.parts.palette import STATE_COLORS
 from loradiag_dashboard.parts.plain import md
@@ -74,7 +75,7 @@ def _below(rows: Sequence[Route]) -> str:
     return said + (" *must keep*: asked for, and the gate." if any(row.gated for row in rows) else "")
 
 
-def _frame(report: Report, found: Merge, rows: Sequence[Route], told: Sequence[Figure]) -> pd.DataFrame:
+def _frame(report: Report, found: Merge, rows: Sequence[Route], told: Sequence[Figure[Route]]) -> pd.DataFrame:
     import pandas as pd
 
     content: dict[str, Any] = {
@@ -99,17 +100,17 @@ def _rules(report: Report, row: Route) -> str:
     return " ".join([*found.decided, *(f"({code})" for code in found.noted)])
 
 
-def _cell(figure: Figure, row: Route) -> str | float | None:
+def _cell(figure: Figure[Route], row: Route) -> str | float | None:
     if not _is_text(figure):
         return figure.value(row)
     return bracketed(figure.say(row))
 
 
-def _is_text(figure: Figure) -> bool:
+def _is_text(figure: Figure[Route]) -> bool:
     return "interval" in figure.title
 
 
-def _columns(told: Sequence[Figure], *, wide: bool) -> dict[str, Any]:
+def _columns(told: Sequence[Figure[Route]], *, wide: bool) -> dict[str, Any]:
     config = st.column_config
     options = [f"{MARKS[status]} {WORDS[status]}" for status in TONES]
     found: dict[str, Any] = {

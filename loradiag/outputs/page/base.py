@@ -1,8 +1,6 @@
-"""What every output says of the base, as lists of terms; how far the evidence goes, drawn; and the stamp."""
+"""What is said of the base; how far the evidence for it goes, drawn; and the stamp."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from loradiag.core.report import Report
 from loradiag.core.text import plural, shorten
@@ -11,16 +9,11 @@ from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.axes import Axis, below
 from loradiag.outputs.page.findings import NAMES
 from loradiag.outputs.page.markup import Markup, element, folded, join, names, rows, table
+from loradiag.outputs.page.summary import terms
 
 WIDTH, HEIGHT, LEFT, RIGHT = 640, 74, 12, 12
 _TOP, _BOTTOM = 24, 44
 """The band of the axis that the regions fill."""
-
-
-def terms(said: Iterable[tuple[str, str]]) -> Markup:
-    """Labels with their sentences."""
-    parts = [part for label, text in said for part in (element("dt", label), element("dd", text))]
-    return element("dl", *parts, class_="said") if parts else Markup("")
 
 
 def beside_base(report: Report) -> Markup:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Sequence
 
 from loradiag.core.merge import Merge, Route
 from loradiag.outputs.facts import percent, short_number
+from loradiag.outputs.figure import Figure
 from loradiag.outputs.routes import measured
 
 NOTICEABLE = 0.02
 """From this difference on, a gain is shown beside the one that was predicted."""
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """One column of the table of routes. Of ``worth`` the least gives way first where there is no room."""
-
-    title: str
-    meaning: str
-    worth: int
-    value: Callable[[Route], float | None]
-    say: Callable[[Route], str]
 
 
 def gain_words(value: float | None) -> str:
@@ -50,28 +39,28 @@ def _end(value: float) -> str:
     return f"{value:.1e}" if value else "0"
 
 
-_BITS = Figure(
+_BITS: Figure[Route] = Figure(
     "bits",
     "Bits that an entry of a linear weight takes, its share of the scales included.",
     16,
     lambda row: row.bits,
     lambda row: short_number(row.bits),
 )
-_GAIN = Figure(
+_GAIN: Figure[Route] = Figure(
     "gain",
     "Delta gain g = ⟨U, Δ⟩/‖Δ‖²: how much of the update Δ there is in the change U that is stored. 1: all of it; 0: none.",
     12,
     lambda row: row.gain,
     lambda row: gain_words(row.gain),
 )
-_PREDICTED = Figure(
+_PREDICTED: Figure[Route] = Figure(
     "predicted",
     "The gain that Gaussian weights and updates of the same ‖Δ‖/‖W‖ would have on this route.",
     4,
     lambda row: row.predicted_gain,
     lambda row: gain_words(row.predicted_gain),
 )
-_OUTPUTS = (
+_OUTPUTS: Sequence[Figure[Route]] = (
     Figure(
         "ρ",
         "Effect loss ρ = ΣKL(adapter ‖ route)/ΣKL(adapter ‖ base): how far the route's next-token distributions are from "
@@ -117,7 +106,7 @@ _OUTPUTS = (
         lambda row: share_words(row.nll_gain_retained),
     ),
 )
-_WEIGHTS = (
+_WEIGHTS: Sequence[Figure[Route]] = (
     Figure(
         "cosine",
         "Cosine between the update Δ and the change U that is stored.",
@@ -140,7 +129,7 @@ _WEIGHTS = (
         lambda row: percent(row.swallowed_share),
     ),
 )
-_RARE = (
+_RARE: Sequence[Figure[Route]] = (
     Figure(
         "RMS Δp",
         "Root mean square difference of the probability of the true next token, route beside adapter.",
@@ -172,7 +161,7 @@ _RARE = (
 )
 
 
-def figures(merge: Merge, *, every: bool = False, rare: bool = False) -> list[Figure]:
+def figures(merge: Merge, *, every: bool = False, rare: bool = False) -> list[Figure[Route]]:
     """The columns that this table has: those of outputs where there are any, else those of weights; no empty ones.
 
     Args:
@@ -183,7 +172,7 @@ def figures(merge: Merge, *, every: bool = False, rare: bool = False) -> list[Fi
     rows = measured(merge)
     outputs = any(row.effect_loss is not None or row.kld_mean is not None for row in rows)
     surprising = any(_surprises(row) for row in rows)
-    found: Sequence[Figure] = (
+    found: Sequence[Figure[Route]] = (
         _BITS,
         _GAIN,
         *((_PREDICTED,) if every or surprising else ()),
