@@ -108,9 +108,10 @@ def vectors_first(report: Report) -> list[VectorModule]:
 
 
 def is_series(reports: Sequence[Report]) -> bool:
-    """Whether these are the checkpoints of one run."""
+    """Whether these are the checkpoints of one run: of different steps, in one directory."""
     steps = [report.subject.step for report in reports]
-    return len(reports) > 1 and None not in steps and len(set(steps)) == len(steps)
+    folders = {PurePath(report.subject.path).parent for report in reports}
+    return len(reports) > 1 and None not in steps and len(set(steps)) == len(steps) and len(folders) == 1
 
 
 def labels(reports: Sequence[Report]) -> list[str]:

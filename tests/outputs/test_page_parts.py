@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loradiag.outputs.arrange import gates, labels, middle, tally, worst_first
 from loradiag.outputs.page.axes import Axis, linear_axis, log_axis
 from loradiag.outputs.page.colors import STEPS, ink_on, luminance, sequential, step_of
 from loradiag.outputs.page.markup import element, escape
-from tests.outputs import building, samples
 
 
 def test_the_scale_is_viridis() -> None:
@@ -80,37 +78,3 @@ def test_markup_escapes_all_but_markup() -> None:
     assert element("p", "a<b", element("b", "&"), title='"x"') == '<p title="&quot;x&quot;">a&lt;b<b>&amp;</b></p>'
     assert escape("\x1b\uffff") == "\\x1b\ufffd"
     assert element("input", checked=True, disabled=False, data_v=None) == "<input checked>"
-
-
-def test_worst_modules_come_first() -> None:
-    """Modules that findings name precede the rest, which come by distance from their peers."""
-    (report,) = samples.broken()
-    ranked = worst_first(report)
-    assert {row.name for row in ranked[:2]} == {report.findings[0].modules[0], report.findings[1].modules[0]}
-    assert ranked[2].layer == 5
-
-
-def test_gates_follow_level_and_disposition() -> None:
-    """Only findings at the fail level that count fail the gate."""
-    (report,) = samples.broken()
-    assert [gates(report, found) for found in report.findings] == [True, True, False, False]
-    assert tally(report) == "2 errors, 1 warning, 1 ignored"
-
-
-def test_labels_are_short_and_distinct() -> None:
-    """Steps in a series, else the paths below what they have in common."""
-    assert labels(samples.series()) == ["step 100", "step 200", "step 400"]
-    both = [building.report(building.measured([]), path=f"/data/runs/{name}") for name in ("a/last", "b/last")]
-    assert labels(both) == ["a/last", "b/last"]
-    assert labels([samples.healthy()[0], both[0]]) == ["runs/adapter", "/data/runs/a/last"]
-
-
-def test_medians_skip_dead_modules() -> None:
-    """A module that does nothing says nothing of the others."""
-    rows = [
-        building.spectrum("a", "head", 1),
-        building.spectrum("b", "head", 3),
-        building.spectrum("c", "head", 9, size=0.0),
-    ]
-    assert middle(rows, "stable_rank") == pytest.approx(1.7)
-    assert middle([], "stable_rank") is None
