@@ -89,3 +89,12 @@ def test_the_page_draws_the_interval_as_it_came_about() -> None:
     """A band and a line for each metric that has a path."""
     page = renderer("html")([report(WAITING)], STYLE)
     assert page.count('class="sequence"') == page.count('class="sequence-mean"') == 2
+
+
+@pytest.mark.parametrize("name", ["text", "markdown", "html"])
+def test_several_are_told_in_a_word_each(name: str) -> None:
+    """What to do stands in the overview of every format for people."""
+    overview = renderer(name)([report(BACK), report(PROMOTED)], STYLE).partition("<details")[0]
+    assert "canary" in overview
+    assert "roll back" in overview
+    assert "promote" in overview

@@ -12,7 +12,7 @@ from loradiag.core.findings import Finding, Severity
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.verdict import Status
-from loradiag.outputs.arrange import OVERVIEW, active, has_modules, is_series, labels, overview_of
+from loradiag.outputs.arrange import OVERVIEW, active, has_modules, is_series, labels, overview_of, without_spectra
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import GAP, Column, fitting, plain
@@ -20,11 +20,14 @@ from loradiag.outputs.terminal.marks import SEVERITY, STATUS
 
 _WORTH = {
     "modules": 0,
-    "deploys": 6,
+    "deploy as": 6,
     "forgot": 7,
     "traffic": 8,
-    "watch": 9,
-    "e": 5,
+    "watch": 10,
+    "canary": 9,
+    "served": 9,
+    "stage": 6,
+    "e-value": 5,
     "requests": 1,
     "energy_rank_99": 1,
     "frobenius_norm": 2,
@@ -32,6 +35,8 @@ _WORTH = {
     "intruders": 4,
     "relative_frobenius": 5,
 }
+"""Of columns by their titles, or what they measure; what is told of several adapters together is shown in full instead."""
+
 _LABEL, _CODES = 24, 19
 """Columns that labels get at least, where they need as many, and codes of findings under their title."""
 
@@ -58,77 +63,51 @@ def overview(reports: Sequence[Report], style: Style) -> Iterable[RenderableType
         figures = (column.cells[index] for column in kept)
         table.add_row(Text(word, style=color), Text(names[index]), *figures, *([codes[index]] if any(codes) else []))
     yield table
-    yield from _told_apart(reports)
+    noun = "checkpoint" if is_series(reports) else "adapter"
+    yield from _told_apart(reports, noun)
     counts = Counter(report.verdict.status for report in reports)
-    said = (
-        f"{plural(len(reports), 'adapter')}: {counts[Status.FAIL]} failed, {counts[Status.INCONCLUSIVE]} inconclusive"
-    )
+    said = f"{plural(len(reports), noun)}: {counts[Status.FAIL]} failed, {counts[Status.INCONCLUSIVE]} inconclusive"
     yield Text(said, style="bold").append("   --verbose shows each in full", style="not bold dim")
 
 
 def _figures(reports: Sequence[Report]) -> list[Column]:
     measured: Mapping[str, Sequence[float | None]] = overview_of(reports)
     modules = Column("modules", [f"{report.subject.modules:,}" for report in reports], _WORTH["modules"])
-    ways, lost, sent, watched = _ways(reports), _forgot(reports), _traffic(reports), _watched(reports)
     return [
         *([modules] if has_modules(reports) else []),
-        *([Column("deploy as", ways, _WORTH["deploys"])] if ways else []),
-        *([Column("forgot", lost, _WORTH["forgot"])] if lost else []),
-        *([Column("traffic", sent, _WORTH["traffic"])] if sent else []),
-        *watched,
+        *_watched(reports),
+        *_words(reports),
         *(Column(OVERVIEW[name], list(map(short_number, values)), _WORTH[name]) for name, values in measured.items()),
     ]
 
 
-def _ways(reports: Sequence[Report]) -> list[str]:
-    """How to deploy each, where merge drift was measured."""
-    if not any(report.measurements.merge for report in reports):
-        return []
-    from loradiag.outputs.advice import deploys
-
-    return deploys(reports)
-
-
-def _forgot(reports: Sequence[Report]) -> list[str]:
-    """What each forgot, where tasks were asked."""
-    if not any(report.measurements.forgetting for report in reports):
-        return []
-    from loradiag.outputs.forgetting import in_short
-
-    return in_short(reports)
-
-
-def _traffic(reports: Sequence[Report]) -> list[str]:
-    """What became of the traffic of each, where it was checked."""
-    if not any(report.measurements.drift for report in reports):
-        return []
-    from loradiag.outputs.traffic import in_short
-
-    return in_short(reports)
-
-
 def _watched(reports: Sequence[Report]) -> list[Column]:
-    """The state of each under watch, its evidence and how many requests were counted."""
+    """Of those under watch the evidence, and how many requests were counted."""
     if not any(report.measurements.watch for report in reports):
         return []
-    from loradiag.outputs.watch import e_words, in_short
+    from loradiag.outputs.watch import e_words
 
     found = [report.measurements.watch for report in reports]
-    return [
-        Column("requests", [f"{row.requests:,}" if row else "" for row in found], _WORTH["requests"]),
-        Column(
-            "e-value", [f"{e_words(row.e_value)} of {e_words(row.line)}" if row else "" for row in found], _WORTH["e"]
-        ),
-        Column("watch", in_short(reports), _WORTH["watch"]),
-    ]
+    counts = [f"{row.requests:,}" if row else "" for row in found]
+    evidence = [f"{e_words(row.e_value)} of {e_words(row.line)}" if row else "" for row in found]
+    return [Column("requests", counts, _WORTH["requests"]), Column("e-value", evidence, _WORTH["e-value"])]
+
+
+def _words(reports: Sequence[Report]) -> list[Column]:
+    """What other commands found, in a word or two: some milliseconds of imports that an inspection need not wait."""
+    if not any(map(without_spectra, reports)):
+        return []
+    from loradiag.outputs.inshort import in_words
+
+    return [Column(title, said, _WORTH[title]) for title, said in in_words(reports) if title in _WORTH]
 
 
 def _serious(report: Report) -> list[Finding]:
     return [finding for finding in active(report) if finding.severity is not Severity.INFO]
 
 
-def _told_apart(reports: Sequence[Report]) -> Iterable[RenderableType]:
-    """Each rule that fired once, with its first message and the number of adapters that it fired on."""
+def _told_apart(reports: Sequence[Report], noun: str) -> Iterable[RenderableType]:
+    """Each rule that fired once, with its first message and the number of adapters, or checkpoints, that it fired on."""
     first: dict[str, Finding] = {}
     count: Counter[str] = Counter()
     for report in reports:
@@ -138,5 +117,5 @@ def _told_apart(reports: Sequence[Report]) -> Iterable[RenderableType]:
     for finding in sorted(first.values(), key=lambda finding: (-finding.severity.weight, finding.code)):
         mark, color = SEVERITY[finding.severity]
         line = Text(f"{mark} ", style=color).append(f"{finding.code} {finding.rule}", style="bold")
-        line.append(f" in {plural(count[finding.code], 'adapter')}: ", style="default")
+        line.append(f" in {plural(count[finding.code], noun)}: ", style="default")
         yield line.append(printable(finding.message), style="default")
