@@ -34,15 +34,17 @@ def render(reports: Sequence[Report], style: Style) -> str:  # noqa: ARG001 - ev
 def _run(reports: Sequence[Report]) -> Json:
     findings = [finding for report in reports for finding in report.findings]
     first = {finding.code: finding for finding in reversed(findings)}
-    codes = sorted(first)
+    codes = {code: index for index, code in enumerate(sorted(first))}
     artifacts = [_artifact(report) for report in reports]
     # The same adapter may come twice, and the specification wants each artifact once.
-    unique = [artifact for index, artifact in enumerate(artifacts) if artifact not in artifacts[:index]]
+    keys = [json.dumps(artifact) for artifact in artifacts]
+    unique = dict(zip(keys, artifacts, strict=True))
+    places = {key: index for index, key in enumerate(unique)}
     return {
         "tool": {
             "driver": {
-                "name": reports[0].tool.name,
-                "version": reports[0].tool.version,
+                "name": printable(reports[0].tool.name),
+                "version": printable(reports[0].tool.version),
                 "rules": [_rule(first[code]) for code in codes],
             }
         },
@@ -52,11 +54,11 @@ def _run(reports: Sequence[Report]) -> Json:
                 "endTimeUtc": printable(reports[-1].created),
             }
         ],
-        "artifacts": unique,
+        "artifacts": [*unique.values()],
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(report, unique.index(artifact), finding, codes.index(finding.code))
-            for report, artifact in zip(reports, artifacts, strict=True)
+            _result(report, places[key], finding, codes[finding.code])
+            for report, key in zip(reports, keys, strict=True)
             for finding in report.findings
         ],
         "properties": {"verdicts": [_verdict(report) for report in reports]},
@@ -84,7 +86,7 @@ def _artifact(report: Report) -> Json:
     artifact: Json = {"location": {"uri": _uri(report)}, "roles": ["analysisTarget"]}
     identity = report.measurements.identity
     if report.subject.sha256 and identity and len(identity.weight_files) == 1:
-        artifact["hashes"] = {"sha-256": report.subject.sha256}
+        artifact["hashes"] = {"sha-256": printable(report.subject.sha256)}
     return artifact
 
 

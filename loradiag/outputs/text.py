@@ -152,8 +152,8 @@ def _deployability(report: Report) -> Iterable[RenderableType]:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for row in table.targets:
-        mark, color = DEPLOY[row.status]
-        name = Text(f"{mark} ", style=color).append(f"{row.target}", style="default")
+        mark, color = DEPLOY.get(row.status, DEPLOY["unknown"])
+        name = Text(f"{mark} ", style=color).append(shorten(printable(row.target), 24), style="default")
         said = "takes it as it is" if row.status == "yes" else printable("; ".join(row.reasons))
         grid.add_row(name, Text(said, style="dim" if row.status == "yes" else ""))
     yield Text("where it can go", style="bold")

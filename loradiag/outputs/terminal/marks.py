@@ -13,6 +13,8 @@ _DEPLOYS = {"yes": "green", "with-flag": "yellow", "no": "red", "unknown": "yell
 SEVERITY = {severity: (SEVERITY_MARKS[severity], color) for severity, color in _COLORS.items()}
 STATUS = {status: (f"{STATUS_MARKS[status]} {status.value.upper()}", color) for status, color in _VERDICTS.items()}
 DEPLOY = {status: (DEPLOY_MARKS[status], color) for status, color in _DEPLOYS.items()}
+"""Of tools; another version of loradiag may know more statuses than these."""
+
 ROUTE = {
     "pass": "bold green",
     "fail": "bold red",
