@@ -1,8 +1,10 @@
 """The functions behind the commands: measure, judge, report."""
 
+from loradiag.api.alarms import alarms, settle_alarm, watch_days, watched
+from loradiag.api.baselines import baseline, calibrate_check
 from loradiag.api.canary import canary
 from loradiag.api.comparing import compare
-from loradiag.api.drifting import baseline, calibrate_check, drift_check
+from loradiag.api.drifting import drift_check
 from loradiag.api.embedding import embed_traffic
 from loradiag.api.forgetting import InterruptedRunError, forgetting, forgetting_all
 from loradiag.api.inspecting import Against, inspect, inspect_all
@@ -14,7 +16,7 @@ from loradiag.api.scanning import InterruptedScanError, scan_fleet
 from loradiag.api.served import serve_check
 from loradiag.api.traffic import InterruptedIngestError, compact, ingest, traffic_stats
 from loradiag.api.trajectories import trajectory
-from loradiag.api.watching import alarms, keep_watching, settle_alarm, watch, watch_days, watched
+from loradiag.api.watching import keep_watching, watch
 
 __all__ = [
     "Against",

@@ -109,7 +109,7 @@ def merge_drift(
     kept = Kept(identity(inspection, digest, wanted))
     merge = measure(inspection, wanted, kept, stages)
     if earlier is not None:
-        merge = msgspec.structs.replace(merge, prior=prior_of(earlier, str(baseline), merge))
+        merge = msgspec.structs.replace(merge, prior=_prior_of(earlier, str(baseline), merge))
     report = judged(
         subject,
         Measurements(**measured, merge=merge),
@@ -149,7 +149,7 @@ def _earlier(path: str | Path) -> Report:
     return found[0]
 
 
-def prior_of(report: Report, path: str, now: Merge) -> Prior:
+def _prior_of(report: Report, path: str, now: Merge) -> Prior:
     """What an earlier report says, for rules about regressions.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,21 +11,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loradiag.api.alarms import alarms, settle_alarm, watch_days, watched
 from loradiag.api.beside import Stages, silent
 from loradiag.api.places import here
-from loradiag.api.watching import alarms, settle_alarm, state_path, watch_days, watched
+from loradiag.api.watching import state_path
 from loradiag.core.errors import InputError, LoradiagError, UsageError
-from loradiag.core.report import Report
 from loradiag.core.text import printable
-from loradiag.core.watching import WatchDay, WatchSnapshot
-from loradiag.overview.cards import Card
-from loradiag.overview.roster import Requests, Row, roster
-from loradiag.overview.shelf import Shelf
 from loradiag.storage.urls import is_remote, shown
 
 if TYPE_CHECKING:
-    from loradiag.core.watching import AlarmStatus, WatchAlarm
+    from loradiag.core.report import Report
+    from loradiag.core.watching import AlarmStatus, WatchAlarm, WatchDay, WatchSnapshot
+    from loradiag.overview.cards import Card
     from loradiag.overview.days import TrafficReader
+    from loradiag.overview.roster import Requests, Row
 
 RECENT_DAYS, SHOWN_DAYS = 7, 30
 """Days of the lake that count as recent, and those whose volume a row has."""
@@ -77,11 +77,12 @@ class Overview:
         self, reports: str | Path | None, traffic: str | Path | None, *, state: str | Path | None = None
     ) -> None:
         from loradiag.bases.cache import folder
+        from loradiag.overview.shelf import Shelf
 
         self.shelf = (
             None if reports is None else Shelf(Path(reports), folder() / "overview" / f"{_mark(reports)}.sqlite")
         )
-        if state is not None and not Path(state).is_file():
+        if state is not None and not os.path.isfile(state):
             raise InputError(state, "holds no watch", "start one: loradiag drift watch --state FILE", "missing")
         self._lake = traffic
         self._state = state
@@ -108,6 +109,8 @@ class Overview:
         Args:
             progress: As of :func:`open_overview`.
         """
+        from loradiag.overview.roster import roster
+
         stages = progress or silent
         with self._lock:
             troubles: dict[str, str] = {}
@@ -184,7 +187,7 @@ class Overview:
         """Whether there is a watch over the lake."""
         if self._state is None and (self._lake is None or is_remote(self._lake)):
             return False
-        return state_path(self._lake, self._state).is_file()
+        return os.path.isfile(state_path(self._lake, self._state))
 
     @property
     def has_traffic(self) -> bool:
@@ -246,6 +249,8 @@ def _mark(path: str | Path) -> str:
 
 def _requests(rows: Sequence[Mapping[str, Any]]) -> dict[str, Requests]:
     """The traffic of every adapter, over the days that the lake has."""
+    from loradiag.overview.roster import Requests
+
     days: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     totals: dict[str, int] = defaultdict(int)
     newest: dict[str, datetime] = {}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from loradiag.api.beside import Stages, silent
 from loradiag.core.errors import InputError
-from loradiag.storage.remote import RemoteFolder
 from loradiag.storage.urls import fetch_file, is_remote, shown
+
+if TYPE_CHECKING:
+    from loradiag.storage.remote import RemoteFolder
 
 
 class Send(Protocol):
@@ -28,9 +29,12 @@ def folder_of(path: str | Path) -> RemoteFolder | None:
         MissingExtraError: fsspec is not installed.
         UsageError: Nothing here can open such a URL.
     """
+    if not is_remote(path):
+        return None
     from loradiag.bases.cache import folder
+    from loradiag.storage.remote import RemoteFolder
 
-    return RemoteFolder(str(path), folder()) if is_remote(path) else None
+    return RemoteFolder(str(path), folder())
 
 
 def here(path: str | Path, progress: Stages | None = None) -> Path:
@@ -108,6 +112,8 @@ def file_here(path: str) -> Iterator[str]:
     if not is_remote(path):
         yield path
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="loradiag-") as folder:
         yield str(fetch_file(path, Path(folder)))
 

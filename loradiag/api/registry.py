@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged, read_reports
 from loradiag.core.errors import InputError, LoradiagError
@@ -14,9 +16,9 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, now
 from loradiag.core.text import printable
-from loradiag.fleet.finding import Found, brought, find
 
 if TYPE_CHECKING:
+    from loradiag.fleet.finding import Found
     from loradiag.registry.answers import Best, Detail, Listed
     from loradiag.registry.lifecycle import Change
     from loradiag.registry.mlflow import Logged
@@ -138,8 +140,6 @@ class Registry:
         self, names: Sequence[str] = (), wanted: Wanted | None = None, *, policy: Policy | None = None
     ) -> list[Report]:
         """Judge what the registry knows of adapters (LD530 and its kin): a report each."""
-        import msgspec
-
         from loradiag.registry.gauging import registered
         from loradiag.registry.lookup import find
         from loradiag.registry.queries import Wanted, listed
@@ -209,6 +209,7 @@ def _items(
     paths: Sequence[str | Path], unread: list[Recorded], policy: Policy, allow_pickle: bool, progress: Stages
 ) -> Iterator[Item]:
     """Reports of what lies at each path; of what cannot be read, why."""
+    from loradiag.fleet.finding import Found
     from loradiag.registry.recording import Recorded
 
     for number, path in enumerate(map(str, paths)):
@@ -246,6 +247,7 @@ def _adapters(path: str, origin: str | None, policy: Policy, allow_pickle: bool)
     """The adapter at a path or a URL, or those below it; of a run the last checkpoint. ``origin``: what it is a copy of."""
     from loradiag.api.inspecting import inspect_all
     from loradiag.bases.cache import folder
+    from loradiag.fleet.finding import brought, find
 
     for found in find([path], folder()):
         if found.problem is not None:
