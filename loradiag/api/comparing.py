@@ -63,9 +63,11 @@ def compare(
     for path in runs:
         from loradiag.api.trajectories import trajectory
 
-        reports.append(
-            trajectory(path, policy=judge_by, allow_pickle=allow_pickle, progress=partial(stages, "checkpoints"))
-        )
+        told = partial(stages, "checkpoints")
+        try:
+            reports.append(trajectory(path, policy=judge_by, allow_pickle=allow_pickle, progress=told))
+        except InputError as error:  # not one of its checkpoints can be read
+            failed.append(unreadable(path, error, judge_by))
     return reports + failed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -73,7 +74,7 @@ def read_policy(path: str | Path | None = None) -> Policy:
     """Read a policy file; without a path, the one that governs the current directory, or the default.
 
     ``loradiag.toml``, or ``[tool.loradiag]`` in ``pyproject.toml``, is looked for in the current directory and in its
-    parents up to the root of the repository.
+    parents up to the root of the repository; where one may not be looked into, there is none.
 
     Raises:
         PolicyError: The file cannot be read or used.
@@ -86,9 +87,9 @@ def read_policy(path: str | Path | None = None) -> Policy:
     here = Path.cwd()
     for folder in (here, *here.parents):
         for name in (POLICY_NAME, "pyproject.toml"):
-            if (folder / name).is_file() and (found := _policy_in(folder / name)) is not None:
+            if os.path.isfile(folder / name) and (found := _policy_in(folder / name)) is not None:
                 return resolve(found, all_rules(), str(folder / name))
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):
             break
     return default_policy()
 

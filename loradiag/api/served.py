@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from loradiag.api.beside import Stages, silent
 from loradiag.api.judging import default_policy, judged, read_reports
-from loradiag.core.errors import UsageError
+from loradiag.core.errors import InputError, UsageError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
@@ -41,7 +42,7 @@ def serve_check(
     seed: int = 0,
     show_text: bool = False,
     policy: Policy | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Stages | None = None,
 ) -> Report:
     """Ask an endpoint whether every adapter answers, as itself and not as its base, also while others are asked.
 
@@ -89,13 +90,9 @@ def serve_check(
             f"--max-requests {needed} allows them, --limit asks fewer prompts, --adapters fewer adapters"
         )
     named = _named(known, list(asked.adapters))
-    found = run(client, asked, wish, matched(named, list(asked.adapters), asked.roots), progress or _silent)
+    found = run(client, asked, wish, matched(named, list(asked.adapters), asked.roots), progress or silent)
     subject = Subject(path=found.url)
     return judged(subject, Measurements(served=found), Accounting(), policy or default_policy())
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    pass
 
 
 def _check(
@@ -121,7 +118,6 @@ def _prompts(path: str | Path | None, field: str | None, limit: int) -> Prompts:
         if field is not None:
             raise UsageError("--field names a field of --prompts")
         return built_in(limit)
-    from loradiag.core.errors import InputError
     from loradiag.texts.requests import open_requests
 
     texts: dict[str, None] = {}
@@ -138,9 +134,16 @@ def _prompts(path: str | Path | None, field: str | None, limit: int) -> Prompts:
 def _reports(given: Sequence[str | Path | Report]) -> dict[str, Report]:
     """Reports by the names that the user gave them, else by what they are about."""
     found: dict[str, Report] = {}
+    for name, report in _called(given):
+        if found.setdefault(name, report) != report:
+            raise UsageError(f"--report: two are about {printable(name)}; say whose each is: --report NAME=FILE")
+    return found
+
+
+def _called(given: Sequence[str | Path | Report]) -> Iterator[tuple[str, Report]]:
     for entry in given:
         if isinstance(entry, Report):
-            found[entry.subject.path] = entry
+            yield entry.subject.path, entry
             continue
         name, equals, path = str(entry).partition("=")
         named = bool(equals) and not Path(str(entry)).exists()
@@ -149,8 +152,7 @@ def _reports(given: Sequence[str | Path | Report]) -> dict[str, Report]:
             raise UsageError(
                 f"--report {printable(name)}=…: the file has {len(rows):,} reports; give it without a name"
             )
-        found |= {name if named else row.subject.path: row for row in rows}
-    return found
+        yield from ((name if named else row.subject.path, row) for row in rows)
 
 
 def _named(reports: Mapping[str, Report], adapters: Sequence[str]) -> dict[str, Report]:

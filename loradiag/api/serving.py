@@ -63,11 +63,11 @@ def serve_watch(
     from loradiag.watching.serving import Health, Server
 
     metrics, health = Metrics(most_labels), Health(max(_LATE * every, _LEAST))
-    hooks = hooks_of(webhooks)
+    hooks, place = hooks_of(webhooks), state_path(lake, state)
     server = Server(listen, metrics, health) if listen else None
     if server:
         say(f"listening: {server.url}/metrics and {server.url}/healthz")
-    sender = Sender(state_path(lake, state), hooks, say)
+    sender = Sender(place, hooks, say)
 
     def known(totals: WatchTotals, adapters: list[Watch], news: News) -> None:
         metrics.update(totals, adapters)

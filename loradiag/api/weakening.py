@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from loradiag.analyzers.forgetting.wanted import Spec, Sweeping
 
 _MARK = "adapter_config.json"
-KINDS = ("scale", "rank", "intruders")
 
 
 def sweeping(
@@ -79,7 +78,7 @@ def _spec(word: str) -> Spec:
         number = float(value)
     except ValueError:
         number = -1.0
-    sound = {"scale": 0 < number <= 1, "rank": number >= 1 and number == int(number), "intruders": 0 <= number < 1}
+    sound = {"scale": 0 < number <= 1, "rank": number >= 1 and number.is_integer(), "intruders": 0 <= number < 1}
     if not sound.get(kind, False):
         raise UsageError(f"--candidate {printable(word)}: write scale:0.5, rank:8 or intruders:0.75")
     return Spec(kind, number)  # type: ignore[arg-type]

@@ -1,13 +1,16 @@
-"""Judging what a file says, whoever wrote it."""
+"""Judging what a file says, whoever wrote it, by the policy that is found."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
+from pathlib import Path
 
 import pytest
 
-from loradiag.api.judging import judge
+from loradiag.api.judging import default_policy, judge, read_policy
 from loradiag.core.errors import InputError
 from loradiag.core.report import decode
 from tests.conftest import FIXTURES
@@ -23,3 +26,17 @@ def test_measurements_that_contradict_each_other_are_refused_in_one_line() -> No
     with pytest.raises(InputError, match="contradict each other") as caught:
         judge(read)
     assert "\n" not in str(caught.value)
+
+
+def test_where_no_file_can_be_looked_for_there_is_no_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below paths that the system refuses, as it does those of a folder that may not be entered."""
+    monkeypatch.chdir(tmp_path)
+    name = "d" * 200
+    try:
+        for _ in range(25):  # longer than a path may be
+            os.mkdir(name)
+            os.chdir(name)
+        assert read_policy() == default_policy()
+    finally:
+        os.chdir(tmp_path)
+        shutil.rmtree(tmp_path / name)

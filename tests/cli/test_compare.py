@@ -93,6 +93,21 @@ def test_a_run_with_a_broken_checkpoint_goes_on(tmp_path: Path) -> None:
     assert comparison["adapters"][0]["step"] == 150
 
 
+def test_a_run_of_which_nothing_can_be_read_costs_its_own_place(tmp_path: Path) -> None:
+    """The others are compared; a line names what is wrong, and the exit code is 3, also where it is alone."""
+    shutil.copytree(ADAPTERS / "series", tmp_path / "series")
+    for weights in (tmp_path / "series").glob("*/adapter_model.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:5000])
+    done = run(tmp_path / "series", ADAPTERS / "healthy", ADAPTERS / "dora", "-f", "json")
+    comparison, lost = json.loads(done.stdout)["reports"]
+    assert [row["label"] for row in comparison["measurements"]["comparison"]["adapters"]] == ["healthy", "dora"]
+    assert [finding["code"] for finding in lost["findings"]] == ["LD101"]
+    alone = run(tmp_path / "series")
+    assert (done.exit_code, alone.exit_code, alone.stdout) == (3, 3, "")
+    assert done.stderr == alone.stderr
+    assert "holds 6 checkpoints, and none can be read" in alone.stderr
+
+
 def test_one_adapter_has_nothing_beside_it(tmp_path: Path) -> None:
     """Nor do two of which one cannot be read."""
     done = run(ADAPTERS / "healthy")
