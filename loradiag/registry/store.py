@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +20,8 @@ from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.lazy import require
 from loradiag.registry.places import place_of, reason_of, shown
 from loradiag.registry.upgrading import current, prepare
+from loradiag.storage.files import unreadable
+from loradiag.storage.sqlite import is_busy, is_of_the_disk, keep_a_log, uri_of
 
 WAIT = 30
 """Seconds for which another process's write is waited for."""
@@ -78,7 +78,6 @@ class Store:
         with self._told(), self._writes.begin() as connection:
             self._take_turn(connection)
             prepare(connection, self.name, shared=self._shared)
-
         if not self._shared:
             self._keep_a_log()
 
@@ -105,18 +104,10 @@ class Store:
 
     def _keep_a_log(self) -> None:
         """Let readers read while a writer is at work. The file remembers; done once it is known to be a registry."""
-        end = time.monotonic() + WAIT
         with self._told(), self._reads.connect() as connection:
             made = connection.connection.driver_connection
             assert isinstance(made, sqlite3.Connection)
-            while True:
-                try:
-                    made.execute("PRAGMA journal_mode=WAL")
-                    return
-                except sqlite3.OperationalError as error:  # SQLite does not wait here for others who do the same
-                    if "locked" not in str(error) or time.monotonic() > end:
-                        raise
-                    time.sleep(0.02)
+            keep_a_log(made, WAIT)
 
     def _take_turn(self, connection: Connection) -> None:
         """Writers in PostgreSQL wait for each other as SQLite's do, so that none sees half of another's work."""
@@ -161,10 +152,13 @@ def open_store(where: str | Path | None = None, *, create: bool = True, read_onl
 
 
 def _sqlite(path: Path, *, create: bool, read_only: bool) -> Engine:
-    if path.is_dir():
-        raise UsageError(f"{shown(path)}: is a directory; name a file with --registry")
-    if not create and not path.is_file():
-        raise InputError(path, "does not exist", "make a registry: loradiag registry add ADAPTER", "missing")
+    try:
+        if path.is_dir():
+            raise UsageError(f"{shown(path)}: is a directory; name a file with --registry")
+        if not create and not path.is_file():
+            raise InputError(path, "does not exist", "make a registry: loradiag registry add ADAPTER", "missing")
+    except OSError as error:
+        raise unreadable(path, error) from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -176,12 +170,8 @@ def _sqlite(path: Path, *, create: bool, read_only: bool) -> Engine:
 
 def _connector(path: Path, read_only: bool) -> Callable[[], sqlite3.Connection]:
     def connect() -> sqlite3.Connection:
-        mode = "mode=ro" if read_only else "mode=rwc"
-        if read_only and not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
-            mode = "mode=ro&immutable=1"  # a WAL needs files beside it, which cannot be made here; nobody writes either
-        made = sqlite3.connect(
-            f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False
-        )
+        uri = uri_of(path, read_only=read_only)
+        made = sqlite3.connect(uri, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False)
         made.execute("PRAGMA foreign_keys=ON")
         made.execute("PRAGMA synchronous=FULL")  # history cannot be computed again
         return made
@@ -206,13 +196,13 @@ def _postgres(url: URL, *, read_only: bool) -> Engine:
 def _explained(place: Path | URL, error: BaseException) -> LoradiagError:
     """A line for a user instead of a database's error."""
     name, reason = shown(place), reason_of(place, error)
-    lowered = reason.lower()
+    cause = getattr(error, "orig", None) or error
     if isinstance(place, URL):
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
         remedy = "check the URL, and that the server is up and lets you in"
         return InputError(name, f"{'was lost' if lost else 'cannot be used'} ({reason})", remedy, "unreachable")
-    if "locked" in lowered or "busy" in lowered:
+    if is_busy(cause):
         return UsageError(f"{name}: another process has been writing to it for {WAIT} s; try again")
-    if any(word in lowered for word in ("readonly", "unable to open", "disk is full", "disk i/o")):
+    if is_of_the_disk(cause):
         return UsageError(f"{name}: cannot be written ({reason}); name another file with --registry")
     return InputError(name, f"cannot be used as a registry ({reason})", "move it away, or restore it", "damaged")

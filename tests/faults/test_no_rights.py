@@ -70,6 +70,24 @@ def test_files_that_may_not_be_read(tmp_path: Path, bound: tuple[str, ...], file
     assert file in (done.stdout + done.stderr).replace("\n", "").replace(" ", "")
 
 
+def test_a_watch_that_may_only_be_looked_at(tmp_path: Path, bound: tuple[str, ...]) -> None:
+    """As a dashboard or a colleague does: its alarms are listed, and who would settle one is told where that could be."""
+    place = tmp_path / "place"
+    place.mkdir()
+    words = QUICK["watch"].prepare(place)
+    assert run(words, tmp_path).returncode == 0
+    lake = ["--lake", place / "lake"]
+    closed = _closed(place, 0o444)
+    try:
+        done = run(["drift", "alarms", *lake], tmp_path, *bound)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "cannot be written" in refused(
+            run(["drift", "alarms", *lake, "--resolve", "1", "--why", "x"], tmp_path, *bound)
+        )
+    finally:
+        _opened(closed)
+
+
 def test_a_cache_that_cannot_be_written_costs_time_alone(tmp_path: Path, bound: tuple[str, ...]) -> None:
     """Fleet and fingerprints work without one."""
     words = QUICK["fleet"].prepare(tmp_path)
