@@ -16,9 +16,9 @@ from loradiag.statistics.budget import weight_of
 from loradiag.statistics.mmd import Closeness
 from loradiag.statistics.tails import rank_of
 from loradiag.traffic.schema import DAY
-from loradiag.watching.adapters import Episode, begin, signals, take
 from loradiag.watching.alarms import raise_alarm, raised, settle
 from loradiag.watching.diary import Note, add, decide
+from loradiag.watching.episodes import Episode, begin, signals, take
 from loradiag.watching.references import CALIBRATION, reference_of
 from loradiag.watching.state import State, Totals
 

@@ -15,7 +15,7 @@ from loradiag.core.report import now
 from loradiag.core.text import printable, shorten
 from loradiag.core.watching import AlarmStatus, WatchAlarm
 from loradiag.statistics.budget import discoveries
-from loradiag.watching.adapters import RECENT, Episode, Evidence, is_calm, plain, strongest, together
+from loradiag.watching.episodes import RECENT, Episode, Evidence, is_calm, plain, strongest, together
 from loradiag.watching.state import State
 
 _COLUMNS = tuple(WatchAlarm.__struct_fields__)
@@ -86,7 +86,7 @@ def _until(episode: Episode) -> str:
 
 def message(signal: Evidence) -> str:
     """What a signal shows, in words and numbers; nothing of a request."""
-    recent, tolerated = signal.recent or 0.0, signal.tolerated or 0.0
+    recent, tolerated = signal.recent or 0.0, signal.tolerated
     if signal.signal in ("novelty", "strangeness"):
         return (
             f"{recent:.1%} of recent requests are unlike the baseline, where {signal.expected or 0:.1%} are expected and "
@@ -98,39 +98,65 @@ def message(signal: Evidence) -> str:
 
 
 def alarms(state: State, *, statuses: Sequence[AlarmStatus] = ("open", "acknowledged")) -> list[WatchAlarm]:
-    """Return alarms, the newest first."""
+    """Return alarms, the newest first.
+
+    Raises:
+        InputError: The state is damaged.
+    """
     marks = ", ".join("?" * len(statuses))
-    rows = state.database.execute(
-        f"SELECT {', '.join(_COLUMNS)} FROM alarms WHERE status IN ({marks}) ORDER BY id DESC",  # noqa: S608 - of constants
-        [*statuses],
-    )
-    return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), WatchAlarm) for row in rows]
+    query = f"SELECT {', '.join(_COLUMNS)} FROM alarms WHERE status IN ({marks}) ORDER BY id DESC"  # noqa: S608 - of constants
+    with state.explained():
+        return [_alarm(row) for row in state.database.execute(query, [*statuses])]
 
 
 def alarm_of(state: State, number: int) -> WatchAlarm:
     """Return one alarm.
 
     Raises:
-        InputError: There is no such alarm.
+        InputError: There is no such alarm, or the state is damaged.
     """
-    row = state.database.execute(f"SELECT {', '.join(_COLUMNS)} FROM alarms WHERE id = ?", [number]).fetchone()  # noqa: S608
-    if row is None:
-        raise InputError(state.path, f"has no alarm {number}", "'loradiag drift alarms' lists them", "missing")
+    query = f"SELECT {', '.join(_COLUMNS)} FROM alarms WHERE id = ?"  # noqa: S608 - of constants
+    with state.explained():
+        row = state.database.execute(query, [number]).fetchone()
+        if row is None:
+            raise InputError(state.path, f"has no alarm {number}", "'loradiag drift alarms' lists them", "missing")
+        return _alarm(row)
+
+
+def _alarm(row: Sequence[Any]) -> WatchAlarm:
     return msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), WatchAlarm)
 
 
 def change_alarm(state: State, number: int, status: AlarmStatus, by: str, why: str) -> WatchAlarm:
     """Acknowledge or resolve an alarm; of a resolved one the watcher begins to watch its adapter anew.
 
+    Who came first stays: an alarm is acknowledged once and resolved once, however many try at the same moment.
+
+    Args:
+        state: The file, open for writing.
+        number: The alarm's.
+        status: What becomes of it.
+        by: Who says so.
+        why: The reason.
+
     Raises:
-        InputError: There is no such alarm, or it is resolved.
+        InputError: There is no such alarm, somebody has acknowledged it before, or it is resolved; or the state is damaged.
+        UsageError: The state cannot be written.
     """
-    with state.change():
+    with state.explained(), state.change():
         before = alarm_of(state, number)
-        if before.status == "resolved":
-            raise InputError(state.path, f"alarm {number} is resolved", "it needs no more attention")
+        if before.status in (status, "resolved"):
+            raise _refusal(state, before)
         settle(state, number, status, by, why)
-    return alarm_of(state, number)
+        return alarm_of(state, number)
+
+
+def _refusal(state: State, alarm: WatchAlarm) -> InputError:
+    """Why an alarm is not settled again, with who was first."""
+    why = f": {printable(alarm.why)}" if alarm.why else ""
+    said = f"alarm {alarm.id} is {alarm.status} already, by {printable(alarm.by or 'the watch itself')}{why}"
+    remedy = "it needs no more attention" if alarm.status == "resolved" else "resolve it when it is over"
+    return InputError(state.path, said, remedy)
 
 
 def settle(state: State, number: int, status: AlarmStatus, by: str | None, why: str | None) -> None:

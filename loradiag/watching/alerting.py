@@ -1,8 +1,4 @@
-"""Notices of alarms, sent to webhooks in Alertmanager's formats: at least once, and with a fingerprint to know them again.
-
-An address whose path ends in ``/api/v2/alerts`` is an Alertmanager, which takes a list of alerts; any other gets what an
-Alertmanager would send it (webhook payload, version 4), so that whatever takes those takes these. No text of a request is sent.
-"""
+"""Notices of alarms, sent to webhooks: at least once, again where they fail, and nowhere that a receiver sends them to."""
 
 from __future__ import annotations
 
@@ -16,26 +12,18 @@ import ssl
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from threading import Timer
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from loradiag.core.errors import UsageError
 from loradiag.core.text import plural, printable, shorten
-from loradiag.core.watching import WatchAlarm
+from loradiag.watching.notices import Notice, payload
 
 VARIABLE = "LORADIAG_WEBHOOK"
 """Addresses, with commas between them: not on a command line that everyone on the machine can read."""
-
-ALERTMANAGER = "/api/v2/alerts"
-_NEVER = "0001-01-01T00:00:00Z"
-"""The end of what has not ended, as Alertmanager writes it. To itself it would mean: in five minutes, unless sent again."""
-
-_OPEN_DAYS = 365
-"""Days for which an Alertmanager is told that an alarm goes on; that it is over is sent when it is."""
 
 TRIES = 8
 _FIRST, _LONGEST = 2.0, 600.0
@@ -64,15 +52,6 @@ class Hook(msgspec.Struct, frozen=True):
         """The scheme and the host: paths and queries hold secrets too."""
         parts = urlsplit(self.url)
         return printable(f"{parts.scheme}://{parts.hostname or '?'}{f':{parts.port}' if parts.port else ''}")
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """An alarm that was raised, or is over, and how often it was tried to say so."""
-
-    id: int
-    alarm: WatchAlarm
-    resolved: bool
-    tries: int
 
 
 class Outbox(Protocol):
@@ -183,7 +162,7 @@ def _tried(hook: Hook, notice: Notice) -> _RefusedError | None:
 
 def _send(hook: Hook, notice: Notice) -> None:
     parts = urlsplit(hook.url)
-    body = msgspec.json.encode(payload(notice, hook))
+    body = msgspec.json.encode(payload(notice, hook.url))
     headers = {"Content-Type": "application/json", "User-Agent": "loradiag", **_credentials(parts)}
     connection = _connection(parts, hook.timeout)
     watchdog = Timer(hook.timeout, _hang_up, [connection])  # each byte may take as long as the timeout of a socket
@@ -231,68 +210,9 @@ def _seconds(word: str | None) -> float:
     """What ``Retry-After`` says: seconds, or a date."""
     if not word:
         return 0.0
-    if word.strip().isdigit():
+    if word.strip().isdecimal():
         return float(word)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(word).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return 0.0
-
-
-def payload(notice: Notice, hook: Hook) -> Any:
-    """Return what is sent: a list for an Alertmanager, a webhook payload for others."""
-    alert = _alert(notice)
-    if urlsplit(hook.url).path.rstrip("/").endswith(ALERTMANAGER):
-        if not notice.resolved:
-            alert["endsAt"] = _later(notice.alarm.raised)
-        return [{key: value for key, value in alert.items() if key not in ("status", "fingerprint")}]
-    return {
-        "version": "4",
-        "groupKey": f'{{}}:{{alertname="LoradiagDrift", adapter={msgspec.json.encode(alert["labels"]["adapter"]).decode()}}}',
-        "truncatedAlerts": 0,
-        "status": alert["status"],
-        "receiver": "loradiag",
-        "groupLabels": {"alertname": "LoradiagDrift", "adapter": alert["labels"]["adapter"]},
-        "commonLabels": alert["labels"],
-        "commonAnnotations": alert["annotations"],
-        "externalURL": "",
-        "alerts": [alert],
-    }
-
-
-def _later(moment: str) -> str:
-    begun = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return f"{begun + timedelta(days=_OPEN_DAYS):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _alert(notice: Notice) -> dict[str, Any]:
-    alarm = notice.alarm
-    name = shorten(printable(alarm.adapter), 120)
-    labels = {
-        "alertname": "LoradiagDrift",
-        "adapter": name,
-        "signal": printable(alarm.signal),
-        "severity": "critical",
-        "alarm": str(alarm.id),
-    }
-    annotations = {
-        "summary": f"The traffic of {name} has drifted" if not notice.resolved else f"The drift of {name} is over",
-        "description": printable(alarm.message),
-        "e_value": f"{alarm.e_value:.3g}",
-        "line": f"{alarm.line:.3g}",
-    }
-    if alarm.why:
-        annotations["why"] = printable(alarm.why)
-    alert: dict[str, Any] = {
-        "status": "resolved" if notice.resolved else "firing",
-        "labels": labels,
-        "annotations": annotations,
-        "startsAt": alarm.raised,
-        "generatorURL": "",
-        "fingerprint": f"{alarm.id:016x}",
-    }
-    if notice.resolved:
-        alert["endsAt"] = alarm.changed or alarm.raised
-    else:
-        alert["endsAt"] = _NEVER
-    return alert

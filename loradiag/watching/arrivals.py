@@ -117,10 +117,13 @@ class Arrivals:
         gone: list[str] = []
         for folder in self._folders():
             name = self.name_of(folder)
-            changed = folder.stat().st_mtime_ns
-            if self._unchanged.get(name) == changed:
-                continue
-            found, missing, settled = self._in(folder)
+            try:
+                changed = folder.stat().st_mtime_ns
+                if self._unchanged.get(name) == changed:
+                    continue
+                found, missing, settled = self._in(folder)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # it was removed a moment ago, or is no folder
             new += found
             gone += missing
             if settled and time.time() - changed / 1e9 > _TICK:
@@ -234,3 +237,11 @@ def names_in(folder: Path, files: Sequence[LakeFile]) -> list[str]:
         prefix = file.path.parent.relative_to(folder).as_posix()
         names += [f"{prefix}/{name}" for name in (file.path.name, *file.merges)]
     return names
+
+
+def written_at(file: LakeFile) -> float:
+    """Return when a file came into the lake, in seconds since 1970; now of one that was merged with others meanwhile."""
+    try:
+        return file.path.stat().st_mtime
+    except OSError:
+        return time.time()

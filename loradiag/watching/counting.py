@@ -14,14 +14,14 @@ from loradiag.baselines.reading import Baseline
 from loradiag.baselines.topics import assign
 from loradiag.traffic.schema import DAY
 from loradiag.watching import answers
-from loradiag.watching.adapters import Episode, take
 from loradiag.watching.arrivals import Part, split_by
 from loradiag.watching.diary import Note, add
+from loradiag.watching.episodes import Episode, take
 from loradiag.watching.references import CALIBRATION
+from loradiag.watching.remembered import unseen, unseen_labels
 from loradiag.watching.state import State, Totals
 
 Indexes = npt.NDArray[np.int64]
-Keys = npt.NDArray[np.uint64]
 
 REMEMBERED = 30
 """Days for which requests are known again; what comes later than that, or from as far in the future, is not counted."""
@@ -73,7 +73,7 @@ def _count_day(
     usable = np.isin(part.encoder, [code for code, name in enumerate(part.encoders) if name in encoders])
     rows = rows[np.lexsort((~usable[rows], part.key[rows]))]  # of a request the row with a vector, if one has
     rows = rows[np.unique(part.key[rows], return_index=True)[1]]
-    new, new_vector = state.unseen(day, part.key[rows], usable[rows])
+    new, new_vector = unseen(state, day, part.key[rows], usable[rows])
     totals.requests += int(new.sum())
     notes = []
     fresh, embedded = np.zeros(part.key.size, dtype=np.bool_), np.zeros(part.key.size, dtype=np.bool_)
@@ -160,7 +160,7 @@ def _once(part: Part, day: int, rows: Indexes, state: State, adapter: str) -> np
         mixed = np.where(labels == 0, np.uint64(0), (labels ^ mark) | np.uint64(1))
         first = np.zeros(rows.size, dtype=np.bool_)
         first[np.unique(mixed, return_index=True)[1]] = True
-        keep &= (first | (mixed == 0)) & state.first(day, mixed)
+        keep &= (first | (mixed == 0)) & unseen_labels(state, day, mixed)
     return keep
 
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from loradiag.core.watching import WatchDay
 from loradiag.statistics.tails import share_intervals
 from loradiag.traffic.schema import DAY, date_of
-from loradiag.watching.adapters import Episode, Evidence, plain, together
 from loradiag.watching.alarms import line_of
+from loradiag.watching.episodes import Episode, Evidence, plain, together
 from loradiag.watching.state import State
 
 KEPT = 400
@@ -109,7 +109,7 @@ def decide(state: State, episodes: Sequence[Episode], evidence: Sequence[Sequenc
     state.database.executemany(_DECIDE, [[*told[name], name, day] for name, day in rows])
 
 
-def forget(state: State, before: int) -> None:
+def forget_days(state: State, before: int) -> None:
     """Forget days before one, which is counted since 1970. To be called within :meth:`State.change`."""
     state.database.execute("DELETE FROM diary WHERE day < ?", [before])
 
@@ -130,10 +130,16 @@ def days(state: State, *, adapter: str | None = None, since: int | None = None) 
     where = f" WHERE {' AND '.join(given)}" if given else ""
     with state.reading():
         state.begun()
-        if not state.has_diary():
+        if not _is_kept(state):
             return []
         rows = state.database.execute(f"{_READ}{where}{_ORDER}", [*given.values()]).fetchall()
         return _told(rows)
+
+
+def _is_kept(state: State) -> bool:
+    """Whether days are remembered: a reader adds no table to what an older loradiag has written."""
+    found = state.database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'diary'")
+    return found.fetchone() is not None
 
 
 def _told(rows: Sequence[Sequence[Any]]) -> list[WatchDay]:

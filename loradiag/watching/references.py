@@ -26,7 +26,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
         expected: The share of held-out references below it.
         matters: The share of novel requests that matters.
         share: The share that is no drift yet, with room for what calibration cannot know.
-        groups: The group of each topic ; rare topics share one.
+        groups: The group of each topic; rare topics share one.
         mix: The share of each group among held-out references that are not novel; empty where they are too few.
         change: Cohen's w of a change in these that is no drift yet.
     """

@@ -67,7 +67,7 @@ def address(word: str) -> tuple[str, int]:
         host = host[1:-1]
     elif ":" in host:
         port = ""  # an IPv6 address without brackets says not where it ends
-    if not (port.isascii() and port.isdigit() and int(port) < 65_536):
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65_536):
         raise UsageError(f"--listen {printable(word)}: write a host and a port, such as {LOOPBACK}:9464")
     return host or LOOPBACK, int(port)
 
@@ -102,7 +102,7 @@ class Server:
         self.url = f"http://{shown}:{self._server.server_address[1]}"
 
     def close(self) -> None:
-        """Stop; clients that are being answered are answered."""
+        """Take no more clients; those that are being answered have threads of their own, which end with the process."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -120,7 +120,11 @@ class _Listener(ThreadingHTTPServer):
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)  # too many at once: this one may come again
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be begun, which would give the place back
+            self._free.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:

@@ -7,18 +7,17 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-from loradiag.core.errors import InputError, UsageError
+from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
-from loradiag.watching.adapters import Episode
+from loradiag.storage.files import unreadable
+from loradiag.storage.sqlite import is_busy, is_of_the_disk, keep_a_log, uri_of
+from loradiag.watching.episodes import Episode
 
 VERSION = 1
 _WAIT = 30.0
@@ -43,9 +42,6 @@ _TABLES = (
     "CREATE INDEX IF NOT EXISTS diary_adapters ON diary (adapter, day)",
     "CREATE INDEX IF NOT EXISTS diary_undecided ON diary (day) WHERE undecided = 1",
 )
-
-Keys = npt.NDArray[np.uint64]
-Flags = npt.NDArray[np.bool_]
 
 
 class Totals(msgspec.Struct, kw_only=True):
@@ -82,39 +78,52 @@ class State:
 
     Raises:
         InputError: It is no such file, is damaged, or of another version.
-        UsageError: It cannot be made, or written.
+        UsageError: It cannot be made, or written, or another process has been writing for too long.
     """
 
     def __init__(self, path: Path, *, create: bool = True, read_only: bool = False) -> None:
         self.path = path
         self._written: dict[str, bytes] = {}
-        if (read_only or not create) and not (path.is_file() and path.stat().st_size):  # empty: a begin without room
+        if (read_only or not create) and not _has_content(path):  # empty: a begin without room
             raise InputError(path, "holds no watch", _REMEDY, "missing")
         try:
             self.database = _opened(path, read_only)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unopened(error, read_only) from error
+        try:
             if not read_only:
                 self._prepare()
             version = self._meta("version")
-        except OSError as error:
-            raise self._closed(error.strerror or str(error)) from error
-        except sqlite3.Error as error:
-            if not read_only and (_is_of_the_disk(error) or not _writable(path)):
-                raise self._closed(str(error)) from error
-            raise self._broken(error) from error
-        if version != str(VERSION):
-            raise InputError(path, f"is of version {printable(version or '?')}; this loradiag reads {VERSION}")
+            if version != str(VERSION):
+                raise InputError(path, f"is of version {printable(version or '?')}; this loradiag reads {VERSION}")
+        except BaseException as error:
+            self.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._unopened(error, read_only) from error
+            raise
 
     def _prepare(self) -> None:
-        self.database.execute("PRAGMA journal_mode=WAL")
+        keep_a_log(self.database, _WAIT)
         self.database.execute("PRAGMA synchronous=NORMAL")
         with self.change():
             for table in _TABLES:
                 self.database.execute(table)
             self.database.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", [str(VERSION)])
 
+    def _unopened(self, error: OSError | sqlite3.Error, read_only: bool) -> LoradiagError:
+        if isinstance(error, OSError):
+            return self._closed(error.strerror or str(error))
+        if not read_only and (is_of_the_disk(error) or not _writable(self.path)):
+            return self._closed(str(error))
+        return self._busy() if is_busy(error) else self._broken(error)
+
     def _closed(self, reason: str) -> UsageError:
         where = "give --state FILE in a folder that can be written"
         return UsageError(f"{printable(str(self.path))}: cannot be written ({printable(reason)}); {where}")
+
+    def _busy(self) -> UsageError:
+        name = printable(str(self.path))
+        return UsageError(f"{name}: another process has been writing to it for {_WAIT:.0f} s; try again")
 
     def _broken(self, error: Exception) -> InputError:
         remedy = "move it away to begin anew, or restore it"
@@ -125,7 +134,7 @@ class State:
         """Keep other watchers off: two would count every request twice.
 
         Raises:
-            UsageError: Another one is at work.
+            UsageError: Another one is at work, or nobody can tell.
         """
         with _lock(self.path.with_name(self.path.name + ".lock")) as free:
             if not free:
@@ -137,7 +146,7 @@ class State:
         """Everything that is written within happens at once, or not at all.
 
         Raises:
-            UsageError: The disk is full, or may not be written any more.
+            UsageError: The disk is full, or may not be written any more; or another process has been writing for too long.
         """
         try:
             self.database.execute("BEGIN IMMEDIATE")
@@ -147,9 +156,24 @@ class State:
             self._written.clear()
             if self.database.in_transaction:  # a full disk ends it by itself
                 self.database.execute("ROLLBACK")
-            if _is_of_the_disk(error):
+            if is_of_the_disk(error):
                 raise self._closed(str(error)) from error
+            if is_busy(error):
+                raise self._busy() from error
             raise
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Say in a line why what is read within cannot be read.
+
+        Raises:
+            InputError: The file is damaged.
+            UsageError: Another process has been writing for too long.
+        """
+        try:
+            yield
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise (self._busy() if is_busy(error) else self._broken(error)) from error
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -157,20 +181,15 @@ class State:
 
         Raises:
             InputError: The file is damaged.
+            UsageError: Another process has been writing for too long.
         """
-        try:
-            self.database.execute("BEGIN")
-            yield
-        except (sqlite3.Error, msgspec.DecodeError) as error:
-            raise self._broken(error) from error
-        finally:
-            if self.database.in_transaction:
-                self.database.execute("ROLLBACK")
-
-    def has_diary(self) -> bool:
-        """Whether days are remembered: a reader adds no table to what an older loradiag has written."""
-        found = self.database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'diary'")
-        return found.fetchone() is not None
+        with self.explained():
+            try:
+                self.database.execute("BEGIN")
+                yield
+            finally:
+                if self.database.in_transaction:
+                    self.database.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the file."""
@@ -181,9 +200,14 @@ class State:
         return str(found[0]) if found else None
 
     def totals(self) -> Totals | None:
-        """Return what was counted; None before the first watch."""
-        found = self._meta("totals")
-        return None if found is None else msgspec.json.decode(found, type=Totals)
+        """Return what was counted; None before the first watch.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        with self.explained():
+            found = self._meta("totals")
+            return None if found is None else msgspec.json.decode(found, type=Totals)
 
     def begun(self) -> Totals:
         """Return what was counted.
@@ -207,13 +231,9 @@ class State:
         Raises:
             InputError: The file is damaged.
         """
-        try:
+        with self.explained():
             rows = self.database.execute("SELECT adapter, state FROM episodes ORDER BY adapter").fetchall()
             return {name: msgspec.msgpack.decode(state, type=Episode) for name, state in rows}
-        except sqlite3.Error as error:
-            raise self._broken(error) from error
-        except msgspec.DecodeError as error:
-            raise InputError(self.path, f"is damaged ({error})", "move it away to begin anew, or restore it") from error
 
     def keep(self, episodes: Iterable[Episode]) -> None:
         """Write the evidence of some adapters, where it has changed: polls that find nothing must not wear out a disk."""
@@ -224,78 +244,24 @@ class State:
                 self.database.execute("INSERT OR REPLACE INTO episodes VALUES (?, ?)", [episode.adapter, state])
                 self._written[episode.adapter] = digest
 
-    def files(self) -> set[str]:
-        """Return the names of files that were counted, within the lake."""
-        return {row[0] for row in self.database.execute("SELECT name FROM files")}
 
-    def keep_files(self, names: Iterable[str]) -> None:
-        """Remember files that were counted."""
-        self.database.executemany("INSERT OR IGNORE INTO files VALUES (?)", [(name,) for name in names])
+def _has_content(path: Path) -> bool:
+    """Whether there is a file with something in it.
 
-    def forget_files(self, names: Iterable[str]) -> None:
-        """Forget files that are gone."""
-        self.database.executemany("DELETE FROM files WHERE name = ?", [(name,) for name in names])
-
-    def unseen(self, day: int, keys: Keys, vectors: Flags) -> tuple[Flags, Flags]:
-        """Remember requests of a day, and say which were not known, and which had not been known with a vector.
-
-        Args:
-            day: Since 1970; -1 of undated ones.
-            keys: [n], distinct.
-            vectors: Whether each has one [n].
-        """
-        signed = keys.view(np.int64).tolist()
-        self._given(signed)
-        rows = self.database.execute(
-            "SELECT given.place, seen.vector FROM given JOIN seen ON seen.day = ? AND seen.key = given.value", [day]
-        ).fetchall()
-        known, had = np.zeros(keys.size, dtype=np.bool_), np.zeros(keys.size, dtype=np.bool_)
-        for place, vector in rows:
-            known[place], had[place] = True, bool(vector)
-        self.database.executemany(
-            "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET vector = max(vector, excluded.vector)",
-            zip([day] * keys.size, signed, vectors.astype(int).tolist(), strict=True),
-        )
-        return ~known, vectors & ~had
-
-    def first(self, day: int, labels: Keys) -> Flags:
-        """Remember labels of a day's requests (conversations, texts), and say which were not known; 0 is none."""
-        signed = labels.view(np.int64)
-        self._given(signed.tolist())
-        rows = self.database.execute(
-            "SELECT given.place FROM given JOIN once ON once.day = ? AND once.label = given.value", [day]
-        ).fetchall()
-        fresh = np.ones(labels.size, dtype=np.bool_)
-        fresh[[row[0] for row in rows]] = False
-        fresh[labels == 0] = True
-        real = signed[labels != 0].tolist()
-        self.database.executemany("INSERT OR IGNORE INTO once VALUES (?, ?)", zip([day] * len(real), real, strict=True))
-        return fresh
-
-    def _given(self, values: Sequence[int]) -> None:
-        self.database.execute("CREATE TEMP TABLE IF NOT EXISTS given (place INTEGER PRIMARY KEY, value INTEGER)")
-        self.database.execute("DELETE FROM given")
-        self.database.executemany("INSERT INTO given VALUES (?, ?)", enumerate(values))
-
-    def forget(self, before_keys: int, before_labels: int) -> None:
-        """Forget the requests of days that are over; undated ones stay."""
-        self.database.execute("DELETE FROM seen WHERE day >= 0 AND day < ?", [before_keys])
-        self.database.execute("DELETE FROM once WHERE day >= 0 AND day < ?", [before_labels])
+    Raises:
+        InputError: The system does not say.
+    """
+    try:
+        return path.is_file() and path.stat().st_size > 0
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _opened(path: Path, read_only: bool) -> sqlite3.Connection:
-    if read_only:
-        return sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-
-
-def _is_of_the_disk(error: BaseException) -> bool:
-    """Whether SQLite says that there is no room, or that the system refused to write."""
-    told = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of the code says what exactly was refused
-    return told in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    uri = uri_of(path, read_only=read_only)
+    return sqlite3.connect(uri, uri=True, timeout=_WAIT, isolation_level=None, check_same_thread=False)
 
 
 def _writable(path: Path) -> bool:
@@ -304,16 +270,29 @@ def _writable(path: Path) -> bool:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[bool]:
-    """Whether nobody else holds the lock; it goes with the process, however that ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file: IO[str]
-    with path.open("a") as file:
+    """Whether nobody else holds the lock; it goes with the process, however that ends.
+
+    Raises:
+        UsageError: The file system has no locks, or the file may not be written.
+    """
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise _unlockable(path, error) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             yield False
             return
+        except OSError as error:
+            raise _unlockable(path, error) from error
         file.truncate(0)
         file.write(f"{os.getpid()} {time.time():.0f}\n")
         file.flush()
         yield True
+
+
+def _unlockable(path: Path, error: OSError) -> UsageError:
+    where = "give --state FILE on a disk of this machine, in a folder that can be written"
+    return UsageError(f"{printable(str(path))}: cannot be locked ({printable(error.strerror or str(error))}); {where}")

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from loradiag.analyzers.drift.windows import stamp
 from loradiag.core.watching import Watch, WatchAlarm, WatchSignal, WatchSnapshot, WatchTotals
 from loradiag.statistics.budget import left_of
-from loradiag.watching.adapters import Episode, plain, signals, together
 from loradiag.watching.alarms import alarms, line_of
 from loradiag.watching.answers import WATCHED
+from loradiag.watching.episodes import Episode, plain, signals, together
 from loradiag.watching.references import CALIBRATION
 from loradiag.watching.state import State, Totals
 from loradiag.watching.watcher import Watcher

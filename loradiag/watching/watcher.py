@@ -19,13 +19,14 @@ from loradiag.core.watching import WatchAlarm
 from loradiag.statistics.budget import weight_of
 from loradiag.traffic.files import LakeFile, check_lake
 from loradiag.traffic.schema import DAY
-from loradiag.watching.adapters import Episode, begin, signals
 from loradiag.watching.alarms import alarm_of, is_over, raise_alarm, raised, settle
-from loradiag.watching.arrivals import Arrivals, names_in, parts_of
+from loradiag.watching.arrivals import Arrivals, names_in, parts_of, written_at
 from loradiag.watching.counting import LABELS, REMEMBERED, close_days, count_part
-from loradiag.watching.diary import KEPT, decide, forget, undecided
+from loradiag.watching.diary import KEPT, decide, forget_days, undecided
+from loradiag.watching.episodes import Episode, begin, signals
 from loradiag.watching.known import Baselines
 from loradiag.watching.references import CALIBRATION, reference_of
+from loradiag.watching.remembered import forget_files, forget_requests, keep_files, known_files
 from loradiag.watching.state import State, Totals
 
 Progress = Callable[[int, int], None]
@@ -76,7 +77,7 @@ class Watcher:
         self.baselines = Baselines(plan.baselines)
         self.totals = self._totals()
         self.episodes = state.episodes()
-        self._arrivals = Arrivals(plan.lake, state.files())
+        self._arrivals = Arrivals(plan.lake, known_files(state))
         self._look_for_baselines()
 
     @property
@@ -146,16 +147,17 @@ class Watcher:
 
     def _begin(self, names: Sequence[str]) -> None:
         """Begin an episode for some adapters: new capital, from what is left of the budget."""
-        self.totals.first = self.totals.first or len(names)
-        begun = [episode for name in names if (episode := self._episode(name)) is not None]
-        with self.state.change():
-            for episode in begun:
-                before = self.episodes.get(episode.adapter)
-                if before is not None and before.alarm is not None:
-                    self._end(before.alarm, "its baseline was made again")
-                self.episodes[episode.adapter] = episode
-            self.state.keep(begun)
-            self.state.keep_totals(self.totals)
+        with self._undone_if_it_fails():
+            self.totals.first = self.totals.first or len(names)
+            begun = [episode for name in names if (episode := self._episode(name)) is not None]
+            with self.state.change():
+                for episode in begun:
+                    before = self.episodes.get(episode.adapter)
+                    if before is not None and before.alarm is not None:
+                        self._end(before.alarm, "its baseline was made again")
+                    self.episodes[episode.adapter] = episode
+                self.state.keep(begun)
+                self.state.keep_totals(self.totals)
 
     def _episode(self, name: str) -> Episode | None:
         """The next episode of an adapter; None where its baseline is damaged."""
@@ -185,7 +187,7 @@ class Watcher:
         files, gone = self._arrivals.files()
         if gone:
             with self.state.change():
-                self.state.forget_files(gone)
+                forget_files(self.state, gone)
         news, done = News([], []), 0
         days = undecided(self.state)
         if files and days and files[0].date not in days:
@@ -198,7 +200,7 @@ class Watcher:
                     progress(done, len(files))
             self._decide(news)
         if files:
-            self.totals.behind = max(0.0, time.time() - max(_written(file) for file in files))
+            self.totals.behind = max(0.0, time.time() - max(written_at(file) for file in files))
             self._tidy()
         else:
             self._decide(news)
@@ -221,7 +223,7 @@ class Watcher:
             return
         names = names_in(self.plan.lake, [file])
         with self.state.change():
-            self.state.keep_files(names)
+            keep_files(self.state, names)
         self._arrivals.count(names)
 
     def _find(self, name: str) -> tuple[Episode, Baseline] | None:
@@ -248,8 +250,8 @@ class Watcher:
         newest = self.totals.newest_day
         if newest is not None:
             with self.state.change():
-                self.state.forget(newest - REMEMBERED, newest - LABELS)
-                forget(self.state, newest - KEPT)
+                forget_requests(self.state, newest - REMEMBERED, newest - LABELS)
+                forget_days(self.state, newest - KEPT)
 
     def _decide(self, news: News) -> None:
         """Close days that are over, and see who alarms and whose alarm is over."""
@@ -290,10 +292,3 @@ class Watcher:
         if alarm_of(self.state, number).status != "resolved":
             settle(self.state, number, "resolved", None, why)
         return alarm_of(self.state, number)
-
-
-def _written(file: LakeFile) -> float:
-    try:
-        return file.path.stat().st_mtime
-    except OSError:  # it was merged with others meanwhile
-        return time.time()

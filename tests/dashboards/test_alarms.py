@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from loradiag_dashboard.parts.plain import md
 from streamlit.testing.v1 import AppTest
 
 from loradiag import alarms, settle_alarm, watched
-from loradiag.cli.alarms import alarms as command_line
+from loradiag.cli.drift.alarms import alarms as command_line
+from loradiag.core.errors import InputError
 from loradiag.core.watching import WatchAlarm
 from tests.dashboards.conftest import Show
 from tests.dashboards.putting import put, said
@@ -135,16 +137,20 @@ def test_what_somebody_has_resolved_stays_so(show: Show, place: Path, word: str)
     page = page_of(show, place)
     settle_alarm(1, "resolved", by="jon", why="a campaign", state=state(place))
     settle(page, 1, word)
-    assert page.error[0].value == "Nothing was changed\\: alarm 1 was resolved meanwhile by jon\\: a campaign\\."
+    refusal = f"{state(place)}: alarm 1 is resolved already, by jon: a campaign; it needs no more attention"
+    assert page.error[0].value == md(f"Nothing was changed: {refusal}.")
     assert (of(place, 1).by, of(place, 1).why) == ("jon", "a campaign")
 
 
 def test_what_somebody_deals_with_is_not_taken_over(show: Show, place: Path) -> None:
-    """Not by an acknowledgement that came second; but it can be resolved."""
+    """Not by an acknowledgement that came second, which is refused as everywhere else; but it can be resolved."""
     page = page_of(show, place)
     settle_alarm(1, "acknowledged", by="eve", why="on it", state=state(place))
     settle(page, 1, "acknowledged")
-    assert page.error[0].value == "Nothing was changed\\: alarm 1 was acknowledged meanwhile by eve\\: on it\\."
+    with pytest.raises(InputError) as refused:
+        settle_alarm(1, "acknowledged", by="jon", why="me too", state=state(place))
+    assert "alarm 1 is acknowledged already, by eve: on it" in str(refused.value)
+    assert page.error[0].value == md(f"Nothing was changed: {refused.value}.")
     assert (of(place, 1).by, of(place, 1).why) == ("eve", "on it")
     settle(page, 1, "resolved")
     assert (of(place, 1).status, of(place, 1).by) == ("resolved", "ann")

@@ -59,6 +59,41 @@ def test_two_watches_of_one_state(tmp_path: Path) -> None:
     assert run_.episodes["support"].counted == 60
 
 
+def test_two_who_acknowledge_one_alarm(tmp_path: Path) -> None:
+    """By the command line, at one moment: one does, and the other is told who it was, in a line."""
+    write_baseline(tmp_path / "baselines" / "support")
+    write(tmp_path / "lake", 80, domain=3)
+    run_ = watcher(tmp_path)
+    assert len(run_.poll().raised) == 1
+    run_.state.close()
+    state = tmp_path / "watch.sqlite"
+    words = [
+        sys.executable,
+        "-m",
+        "loradiag",
+        "drift",
+        "alarms",
+        "--state",
+        str(state),
+        "--acknowledge",
+        "1",
+        "--why",
+        "mine",
+    ]
+    both = {
+        name: subprocess.Popen(
+            [*words, "--by", name], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for name in ("ann", "bob")
+    }
+    said = {name: process.communicate(timeout=300) for name, process in both.items()}
+    assert sorted(process.returncode for process in both.values()) == [0, 3]
+    winner, loser = sorted(both, key=lambda name: both[name].returncode)
+    assert said[winner] == ("alarm 1 of support is acknowledged\n", "")
+    refusal = f"loradiag: {state}: alarm 1 is acknowledged already, by {winner}: mine; resolve it when it is over\n"
+    assert said[loser] == ("", refusal)
+
+
 def _shelve(folder: Path, memory: Path, times: int) -> int:
     for _ in range(times):
         shelf = Shelf(folder, memory)

@@ -16,7 +16,8 @@ import pytest
 
 from loradiag.core.errors import UsageError
 from loradiag.watching.alarms import change_alarm
-from loradiag.watching.alerting import Hook, Notice, deliver, hooks_of, payload
+from loradiag.watching.alerting import Hook, deliver, hooks_of
+from loradiag.watching.notices import Notice, payload
 from loradiag.watching.outbox import StateOutbox
 from loradiag.watching.sending import Sender
 from tests.rules.watching import alarm
@@ -194,7 +195,7 @@ def test_a_receiver_that_recovers_gets_it(receiver: Any) -> None:
 
 def test_a_receiver_says_when_to_come_again(receiver: Any) -> None:
     """``Retry-After``, in seconds or as a date, up to ten minutes."""
-    for said, least, most in (("120", 120, 120), ("86400", 600, 600), ("soon", 0, 10)):
+    for said, least, most in (("120", 120, 120), ("86400", 600, 600), ("soon", 0, 10), ("\xb2", 0, 10)):
         receiver.answers = [(429, {"Retry-After": said})]
         box = Box(notice())
         deliver(box, [Hook(url(receiver))], now=lambda: 0.0)
@@ -314,5 +315,5 @@ def test_the_state_keeps_notices_until_they_are_delivered(tmp_path: Path, receiv
 
 def test_payloads_are_json_whatever_the_numbers() -> None:
     """Evidence without bound is written as the largest that there is."""
-    told = payload(notice(e_value=1e300), Hook("http://h/"))
+    told = payload(notice(e_value=1e300), "http://h/")
     assert json.loads(json.dumps(told))["alerts"][0]["annotations"]["e_value"] == "1e+300"

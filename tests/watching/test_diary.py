@@ -17,9 +17,9 @@ from scipy.stats import binomtest
 from loradiag.core.errors import InputError
 from loradiag.core.watching import WatchDay
 from loradiag.traffic.schema import DAY
-from loradiag.watching.adapters import plain, signals, together
 from loradiag.watching.alarms import change_alarm
-from loradiag.watching.diary import KEPT, days, forget
+from loradiag.watching.diary import KEPT, days, forget_days
+from loradiag.watching.episodes import plain, signals, together
 from loradiag.watching.state import State
 from loradiag.watching.telling import adapters_of, snapshot, totals_of
 from loradiag.watching.watcher import Plan, Watcher
@@ -156,7 +156,7 @@ def test_old_days_are_forgotten(place: Path) -> None:
     run.poll()
     assert [row.day for row in of(place)] == ["2025-09-28", "2026-11-02"]
     with run.state.change():
-        forget(run.state, FIRST + 2)
+        forget_days(run.state, FIRST + 2)
     assert of(place) == []
 
 

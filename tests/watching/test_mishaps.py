@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, UsageError
 from loradiag.statistics.budget import discoveries
 from loradiag.traffic.files import LakeFile
 from loradiag.watching import watcher as watching
-from loradiag.watching.adapters import Evidence, is_calm
 from loradiag.watching.alarms import alarms, change_alarm, raised
 from loradiag.watching.arrivals import Arrivals, Part
+from loradiag.watching.episodes import Evidence, is_calm
 from loradiag.watching.state import State
 from tests.analyzers.drift.making import DAY, START
 from tests.watching.making import watcher, write, write_baseline
@@ -48,6 +48,22 @@ def test_an_alarm_of_a_baseline_that_is_gone_ends_nothing(place: Path) -> None:
     run.poll()
     assert (run.episodes["support"].counted, run.episodes["support"].alarm) == (0, None)
     assert alarms(run.state) == []
+
+
+def test_a_beginning_that_fails_is_made_again(place: Path) -> None:
+    """A baseline was made again while the disk takes nothing: the alarm of the old one is not left open for ever."""
+    write(place / "lake", 80, seed=1, domain=3)
+    run = watcher(place)
+    assert len(run.poll().raised) == 1
+    write_baseline(place / "baselines" / "support", seed=5)
+    run.state.database.execute("PRAGMA query_only = ON")
+    with pytest.raises(UsageError, match="cannot be written"):
+        run.poll()
+    run.state.database.execute("PRAGMA query_only = OFF")
+    assert [alarm.status for alarm in alarms(run.state)] == ["open"]
+    run.poll()
+    assert alarms(run.state) == []
+    assert (run.episodes["support"].alarm, run.episodes["support"].slot, run.totals.slots) == (None, 1, 2)
 
 
 def test_baselines_that_are_gone_for_a_moment_cost_no_requests(place: Path) -> None:
@@ -139,6 +155,17 @@ def test_a_wrong_clock_ends_no_day(place: Path, monkeypatch: pytest.MonkeyPatch)
     write(lake, 60, seed=3, nll=1.0)
     run.poll()
     assert run.episodes["support"].answers["perplexity"].sums[START // DAY][1] == 90
+
+
+def test_what_is_no_folder_of_requests_ends_nothing(place: Path) -> None:
+    """A file, and a link to nowhere, by the names of folders: the others are looked into."""
+    write(place / "lake", 30, seed=1)
+    day = next((place / "lake").glob("date=*"))
+    (day / "bucket=98").write_text("x")
+    (day / "bucket=99").symlink_to(place / "nowhere")
+    run = watcher(place)
+    run.poll()
+    assert (run.episodes["support"].counted, run.flawed) == (30, {})
 
 
 def signal(name: str, recent: float) -> Evidence:

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.fleets import HELD_OUT, adapters, contaminated, domains
 from benchmarks.watch import episode
 from loradiag.embeddings.encoder import load_encoder
-from loradiag.watching.adapters import signals, take, together
+from loradiag.watching.episodes import signals, take, together
 from tests.conftest import SHARED
 
 pytestmark = [pytest.mark.models, pytest.mark.shared]

@@ -124,7 +124,9 @@ def test_addresses(word: str, expected: tuple[str, int]) -> None:
     assert address(word) == expected
 
 
-@pytest.mark.parametrize("word", ["", "x", "host:", "host:x", "1.2.3.4:70000", "::1:80", "host:-1", "h:\u0661"])
+@pytest.mark.parametrize(
+    "word", ["", "x", "host:", "host:x", "1.2.3.4:70000", "::1:80", "host:-1", "h:\u0661", "9" * 5000]
+)
 def test_what_is_no_address_is_said(word: str) -> None:
     """With one that is."""
     with pytest.raises(UsageError, match=r"127\.0\.0\.1:9464"):

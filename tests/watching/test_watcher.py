@@ -15,8 +15,8 @@ import pytest
 
 from loradiag.core.errors import InputError, UsageError
 from loradiag.traffic.compacting import compact
-from loradiag.watching.adapters import plain, signals, together
 from loradiag.watching.alarms import alarms, change_alarm
+from loradiag.watching.episodes import plain, signals, together
 from loradiag.watching.state import State
 from tests.watching.making import watcher, write, write_baseline
 
@@ -274,22 +274,6 @@ def test_another_budget_is_refused(place: Path) -> None:
         watcher(place, alpha=0.01)
 
 
-def test_only_one_watch_may_be_at_work(place: Path) -> None:
-    """A second one on the same state is told so."""
-    first, second = State(place / "watch.sqlite"), State(place / "watch.sqlite")
-    with first.watching(), pytest.raises(UsageError, match="another"), second.watching():
-        pass
-    with second.watching():
-        pass
-
-
-def test_a_damaged_state_is_said(place: Path) -> None:
-    """What is no database is named, with what to do."""
-    (place / "watch.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 100)
-    with pytest.raises(InputError, match="move it away"):
-        watcher(place)
-
-
 def test_a_failure_in_the_middle_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is full while a part is written: memory and file agree, and the next look counts it."""
     write(place / "lake", 200)
@@ -340,25 +324,3 @@ def test_e_values_are_written_as_numbers_that_json_has() -> None:
     assert plain(5000.0) == 1e300
     assert plain(-math.inf) == 0.0
     assert plain(0.0) == 1.0
-
-
-def test_a_folder_that_cannot_be_written_is_said(place: Path) -> None:
-    """With what to do about it; a file where a folder should be, since root may write everywhere."""
-    (place / "file").write_text("x")
-    with pytest.raises(UsageError, match="--state FILE"):
-        State(place / "file" / "watch.sqlite")
-
-
-def test_who_only_reads_writes_nothing_and_waits_for_nobody(place: Path) -> None:
-    """A reader sees what was committed while the watch is in the middle of a change."""
-    write(place / "lake", 80, seed=1, domain=3)
-    run = watcher(place)
-    run.poll()
-    with run.state.change():
-        reader = State(place / "watch.sqlite", read_only=True)
-        assert len(alarms(reader)) == 1
-        assert reader.episodes()["support"].counted == 80
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            reader.keep_files(["x"])
-    with pytest.raises(InputError, match="no watch"):
-        State(place / "none.sqlite", read_only=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-
 import streamlit as st
 
 from loradiag.core.errors import LoradiagError
-from loradiag.core.text import printable, shorten
 from loradiag.core.watching import AlarmStatus, WatchAlarm
+from loradiag_dashboard.parts.nothing import quoted
 from loradiag_dashboard.parts.plain import md
 from loradiag_dashboard.source import overview, settings
 
@@ -58,18 +56,10 @@ def _settle(number: int, status: AlarmStatus) -> None:
         missing = " and ".join(word for word, told in (("who you are", by), ("why", why)) if not told)
         st.session_state[_SAID] = (False, f"Alarm {number} is as it was: say {missing}.")
         return
-    now = _alarm(number)
-    if now is not None and status == "acknowledged" and now.status == "acknowledged":
-        st.session_state[_SAID] = (False, f"Nothing was changed: {_by_others(now)}.")
-        return
     try:
         changed = overview().settle(number, status, by=by, why=why)
     except LoradiagError as error:
-        now = _alarm(number)
-        told = (
-            f"Nothing was changed: {_by_others(now)}." if now is not None and now.status == "resolved" else str(error)
-        )
-        st.session_state[_SAID] = (False, told)
+        st.session_state[_SAID] = (False, f"Nothing was changed: {error}.")
         return
     st.session_state[f"why-{number}"] = ""
     st.session_state[_SAID] = (True, f"Alarm {changed.id} of {changed.adapter} is {changed.status}.")
@@ -82,19 +72,6 @@ def _remember(by: str) -> None:
     for key in list(st.session_state):
         if str(key).startswith("by-") and st.session_state[key] in {"", before} - {by}:
             st.session_state[key] = by
-
-
-def _alarm(number: int) -> WatchAlarm | None:
-    try:
-        return next((alarm for alarm in overview().alarms() if alarm.id == number), None)
-    except LoradiagError:
-        return None
-
-
-def _by_others(alarm: WatchAlarm) -> str:
-    by = shorten(printable(alarm.by or "the watch itself"), 80)
-    why = f": {shorten(printable(alarm.why), 200)}" if alarm.why else ""
-    return f"alarm {alarm.id} was {alarm.status} meanwhile by {by}{why}"
 
 
 def outcome() -> None:
@@ -110,13 +87,9 @@ def outcome() -> None:
 
 
 def command(alarm: WatchAlarm) -> str:
-    """What to run to acknowledge an alarm, as a shell takes it."""
+    """What to run to acknowledge an alarm, or to resolve one that is acknowledged, as a shell takes it."""
     told = settings()
-    where = [f"--lake {_quoted(told.traffic)}" if told.traffic else ""]
-    where.append(f"--state {_quoted(told.state)}" if told.state else "")
+    where = [f"--lake {quoted(told.traffic)}" if told.traffic else ""]
+    where.append(f"--state {quoted(told.state)}" if told.state else "")
     way = "--acknowledge" if alarm.status == "open" else "--resolve"
     return " ".join(["loradiag drift alarms", *filter(None, where), f'{way} {alarm.id} --why "…"'])
-
-
-def _quoted(path: str) -> str:
-    return shlex.quote(printable(path))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-
 import streamlit as st
 
 from loradiag.core.drift import Attribution
-from loradiag.core.text import plural, printable
+from loradiag.core.text import plural
 from loradiag.outputs.trafficfacts import statements, traffic_facts
 from loradiag_dashboard.course.days import Course
-from loradiag_dashboard.parts.nothing import nothing
+from loradiag_dashboard.parts.nothing import lake_argument, nothing, quoted
 from loradiag_dashboard.parts.plain import label, md
 from loradiag_dashboard.parts.tables import table
-from loradiag_dashboard.source import settings
 
 
 def coverage(course: Course) -> None:
@@ -67,8 +64,7 @@ def parts(told: Attribution) -> list[tuple[str, int, float | None]]:
 
 def no_check(course: Course) -> None:
     """What to run where nobody has checked the adapter's traffic."""
-    lake = place(settings().traffic, "lake/")
-    name = shlex.quote(printable(course.row.served or course.row.name))
+    lake, name = lake_argument(), quoted(course.row.served or course.row.name)
     nothing(
         "No check of this adapter's traffic",
         "Where novel requests belong, how topics and answers have changed, and the map: a check's report has all of that.",
@@ -78,8 +74,7 @@ def no_check(course: Course) -> None:
 
 def no_watch(course: Course) -> None:
     """What to run where nobody watches it."""
-    lake = place(settings().traffic, "lake/")
-    name = shlex.quote(printable(course.row.served or course.row.name))
+    lake, name = lake_argument(), quoted(course.row.served or course.row.name)
     nothing(
         "Nobody watches this adapter",
         "A watch counts requests as they come and raises an alarm when evidence of drift is enough. It needs a baseline: what "
@@ -87,8 +82,3 @@ def no_watch(course: Course) -> None:
         f"loradiag drift baseline ADAPTER/ --data train.jsonl --name {name} -o baselines/ADAPTER\n"
         f"loradiag drift watch --baseline baselines/ --lake {lake}",
     )
-
-
-def place(path: str | None, otherwise: str) -> str:
-    """A path as a shell takes it; what to put there where none is known."""
-    return shlex.quote(printable(path)) if path else otherwise

@@ -7,6 +7,7 @@ import shlex
 import streamlit as st
 
 from loradiag.core.text import printable
+from loradiag_dashboard.source import settings
 
 
 def nothing(what: str, why: str, command: str | None = None) -> None:
@@ -26,4 +27,14 @@ def nothing(what: str, why: str, command: str | None = None) -> None:
 
 def command(*parts: str) -> str:
     """A command line that a shell takes as it is; its arguments need not be safe."""
-    return " ".join(["loradiag", *(shlex.quote(printable(part)) for part in parts)])
+    return " ".join(["loradiag", *map(quoted, parts)])
+
+
+def quoted(word: str) -> str:
+    """An argument as a shell takes it and a terminal shows it."""
+    return shlex.quote(printable(word))
+
+
+def lake_argument() -> str:
+    """The lake that is shown, as an argument; what to put there where none is."""
+    return quoted(settings().traffic or "lake/")

@@ -16,9 +16,8 @@ from loradiag.outputs.watch import MARKS as STATUS_MARKS
 from loradiag.outputs.watch import called, e_words, is_overdue
 from loradiag_dashboard.alarming.cards import card
 from loradiag_dashboard.alarming.forms import MEANS, READ_ONLY, outcome
-from loradiag_dashboard.course.coverage import place as quoted
 from loradiag_dashboard.parts.frame import footer
-from loradiag_dashboard.parts.nothing import nothing
+from loradiag_dashboard.parts.nothing import lake_argument, nothing
 from loradiag_dashboard.parts.palette import MARKS
 from loradiag_dashboard.parts.plain import label
 from loradiag_dashboard.parts.tables import table
@@ -163,10 +162,9 @@ def _columns() -> dict[str, object]:
 
 
 def _no_watch() -> None:
-    lake = quoted(settings().traffic, "lake/")
     nothing(
         "No watch",
         "Nobody watches the lake, so that no alarm can be raised. A watch counts requests as they come, day and night, with "
         "one budget of false alarms.",
-        f"loradiag drift watch --baseline baselines/ --lake {lake}",
+        f"loradiag drift watch --baseline baselines/ --lake {lake_argument()}",
     )

@@ -217,7 +217,7 @@ def strongest(found: Sequence[Evidence]) -> Evidence:
 
 def is_calm(found: Sequence[Evidence]) -> bool:
     """Whether everything that is seen of late is within what would be no drift."""
-    return all(_moved(row) <= (row.tolerated or 0.0) for row in found)
+    return all(_moved(row) <= row.tolerated for row in found)
 
 
 def _moved(row: Evidence) -> float:
