@@ -23,6 +23,9 @@ _LEAST_SPREAD = 0.02
 """Spread below which values count as equal, in the unit of the measure or in logarithms: copies of one recipe differ by
 less."""
 
+_LARGEST = 709.0
+"""The logarithm of a number that a float still holds: a band of norms that have nothing in common may reach beyond."""
+
 
 def banded(adapters: Sequence[FleetAdapter]) -> tuple[list[FleetAdapter], list[FleetBand]]:
     """Return adapters with the measures in which they lie outside their group's bands, and the bands.
@@ -60,7 +63,7 @@ def group_of(row: FleetAdapter) -> str:
 
 
 def _positive(value: float | None) -> bool:
-    return value is not None and value > 0
+    return value is not None and 0 < value < math.inf
 
 
 def _band(group: str, measure: str, values: Sequence[float]) -> tuple[FleetBand, list[float]]:
@@ -69,6 +72,6 @@ def _band(group: str, measure: str, values: Sequence[float]) -> tuple[FleetBand,
     middle = float(np.median(numbers))
     spread = max(1.4826 * float(np.median(np.abs(numbers - middle))), _LEAST_SPREAD)
     ends = (middle - FAR * spread, middle, middle + FAR * spread)
-    low, median, high = (math.exp(value) if log else value for value in ends)
+    low, median, high = (math.exp(min(value, _LARGEST)) if log else value for value in ends)
     band = FleetBand(group=group, measure=measure, adapters=len(values), low=max(low, 0.0), median=median, high=high)
     return band, [float(score) for score in (numbers - middle) / spread]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from loradiag.linalg.threads import THREADS
@@ -56,8 +60,8 @@ class LocalEngine:
             try:
                 while waiting or under_way:
                     while waiting and len(under_way) < self._workers * _AHEAD:
-                        place, item = waiting.pop()
-                        under_way[pool.submit(function, item)] = (place, item)
+                        under_way[_submitted(pool, function, waiting[-1][1])] = waiting[-1]
+                        waiting.pop()  # only now: a pool that has just been broken takes nothing
                     done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                     for future in done:
                         result = future.result()
@@ -75,13 +79,41 @@ class LocalEngine:
     def _alone(self, function: Callable[[Any], Any], item: Any) -> Any:
         with self._pool(1) as pool:
             try:
-                return pool.submit(function, item).result()
+                return _submitted(pool, function, item).result()
             except BrokenProcessPool:
                 return None
 
     def _pool(self, count: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(count, mp_context=context, initializer=_on_one_thread)
+
+
+def _submitted(pool: ProcessPoolExecutor, function: Callable[[Any], Any], item: Any) -> Future[Any]:
+    """Hand an item to a pool, which may begin a process for it."""
+    with _left_alone(function):
+        return pool.submit(function, item)
+
+
+_swapping = Lock()
+
+
+@contextmanager
+def _left_alone(function: Callable[[Any], Any]) -> Iterator[None]:
+    """Keep processes that begin within from running the caller's script again, unless the function is of it.
+
+    Each would: a script that came from standard input lies nowhere, and one without ``if __name__ == "__main__"`` would begin
+    its scan anew in every process. Functions of modules are found by their names.
+    """
+    if getattr(function, "__module__", "__main__") == "__main__":
+        yield
+        return
+    with _swapping:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _on_one_thread() -> None:

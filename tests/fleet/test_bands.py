@@ -47,6 +47,15 @@ def test_few_have_no_band() -> None:
     assert banded(adapters([0.0] * 20))[1] == []
 
 
+def test_norms_that_have_nothing_in_common() -> None:
+    """From the least to the largest that float32 holds: the band ends where floats do. What is infinite is no measure."""
+    values = [1e-44, 1e38] * 10
+    rows, (band,) = banded(adapters([*values, float("inf")]))
+    assert 0 <= band.low < band.median < band.high < float("inf")
+    assert band.adapters == 20
+    assert not any(row.outlying for row in rows)
+
+
 def test_copies_of_one_recipe_are_no_outliers() -> None:
     """A spread of nearly nothing does not make a hundredth an outlier."""
     rows, _ = banded(adapters([1.0] * 20 + [1.01]))
