@@ -19,7 +19,7 @@ from loradiag.core.text import listed, printable
 from loradiag.storage.urls import shown
 
 if TYPE_CHECKING:
-    from loradiag.analyzers.canary.comparing import Metric
+    from loradiag.analyzers.canary.comparing import Margin
 
 
 def canary(
@@ -85,7 +85,7 @@ def canary(
     return judged(Subject(path=new), Measurements(canary=found), Accounting(), policy or default_policy())
 
 
-def _metrics(names: Sequence[str], margins: Mapping[str, float]) -> list[Metric]:
+def _metrics(names: Sequence[str], margins: Mapping[str, float]) -> list[Margin]:
     from loradiag.analyzers.canary.comparing import METRICS
 
     for name in (*names, *margins):

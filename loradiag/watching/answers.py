@@ -14,7 +14,8 @@ from math import expm1
 import msgspec
 import numpy as np
 
-from loradiag.analyzers.drift.predictions import METRICS, Metric
+from loradiag.analyzers.drift.columns import Metric
+from loradiag.analyzers.drift.predictions import METRICS
 from loradiag.core.windows import RAISED, SHARES
 from loradiag.statistics.betting import Wealth, bet, log_e, rank_factors, wealth
 

@@ -7,8 +7,9 @@ from functools import partial
 
 import msgspec
 
-from loradiag.analyzers.canary.comparing import PROMPTS, Metric, compare, values_of
+from loradiag.analyzers.canary.comparing import PROMPTS, Margin, compare
 from loradiag.analyzers.canary.pairing import counted, pairs_of
+from loradiag.analyzers.drift.columns import INSTEAD, Metric, values_of
 from loradiag.analyzers.drift.windows import stamp
 from loradiag.core.canary import Canary, CanaryMetric, Decision
 from loradiag.statistics.checks import Floats
@@ -17,8 +18,6 @@ from loradiag.traffic.reading import Lake
 Column = Callable[[Metric, int], Floats]
 """Gives what is compared of the old (0) or the new (1) requests, pair by pair."""
 
-_INSTEAD = {"response_characters": "response_length", "prompt_characters": "prompt_length"}
-
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked.
@@ -26,7 +25,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         old: The adapter that is served, by its name in the traffic.
         new: The one that may take its place.
-        metrics: What is compared.
+        metrics: What is compared, with its margins.
         alpha: The chance that any interval is ever wrong.
         floor: Pairs below which nothing is said of a metric.
         since: No request before this, in microseconds.
@@ -35,7 +34,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     old: str
     new: str
-    metrics: Sequence[Metric]
+    metrics: Sequence[Margin]
     alpha: float = 0.05
     floor: int = 100
     since: int | None = None
@@ -55,8 +54,7 @@ def run(lake: Lake, asked: Question) -> Canary:
     level = asked.alpha / (len(asked.metrics) + 1)  # the last part is for the prompts
 
     def column(metric: Metric, side: int) -> Floats:
-        numbers = lake.measure(rows[side], metric.column, matched[side]).astype("float64")
-        return values_of(metric, numbers)
+        return values_of(metric, lake.measure(rows[side], metric.column, matched[side]))
 
     tell = partial(_compared, column)
     found = _best(tell(asked.metrics, level, asked.floor))
@@ -67,8 +65,8 @@ def run(lake: Lake, asked: Question) -> Canary:
         old=asked.old,
         new=asked.new,
         lake=lake.name,
-        start=stamp(int(min(part[0] for part in times))) if matched[0].size else None,
-        end=stamp(int(max(part[-1] for part in times))) if matched[0].size else None,
+        start=stamp(int(min(part.min() for part in times))) if matched[0].size else None,
+        end=stamp(int(max(part.max() for part in times))) if matched[0].size else None,
         alpha=asked.alpha,
         floor=asked.floor,
         old_requests=counts[0].size,
@@ -80,10 +78,10 @@ def run(lake: Lake, asked: Question) -> Canary:
     )
 
 
-def _compared(column: Column, metrics: Sequence[Metric], alpha: float, floor: int) -> list[CanaryMetric]:
+def _compared(column: Column, metrics: Sequence[Margin], alpha: float, floor: int) -> list[CanaryMetric]:
     found = []
-    for metric in metrics:
-        row = compare(metric, column(metric, 0), column(metric, 1), alpha, floor)
+    for asked in metrics:
+        row = compare(asked, column(asked.metric, 0), column(asked.metric, 1), alpha, floor)
         if row is not None:
             found.append(row)
     return found
@@ -92,7 +90,7 @@ def _compared(column: Column, metrics: Sequence[Metric], alpha: float, floor: in
 def _best(found: list[CanaryMetric]) -> list[CanaryMetric]:
     """Lengths in characters only where tokens were not counted."""
     there = {row.metric for row in found}
-    return [row for row in found if _INSTEAD.get(row.metric) not in there]
+    return [row for row in found if INSTEAD.get(row.metric) not in there]
 
 
 def decide(found: Sequence[CanaryMetric], uneven: Sequence[str]) -> Decision:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from math import exp, expm1, inf, log1p
+from math import inf, log1p
 from typing import Literal
 
 import msgspec
 import numpy as np
 
+from loradiag.analyzers.drift.columns import METRICS as KNOWN
+from loradiag.analyzers.drift.columns import Metric, change_of, mean_of
 from loradiag.core.canary import CanaryMetric, CanaryPoint, CanaryStatus
 from loradiag.statistics.checks import Floats
 from loradiag.statistics.sequences import Interval, bounded_sequence, looks, normal_sequence, radius
@@ -20,66 +22,46 @@ _FAR = 10**7
 """Pairs beyond which nobody waits."""
 
 
-class Metric(msgspec.Struct, frozen=True):
-    """What is compared: a column of the lake, whether its logarithm is, its harm and the margin of that.
+class Margin(msgspec.Struct, frozen=True):
+    """A metric and its margin.
 
     Attributes:
-        name: As in reports.
-        unit: Of its mean.
-        column: Of the lake.
+        metric: What is compared.
         margin: The harm that does not matter: a ratio − 1, or a difference.
-        ratio: Whether differences are of logarithms.
-        logged: Whether the column is not the logarithm already.
-        share: Whether values are 0 or 1.
         harm: Whether only a rise is worse.
     """
 
-    name: str
-    unit: str
-    column: str
+    metric: Metric
     margin: float
-    ratio: bool = False
-    logged: bool = False
-    share: bool = False
     harm: Literal["rise", "change"] = "rise"
 
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric("perplexity", "of generated tokens", "nll", 0.05, ratio=True),
-        Metric("entropy", "nats", "entropy", 0.1),
-        Metric("latency", "ms", "latency_ms", 0.1, ratio=True, logged=True),
-        Metric("first_token", "ms", "first_token_ms", 0.1, ratio=True, logged=True),
-        Metric("response_length", "tokens", "response_tokens", 0.15, ratio=True, logged=True, harm="change"),
-        Metric("response_characters", "characters", "response_chars", 0.15, ratio=True, logged=True, harm="change"),
-        Metric("repetition", "share of 4-grams", "repetition", 0.03),
-        Metric("refusal_like", "share of answers", "refusal_like", 0.03, share=True),
-        Metric("truncated", "share of answers", "truncated", 0.03, share=True),
-        Metric("failed", "share of requests", "failed", 0.02, share=True),
+METRICS: dict[str, Margin] = {
+    row.metric.name: row
+    for row in (
+        Margin(KNOWN["perplexity"], 0.05),
+        Margin(KNOWN["entropy"], 0.1),
+        Margin(KNOWN["latency"], 0.1),
+        Margin(KNOWN["first_token"], 0.1),
+        Margin(KNOWN["response_length"], 0.15, "change"),
+        Margin(KNOWN["response_characters"], 0.15, "change"),
+        Margin(KNOWN["repetition"], 0.03),
+        Margin(KNOWN["refusal_like"], 0.03),
+        Margin(KNOWN["truncated"], 0.03),
+        Margin(KNOWN["failed"], 0.02),
     )
 }
-"""What may be compared; lengths in characters stand in where tokens were not counted."""
+"""What may be compared."""
 
-PROMPTS = (
-    Metric("prompt_length", "tokens", "prompt_tokens", 0.05, ratio=True, logged=True, harm="change"),
-    Metric("prompt_characters", "characters", "prompt_chars", 0.05, ratio=True, logged=True, harm="change"),
-)
+PROMPTS = (Margin(KNOWN["prompt_length"], 0.05, "change"), Margin(KNOWN["prompt_characters"], 0.05, "change"))
 """What must not differ where traffic is split evenly."""
 
 
-def values_of(metric: Metric, numbers: Floats) -> Floats:
-    """Return what is compared of a column: its logarithm, where it is that; NaN where it is unknown."""
-    if not metric.logged:
-        return numbers
-    return np.log(np.where(numbers > 0, numbers, np.nan))
-
-
-def compare(metric: Metric, old: Floats, new: Floats, alpha: float, floor: int) -> CanaryMetric | None:
+def compare(asked: Margin, old: Floats, new: Floats, alpha: float, floor: int) -> CanaryMetric | None:
     """Compare the pairs that both have a metric; None where none has.
 
     Args:
-        metric: Which.
+        asked: Which, and its margin.
         old: Its values of old requests, pair by pair [n].
         new: Of new ones [n].
         alpha: The chance that one of its two intervals is ever wrong.
@@ -88,66 +70,63 @@ def compare(metric: Metric, old: Floats, new: Floats, alpha: float, floor: int) 
     known = np.isfinite(old) & np.isfinite(new)
     if not known.any():
         return None
-    old, new = old[known], new[known]
+    metric, old, new = asked.metric, old[known], new[known]
     apart = new - old
     at = looks(apart.size, _POINTS)
     wins = bounded_sequence((np.sign(apart) + 1) / 2, alpha * (1 - _DIFFERENCE), [apart.size])[0]
     alpha *= _DIFFERENCE
     path = bounded_sequence(apart, alpha, at, -1.0, 1.0) if metric.share else normal_sequence(apart, alpha, at)
     last = path[-1] if path else None
-    status = _status(metric, last, floor)
+    status = _status(asked, last, floor)
     means = float(old.mean()), float(new.mean())
     return CanaryMetric(
         metric=metric.name,
         unit=metric.unit,
         n=apart.size,
-        old=exp(means[0]) if metric.ratio else means[0],
-        new=exp(means[1]) if metric.ratio else means[1],
+        old=mean_of(metric, means[0]),
+        new=mean_of(metric, means[1]),
         ratio=metric.ratio,
-        harm=metric.harm,
-        margin=metric.margin,
-        difference=_told(metric, float(apart.mean())),
-        low=None if last is None else _told(metric, last.low),
-        high=None if last is None else _told(metric, last.high),
+        harm=asked.harm,
+        margin=asked.margin,
+        difference=change_of(metric, float(apart.mean())),
+        low=None if last is None else change_of(metric, last.low),
+        high=None if last is None else change_of(metric, last.high),
         superiority=wins.mean,
         superiority_low=wins.low,
         superiority_high=wins.high,
         exact=metric.share,
-        more=_more(metric, apart, alpha) if status == "undecided" else None,
+        more=_more(asked, apart, alpha) if status == "undecided" else None,
         status=status,
-        path=[
-            CanaryPoint(
-                n=row.n, difference=_told(metric, row.mean), low=_told(metric, row.low), high=_told(metric, row.high)
-            )
-            for row in path
-        ],
+        path=[_point(metric, row) for row in path],
     )
 
 
-def _told(metric: Metric, difference: float) -> float:
-    return expm1(min(difference, 700.0)) if metric.ratio else difference
+def _point(metric: Metric, row: Interval) -> CanaryPoint:
+    difference, low, high = (change_of(metric, value) for value in (row.mean, row.low, row.high))
+    return CanaryPoint(n=row.n, difference=difference, low=low, high=high)
 
 
-def _margin(metric: Metric) -> float:
-    return log1p(metric.margin) if metric.ratio else metric.margin
+def _margin(asked: Margin) -> float:
+    """The margin as a difference of what is compared."""
+    return log1p(asked.margin) if asked.metric.ratio else asked.margin
 
 
-def _status(metric: Metric, last: Interval | None, floor: int) -> CanaryStatus:
+def _status(asked: Margin, last: Interval | None, floor: int) -> CanaryStatus:
     if last is None or last.n < floor:
         return "insufficient"
-    margin = _margin(metric)
-    least = -inf if metric.harm == "rise" else -margin
+    margin = _margin(asked)
+    least = -inf if asked.harm == "rise" else -margin
     if last.low > margin or last.high < least:
         return "worse"
     if last.high < margin and last.low > least:
-        return "better" if metric.harm == "rise" and last.high < 0 else "fine"
+        return "better" if asked.harm == "rise" and last.high < 0 else "fine"
     return "undecided"
 
 
-def _more(metric: Metric, apart: Floats, alpha: float) -> int | None:
+def _more(asked: Margin, apart: Floats, alpha: float) -> int | None:
     """Pairs until the interval will likely lie on one side of the margin, if mean and spread stay what they are."""
-    mean, spread, margin = float(apart.mean()), float(apart.std()), _margin(metric)
-    gap = abs(margin - mean) if metric.harm == "rise" else min(abs(margin - mean), abs(margin + mean))
+    mean, spread, margin = float(apart.mean()), float(apart.std()), _margin(asked)
+    gap = abs(margin - mean) if asked.harm == "rise" else min(abs(margin - mean), abs(margin + mean))
     if gap <= 0 or spread <= 0:
         return None
     low, high = apart.size, _FAR

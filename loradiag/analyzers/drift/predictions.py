@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, expm1
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from loradiag.analyzers.drift.columns import INSTEAD, Metric, change_of, mean_of, values_of
+from loradiag.analyzers.drift.columns import METRICS as KNOWN
 from loradiag.analyzers.drift.counting import once
 from loradiag.analyzers.drift.wanted import DAY, Wanted
 from loradiag.analyzers.drift.windows import stamp
 from loradiag.core.drift import PredictionShift
+from loradiag.statistics.checks import Floats, Indexes
 from loradiag.statistics.days import Change, cliffs_delta, compare_days, day_means
 from loradiag.statistics.holm import holm
 from loradiag.traffic.reading import Rows
-
-Floats = npt.NDArray[np.float64]
-Indexes = npt.NDArray[np.int64]
 
 _MOST = 100_000
 """Values of a side that Kolmogorov–Smirnov and Cliff's δ are computed from."""
@@ -29,41 +28,8 @@ Measure = Callable[[str, Indexes], npt.NDArray[np.float32]]
 """Gives a column of the lake at some positions, NaN where it is unknown."""
 
 
-class Metric(msgspec.Struct, frozen=True):
-    """One measure of a request.
-
-    Attributes:
-        name: As in reports.
-        unit: Of its mean.
-        column: Of the lake.
-        logged: Whether its logarithm is compared.
-        ratio: Whether a change is a ratio, since what is compared are logarithms.
-        share: Whether values are 0 or 1.
-    """
-
-    name: str
-    unit: str
-    column: str
-    logged: bool = False
-    ratio: bool = False
-    share: bool = False
-
-
-METRICS = (
-    Metric("perplexity", "of generated tokens", "nll", ratio=True),
-    Metric("prompt_perplexity", "of prompt tokens", "prompt_nll", ratio=True),
-    Metric("entropy", "nats", "entropy"),
-    Metric("response_length", "tokens", "response_tokens", logged=True, ratio=True),
-    Metric("response_characters", "characters", "response_chars", logged=True, ratio=True),
-    Metric("prompt_length", "tokens", "prompt_tokens", logged=True, ratio=True),
-    Metric("prompt_characters", "characters", "prompt_chars", logged=True, ratio=True),
-    Metric("repetition", "share of 4-grams", "repetition"),
-    Metric("refusal_like", "share of answers", "refusal_like", share=True),
-    Metric("truncated", "share of answers", "truncated", share=True),
-)
-"""Lengths in characters stand in where tokens were not counted."""
-
-_INSTEAD = {"response_characters": "response_length", "prompt_characters": "prompt_length"}
+METRICS = tuple(metric for name, metric in KNOWN.items() if name not in ("latency", "first_token", "failed"))
+"""What is compared: what says something of the answers, and not of the machine that gave them."""
 
 
 def compare_answers(rows: Rows, measure: Measure, wanted: Wanted) -> list[PredictionShift]:
@@ -86,7 +52,7 @@ def compare_answers(rows: Rows, measure: Measure, wanted: Wanted) -> list[Predic
     sides = [_counted(rows, dated, days, *period) for period in (before, recent)]
     found: list[PredictionShift] = []
     for metric in METRICS:
-        if _INSTEAD.get(metric.name) in {row.metric for row in found}:
+        if INSTEAD.get(metric.name) in {row.metric for row in found}:
             continue
         row = _compared(metric, rows, measure, *sides)
         if row is not None:
@@ -105,7 +71,7 @@ def _counted(rows: Rows, dated: Indexes, days: Indexes, first: int, last: int) -
 def _compared(metric: Metric, rows: Rows, measure: Measure, before: Indexes, recent: Indexes) -> PredictionShift | None:
     known, numbers = [], []
     for side in (before, recent):
-        values = _values(metric, measure(metric.column, side))
+        values = values_of(metric, measure(metric.column, side))
         finite = np.isfinite(values)
         known.append(side[finite])
         numbers.append(values[finite])
@@ -118,13 +84,13 @@ def _compared(metric: Metric, rows: Rows, measure: Measure, before: Indexes, rec
     return PredictionShift(
         metric=metric.name,
         unit=metric.unit,
-        reference=exp(change.reference) if metric.ratio else change.reference,
-        current=exp(change.current) if metric.ratio else change.current,
+        reference=mean_of(metric, change.reference),
+        current=mean_of(metric, change.current),
         n_reference=known[0].size,
         n=known[1].size,
         days_reference=means[0].size,
         days=means[1].size,
-        **_as_change(change, ratio=metric.ratio),
+        **_as_change(metric, change),
         p=change.p,
         ks=ks,
         ks_p=ks_p,
@@ -133,9 +99,9 @@ def _compared(metric: Metric, rows: Rows, measure: Measure, before: Indexes, rec
     )
 
 
-def _as_change(change: Change, *, ratio: bool) -> dict[str, Any]:
+def _as_change(metric: Metric, change: Change) -> dict[str, Any]:
     told = {"change": change.difference, "ci_low": change.low, "ci_high": change.high}
-    return {name: value if value is None or not ratio else expm1(value) for name, value in told.items()}
+    return {name: None if value is None else change_of(metric, value) for name, value in told.items()}
 
 
 def _kolmogorov(before: Floats, recent: Floats) -> tuple[float, float]:
@@ -149,18 +115,10 @@ def _thinned(values: Floats) -> Floats:
     return values if values.size <= _MOST else values[:: -(-values.size // _MOST)]
 
 
-def _values(metric: Metric, values: npt.NDArray[np.float32]) -> Floats:
-    wide = values.astype(np.float64)
-    if not metric.logged:
-        return wide
-    wide[~(wide > 0)] = np.nan
-    return np.log(wide)
-
-
 def _usual_top(tops: npt.NDArray[np.float32]) -> int | None:
     """How many tokens the logged entropies are of, for most requests."""
-    known = tops[np.isfinite(tops)].astype(np.int64)
-    return int(np.bincount(known).argmax()) if known.size else None
+    values, counts = np.unique(tops[np.isfinite(tops)], return_counts=True)
+    return int(values[counts.argmax()]) if values.size else None
 
 
 def _placed(row: PredictionShift, before: tuple[int, int], recent: tuple[int, int]) -> PredictionShift:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from loradiag.analyzers.canary.canary import decide
-from loradiag.analyzers.canary.comparing import METRICS, compare, values_of
+from loradiag.analyzers.canary.comparing import METRICS, compare
+from loradiag.analyzers.drift.columns import values_of
 from loradiag.statistics.sequences import bounded_sequence, normal_sequence
 
 LATENCY, TRUNCATED, LENGTH = (METRICS[name] for name in ("latency", "truncated", "response_length"))
@@ -105,10 +106,10 @@ def test_the_path_ends_where_the_interval_is() -> None:
 
 def test_logarithms_of_what_has_none_are_unknown() -> None:
     """A time of zero, or a negative one."""
-    found = values_of(LATENCY, np.array([1.0, 0.0, -5.0, np.nan, math.e]))
+    found = values_of(LATENCY.metric, np.array([1.0, 0.0, -5.0, np.nan, math.e]))
     assert found[[0, 4]] == pytest.approx([0.0, 1.0])
     assert np.isnan(found[[1, 2, 3]]).all()
-    assert values_of(METRICS["perplexity"], np.array([-1.0])) == pytest.approx([-1.0])
+    assert values_of(METRICS["perplexity"].metric, np.array([-1.0])) == pytest.approx([-1.0])
 
 
 def test_looking_after_every_pair_promotes_what_is_worse_in_at_most_alpha_of_runs() -> None:

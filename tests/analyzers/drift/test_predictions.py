@@ -62,6 +62,23 @@ def test_perplexity_by_scipy() -> None:
     assert (found.start, found.end) == ("2026-11-24T00:00:00Z", "2026-12-01T00:00:00Z")
 
 
+def test_a_perplexity_beyond_all_numbers_is_told_as_the_largest() -> None:
+    """A server that began to write −999 for what it did not compute: e to 999 is no float."""
+    found = of(month(rise=998.0))["perplexity"]
+    assert found.reference == pytest.approx(np.e, rel=0.2)
+    assert found.current > 1e300
+    assert found.change is not None
+    assert found.change > 1e300
+
+
+def test_what_never_changes_has_not_changed() -> None:
+    """The same prompt again and again, by a client that looks whether the server lives: on some days oftener than on others."""
+    day = np.repeat(np.arange(30), np.where(np.arange(30) % 2, 40, 30))
+    rows = rows_of(START + day * DAY + np.arange(day.size))
+    found = of((rows, {"prompt_tokens": np.full(day.size, 7)}))["prompt_length"]
+    assert (found.change, found.ci_low, found.ci_high, found.p) == (0.0, 0.0, 0.0, 1.0)
+
+
 def test_days_that_differ_are_no_rise() -> None:
     """With an effect of days and no change, an interval excludes zero in about one of twenty months."""
     wrong = sum(
