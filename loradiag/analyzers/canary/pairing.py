@@ -7,13 +7,11 @@ what intervals that hold at all times are about.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from loradiag.analyzers.drift.counting import once
 from loradiag.analyzers.drift.wanted import DAY
+from loradiag.statistics.checks import Indexes
 from loradiag.traffic.reading import Rows
-
-Indexes = npt.NDArray[np.int64]
 
 
 def counted(rows: Rows) -> Indexes:

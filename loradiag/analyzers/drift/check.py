@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 import numpy as np
 
-from loradiag.analyzers.drift.cutting import cut
+from loradiag.analyzers.drift.cutting import Cut, cut
 from loradiag.analyzers.drift.engines import Engine, LocalEngine
 from loradiag.analyzers.drift.mapping import map_of
 from loradiag.analyzers.drift.predictions import compare_answers
@@ -17,8 +17,9 @@ from loradiag.analyzers.drift.windows import Surroundings, judged, measure
 from loradiag.baselines.reading import Baseline
 from loradiag.core.drift import BaselineFacts, Drift, DriftWindow, RequestMap
 from loradiag.core.text import printable
+from loradiag.statistics.checks import Indexes
 from loradiag.statistics.holm import holm
-from loradiag.traffic.reading import Lake, Rows
+from loradiag.traffic.reading import Lake
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +54,9 @@ def check(
     encoder = baseline.manifest.encoder.sha256
     comparable = [other for other in others if other.manifest.encoder.sha256 == encoder and other.name != baseline.name]
     rows = lake.rows(adapter, encoder, since=wanted.since, until=wanted.until)
-    windows, newest = _windows(adapter, lake, rows, baseline, comparable, wanted, progress, engine or LocalEngine())
+    cuts = cut(rows, wanted)
+    scores = (engine or LocalEngine()).score(lake, rows, _scored(cuts, wanted), baseline, progress)
+    windows, newest = _measured(Surroundings(adapter, lake, rows, scores, baseline, comparable, wanted), cuts)
     return Drift(
         adapter=adapter,
         lake=lake.name,
@@ -104,34 +107,30 @@ def facts(baseline: Baseline, expired: Sequence[str]) -> BaselineFacts:
     )
 
 
-def _windows(
-    adapter: str,
-    lake: Lake,
-    rows: Rows,
-    baseline: Baseline,
-    others: Sequence[Baseline],
-    wanted: Wanted,
-    progress: Progress,
-    engine: Engine,
-) -> tuple[list[DriftWindow], RequestMap | None]:
+def _scored(cuts: Sequence[Cut], wanted: Wanted) -> Indexes:
+    """Positions of the requests that count in windows with enough of them, rising."""
+    counted = [window.counted for window in cuts if judged(window, wanted)]
+    return np.sort(np.concatenate(counted)) if counted else np.zeros(0, dtype=np.int64)
+
+
+def _measured(around: Surroundings, cuts: Sequence[Cut]) -> tuple[list[DriftWindow], RequestMap | None]:
     """Every window, and the map of the newest that has enough requests."""
-    cuts = cut(rows, wanted)
-    enough = [index for index, window in enumerate(cuts) if judged(window, wanted)]
-    counted = [cuts[index].counted for index in enough]
-    positions = np.sort(np.concatenate(counted)) if counted else np.zeros(0, dtype=np.int64)
-    scores = engine.score(lake, rows, positions, baseline, progress)
-    around = Surroundings(adapter, lake, rows, scores, baseline, others, wanted)
     measured = [measure(around, window) for window in cuts]
-    newest = enough[-1] if enough and wanted.points else None
-    made = None if newest is None else map_of(around, cuts[newest], measured[newest][1])
-    return [window for window, _ in measured], made
+    newest = max((index for index, window in enumerate(cuts) if judged(window, around.wanted)), default=None)
+    if newest is None or not around.wanted.points:
+        return [window for window, _ in measured], None
+    return [window for window, _ in measured], map_of(around, cuts[newest], measured[newest][1])
 
 
 def reach(wanted: Wanted, newest: int | None) -> Wanted:
-    """The same, with the time before which nothing is needed: for windows and for the answers they are compared with."""
+    """The same, with the time before which nothing is needed: for the answers, and for windows that are all put together.
+
+    Where there are windows without any request between them, those that are asked for may lie further back: of these only
+    what is later counts.
+    """
     if wanted.since is not None or wanted.last is None or newest is None or wanted.window.kind != "time":
         return wanted
     newest = newest if wanted.until is None else min(newest, wanted.until)
     days = (wanted.recent_days + wanted.reference_days) * DAY
-    windows = (wanted.last + wanted.pool) * wanted.window.size
+    windows = wanted.last * wanted.pool * wanted.window.size
     return msgspec.structs.replace(wanted, since=max(0, newest - max(days, windows)))

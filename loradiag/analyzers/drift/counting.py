@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from loradiag.statistics.checks import Indexes
 from loradiag.traffic.reading import Rows
-
-Indexes = npt.NDArray[np.int64]
 
 
 def once(rows: Rows, positions: Indexes, *, earliest: bool = False) -> Indexes:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from loradiag.analyzers.drift.counting import once
 from loradiag.analyzers.drift.wanted import Wanted
+from loradiag.statistics.checks import Indexes
 from loradiag.traffic.reading import Rows
-
-Indexes = npt.NDArray[np.int64]
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -52,7 +50,7 @@ def _newest_first(rows: Rows, wanted: Wanted) -> Iterator[Cut]:
     if kind == "all":
         every = np.arange(rows.key.size)
         if every.size:
-            yield _cut(rows, every, None, 1)
+            yield _cut(rows, every)
         return
     dated = np.flatnonzero(rows.time >= 0)
     yield from _by_time(rows, dated, wanted) if kind == "time" else _by_count(rows, dated, wanted)
@@ -76,11 +74,11 @@ def _far_enough(rows: Rows, dated: Indexes, numbers: Indexes, last: int, wanted:
     end = int(np.searchsorted(numbers, last, side="right"))
     first = last
     while True:
-        counted = _counted(rows, dated[int(np.searchsorted(numbers, first)) : end])
-        earlier = int(np.searchsorted(numbers, first))
-        if counted.size >= wanted.floor or not earlier or last - int(numbers[earlier - 1]) >= wanted.pool:
+        begin = int(np.searchsorted(numbers, first))
+        counted = _counted(rows, dated[begin:end])
+        if counted.size >= wanted.floor or not begin or last - int(numbers[begin - 1]) >= wanted.pool:
             return first, counted
-        first = int(numbers[earlier - 1])
+        first = int(numbers[begin - 1])
 
 
 def _by_count(rows: Rows, dated: Indexes, wanted: Wanted) -> Iterator[Cut]:
@@ -88,7 +86,7 @@ def _by_count(rows: Rows, dated: Indexes, wanted: Wanted) -> Iterator[Cut]:
     left = dated
     while left.size:
         begin = _start_of(rows, left, size)
-        yield _cut(rows, left[begin:], None, 1, most=size)
+        yield _cut(rows, left[begin:], most=size)
         left = left[:begin]
 
 
@@ -106,16 +104,17 @@ def _start_of(rows: Rows, left: Indexes, size: int) -> int:
     return low
 
 
-def _cut(rows: Rows, positions: Indexes, end: int | None, pooled: int, most: int | None = None) -> Cut:
+def _cut(rows: Rows, positions: Indexes, most: int | None = None) -> Cut:
+    """A window that is not cut by time, with the newest ``most`` of those that count."""
     times = rows.time[positions]
     times = times[times >= 0]
     counted = _counted(rows, positions)
     return Cut(
-        int(times[0]) if times.size else None,
-        end if end is not None else int(times[-1]) if times.size else None,
-        positions.size,
-        counted if most is None else counted[-most:],
-        pooled,
+        start=int(times[0]) if times.size else None,
+        end=int(times[-1]) if times.size else None,
+        logged=positions.size,
+        counted=counted if most is None else counted[-most:],
+        pooled=1,
     )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from loradiag.analyzers.drift.scoring import Indexes, Scores, score
+from loradiag.analyzers.drift.scoring import Scores, score
 from loradiag.baselines.reading import Baseline
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import Entry, load
 from loradiag.core.text import printable
+from loradiag.statistics.checks import Indexes
 from loradiag.traffic.reading import Lake, Rows
 
 ENGINES: Mapping[str, Entry] = {

@@ -8,8 +8,7 @@ import numpy.typing as npt
 from loradiag.baselines.reading import Baseline
 from loradiag.core.lazy import require
 from loradiag.embeddings.encoder import Halves
-
-Indexes = npt.NDArray[np.int64]
+from loradiag.statistics.checks import Indexes
 
 _SAMPLE = 1000
 

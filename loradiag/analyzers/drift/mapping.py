@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from loradiag.analyzers.drift.cutting import Cut
 from loradiag.analyzers.drift.scoring import vectors_of
@@ -12,10 +11,8 @@ from loradiag.analyzers.drift.windows import Kinds, Surroundings, is_novel, stam
 from loradiag.baselines.topics import assign
 from loradiag.core.drift import MapPoint, MapTopic, RequestMap
 from loradiag.core.text import shorten
+from loradiag.statistics.checks import Floats, Indexes
 from loradiag.statistics.plane import Plane, plane_of
-
-Indexes = npt.NDArray[np.int64]
-Array = npt.NDArray[np.float64]
 
 _FITTED = 1000
 """Requests, and references, that the plane is found of: more of them move it by less than can be seen."""
@@ -111,7 +108,7 @@ def _references(around: Surroundings, rows: Indexes, plane: Plane) -> list[MapPo
     ]
 
 
-def _requests(around: Surroundings, positions: Indexes, placed: Array, kinds: Kinds) -> list[MapPoint]:
+def _requests(around: Surroundings, positions: Indexes, placed: Floats, kinds: Kinds) -> list[MapPoint]:
     scores, novel = around.scores, is_novel(around, positions)
     groups = dict(zip(kinds.positions.tolist(), kinds.groups.tolist(), strict=True))
     details = around.lake.details(around.rows, positions)
@@ -131,7 +128,7 @@ def _requests(around: Surroundings, positions: Indexes, placed: Array, kinds: Ki
     ]
 
 
-def _told(placed: Array) -> list[tuple[float, float]]:
+def _told(placed: Floats) -> list[tuple[float, float]]:
     """Coordinates as a report has them; a nought is added so that none is −0."""
     return [(x, y) for x, y in (np.round(placed, _DIGITS) + 0.0).tolist()]
 

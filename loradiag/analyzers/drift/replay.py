@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from loradiag.analyzers.drift.check import adjusted, check
 from loradiag.analyzers.drift.wanted import Wanted
@@ -16,12 +16,11 @@ from loradiag.baselines.reading import Baseline
 from loradiag.core.drift import Drift
 from loradiag.core.errors import InputError
 from loradiag.core.windows import Thresholds, settle
+from loradiag.statistics.checks import Indexes
 from loradiag.statistics.mmd import closeness, scale_of
 from loradiag.statistics.tails import rank_of, share_interval
 from loradiag.traffic.reading import Lake
 from loradiag.traffic.vectors import write_vectors
-
-Indexes = npt.NDArray[np.int64]
 
 _SAMPLE = 1500
 _LEAST = 40
@@ -74,7 +73,8 @@ def replay(
         InputError: There are too few held-out requests for such a window.
     """
     size, held = wanted.window.size, len(baseline.scores)
-    if held - size < _LEAST:
+    least = max(_LEAST, ceil(1 / _rate_of(baseline)))  # fewer have no threshold that so few lie beyond
+    if held - size < least:
         problem = f"has {held:,} held-out requests: too few for windows of {size:,}"
         raise InputError(baseline.path, problem, "take smaller windows, or a baseline of more data", "small")
     generator = np.random.default_rng(wanted.seed)
@@ -112,7 +112,7 @@ def _dealt(baseline: Baseline, held: Indexes) -> Baseline:
     """The baseline as it would be with these held-out requests alone."""
     told = baseline.manifest.calibrated
     scores = np.asarray(baseline.scores[held])
-    rank = rank_of(told.novel_rate + 1e-3, scores.size)
+    rank = rank_of(_rate_of(baseline), scores.size)
     threshold = float(np.sort(scores)[rank - 1])
     known = held[scores >= threshold][:_SAMPLE]
     vectors = np.asarray(baseline.calibration[known], dtype=np.float32)
@@ -133,6 +133,11 @@ def _dealt(baseline: Baseline, held: Indexes) -> Baseline:
         scores=scores,
         topics=np.asarray(baseline.topics[held]),
     )
+
+
+def _rate_of(baseline: Baseline) -> float:
+    """The share that counts as novel, and a little: it was rounded down to a rank among more requests than are left."""
+    return baseline.manifest.calibrated.novel_rate + 1e-3
 
 
 def _rate(statuses: Sequence[str], which: tuple[str, ...]) -> Rate:

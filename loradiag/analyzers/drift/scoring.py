@@ -11,9 +11,9 @@ import numpy.typing as npt
 from loradiag.baselines.reading import Baseline
 from loradiag.baselines.topics import assign
 from loradiag.embeddings.encoder import Halves
+from loradiag.statistics.checks import Indexes
 from loradiag.traffic.reading import Lake, Rows
 
-Indexes = npt.NDArray[np.int64]
 Singles = npt.NDArray[np.float32]
 
 

@@ -17,12 +17,11 @@ from loradiag.analyzers.drift.scoring import Scores, vectors_of
 from loradiag.analyzers.drift.wanted import Wanted
 from loradiag.baselines.reading import Baseline
 from loradiag.core.drift import DriftWindow, Exemplar, RouteShare, TopicShare
+from loradiag.statistics.checks import Indexes
 from loradiag.statistics.mix import Mix, compare_mix
 from loradiag.statistics.mmd import Discrepancy, compare_samples, tolerated_change
 from loradiag.statistics.tails import beyond_p, conformal_p, share_interval
 from loradiag.traffic.reading import Lake, Rows
-
-Indexes = npt.NDArray[np.int64]
 
 _SAMPLE = 1000
 """Requests, and references, of which MMD compares every pair."""

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from loradiag.analyzers.drift.check import adjusted, check, reach
+from loradiag.analyzers.drift.cutting import cut
 from loradiag.analyzers.drift.exemplars import groups_of, pick
 from loradiag.analyzers.drift.routing import routes_of
 from loradiag.analyzers.drift.wanted import Wanted, window_of
@@ -18,7 +19,7 @@ from loradiag.core.drift import Drift
 from loradiag.core.windows import settle
 from loradiag.traffic.reading import Lake
 from loradiag.traffic.vectors import write_vectors
-from tests.analyzers.drift.making import DAY, ENCODER, START, TOPICS, baseline_of, requests
+from tests.analyzers.drift.making import DAY, ENCODER, START, TOPICS, baseline_of, requests, rows_of
 
 from loradiag.api.judging import default_policy  # isort: skip
 
@@ -145,6 +146,22 @@ def test_only_what_is_needed_is_read() -> None:
     assert reach(Wanted(window=window_of("1d"), since=5), START).since == 5
     assert reach(Wanted(window=window_of("1d"), last=None), START).since is None
     assert reach(Wanted(window=window_of("200")), START).since is None
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_windows_that_are_put_together_reach_as_far_back_as_they_must(last: int) -> None:
+    """Three requests a day make the floor of fifty in seventeen: what is read has the same windows as all there is."""
+    times = START + np.arange(300) * DAY // 3
+    wanted = Wanted(window=window_of("1d"), last=last)
+    every = cut(rows_of(times), wanted)
+    needed = reach(wanted, int(times[-1])).since
+    assert needed is not None
+    some = cut(rows_of(times[times >= needed]), wanted)
+    assert [(row.start, row.end, row.counted.size, row.pooled) for row in some] == [
+        (row.start, row.end, row.counted.size, row.pooled) for row in every
+    ]
+    assert len(every) == last
+    assert all(row.pooled == 17 for row in every)
 
 
 def test_without_other_baselines_all_is_the_bases(baseline: Baseline) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from loradiag.analyzers.drift.replay import replay
@@ -39,3 +40,12 @@ def test_too_few_held_out_requests(tmp_path: Path) -> None:
     """The error says what to do."""
     with pytest.raises(InputError, match="take smaller windows"):
         replay(baseline_of(tmp_path, held=120), Wanted(window=window_of("100")), 5, {}, lambda _: None)
+
+
+def test_too_few_held_out_requests_for_a_small_share(tmp_path: Path) -> None:
+    """Of a hundred that are left none lies beyond a threshold that half a percent do."""
+    made = baseline_of(tmp_path, held=200)
+    calibrated = msgspec.structs.replace(made.manifest.calibrated, rank=1, novel_rate=1 / 201)
+    rare = msgspec.structs.replace(made, manifest=msgspec.structs.replace(made.manifest, calibrated=calibrated))
+    with pytest.raises(InputError, match="200 held-out requests: too few for windows of 100"):
+        replay(rare, Wanted(window=window_of("100")), 5, {}, lambda _: None)
