@@ -58,7 +58,10 @@ class Metrics:
     def text(self, accept: str = "") -> tuple[bytes, str]:
         """Return the exposition and its content type, in the format that a client accepts."""
         exposition = require("prometheus_client.exposition", "drift")
-        encoder, kind = exposition.choose_encoder(accept)
+        try:
+            encoder, kind = exposition.choose_encoder(accept)
+        except Exception:  # of versions that are no numbers it raises whatever comparing them does
+            encoder, kind = exposition.choose_encoder("")
         return encoder(self.registry), kind
 
     def _label(self, adapters: Sequence[Watch]) -> None:

@@ -95,6 +95,16 @@ def test_names_of_adapters_may_be_anything(name: str) -> None:
     assert label.isprintable()
 
 
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=1.0.0x", "text/plain;version=\xff;escaping=", ";;;"]
+)
+def test_whatever_a_client_accepts(accept: str) -> None:
+    """A version that is no number gets the plain format, as a client without wishes does."""
+    told = Metrics()
+    told.update(totals(), [watch()])
+    assert b"loradiag_polls" in told.text(accept)[0]
+
+
 def test_two_names_that_look_alike_have_labels_of_their_own() -> None:
     """Cut to the same beginning, they are told apart."""
     metrics = Metrics()
