@@ -99,7 +99,7 @@ def open_baseline(path: str | Path, device: str | None = None) -> Baseline:
     def array(name: str, shape: tuple[int, ...], kind: Any) -> Any:
         return _array(folder / name, manifest.files.get(name), shape, kind)
 
-    return Baseline(
+    baseline = Baseline(
         path=folder,
         manifest=manifest,
         index=array(parts.INDEX, (count, dimension), np.float16),
@@ -111,6 +111,10 @@ def open_baseline(path: str | Path, device: str | None = None) -> Baseline:
         examples=array(parts.EXAMPLES, (topics,), np.int64),
         device=device,
     )
+    for name, numbers, end in ((parts.TOPICS, baseline.topics, topics), (parts.EXAMPLES, baseline.examples, count)):
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < end:
+            raise InputError(folder / name, "names what the baseline does not have", "make the baseline again")
+    return baseline
 
 
 def open_baselines(path: str | Path, device: str | None = None) -> list[Baseline]:
