@@ -11,6 +11,7 @@ from typing import Any
 from loradiag.bases.model import Base
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
+from loradiag.models.panics import is_failure
 from loradiag.core.text import printable, shorten
 
 COMPUTE = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -64,7 +65,9 @@ def tokenizer_in(folder: Path, *, trust_remote_code: bool = False) -> Any:
             return transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=trust_remote_code
             )
-    except Exception as error:  # the loader raises whatever its many back ends do
+    except BaseException as error:  # the loader raises whatever its many back ends do
+        if not is_failure(error):
+            raise
         remedy = "copy tokenizer.json and tokenizer_config.json there"
         raise InputError(folder, f"has no tokenizer that can be loaded ({_reason(error)})", remedy) from error
 

@@ -10,6 +10,7 @@ import msgspec
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable, shorten
+from loradiag.models.panics import is_failure
 from loradiag.texts.reading import Sample, Texts
 
 LEAST = 2
@@ -61,8 +62,18 @@ def tokenized(texts: Texts, tokenizer: Any, most: int) -> Sequences:
 
 def _ids(sample: Sample, tokenizer: Any, texts: Texts) -> list[int]:
     text = rendered(sample, tokenizer, texts)
-    # A chat template writes the special tokens itself.
-    return list(tokenizer(text, add_special_tokens=sample.text is not None)["input_ids"])
+    try:
+        # A chat template writes the special tokens itself.
+        return list(tokenizer(text, add_special_tokens=sample.text is not None)["input_ids"])
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        reason = shorten(printable(str(error).partition("\n")[0]), 120)
+        raise InputError(
+            texts.path,
+            f"sample {sample.number:,} cannot be turned into tokens ({reason})",
+            "give a base whose tokenizer is sound",
+        ) from error
 
 
 def rendered(sample: Sample, tokenizer: Any, texts: Texts) -> str:
