@@ -42,7 +42,7 @@ class Position(msgspec.Struct, frozen=True):
         offset: Bytes that were read.
         lines: Lines that were read.
         mark: A hash of what lies at the beginning and before ``offset``: another one is another file, or the same one
-            emptied and filled again.
+            emptied and filled again. Of a file that is read as a whole, when it was changed.
     """
 
     inode: int
@@ -99,7 +99,7 @@ class Follower:
             raise
 
     def look(self) -> None:
-        """Take what is new in every file; one that cannot be read is noted, and looked at again."""
+        """Take what is new in every file; one that cannot be read is noted, looked at again, and noted no more once it can."""
         for path in self._named():
             try:
                 self._take(path)
@@ -109,6 +109,8 @@ class Follower:
                 self._ingestion.unread(path, error)
             except OSError as error:
                 self._ingestion.unread(path, unreadable(path, error))
+            else:
+                self._ingestion.readable(path)
 
     def flush(self) -> None:
         """Write what waits, then where reading stopped: after a crash between the two, records are read twice, and known."""
@@ -143,9 +145,9 @@ class Follower:
         if suffix_of(path) in _GROWING and not path.endswith(".gz"):
             if not still:
                 self._lines(path)
-        elif still and self._positions.get(path) != Position(status.st_ino, status.st_size):
+        elif still and self._positions.get(path) != (whole := _whole(status)):
             self._ingestion.take(path, records(path))
-            self._moved(path, Position(status.st_ino, status.st_size))
+            self._moved(path, whole)
         self._seen[path] = now
 
     def _lines(self, path: str) -> None:
@@ -192,6 +194,11 @@ class Follower:
             return msgspec.json.decode(self._file.read_bytes(), type=dict[str, Position])
         except (OSError, *UNDECODABLE):
             return {}  # without it everything is read again, and known
+
+
+def _whole(status: os.stat_result) -> Position:
+    """Where reading of a file stopped that was read as a whole."""
+    return Position(status.st_ino, status.st_size, mark=str(status.st_mtime_ns))
 
 
 def _is_same(known: Position, stream: IO[bytes]) -> bool:

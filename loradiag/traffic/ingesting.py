@@ -145,6 +145,10 @@ class Ingestion:
         """Note a file that cannot be read."""
         self.done.unreadable[printable(source)] = error.problem
 
+    def readable(self, source: str) -> None:
+        """Forget that a file could not be read: by now it can."""
+        self.done.unreadable.pop(printable(source), None)
+
     def flush(self) -> None:
         """Write what waits.
 

@@ -234,6 +234,10 @@ def logs_in(folder: str, lake: Path) -> list[str]:
     home = lake.resolve()
     found: list[str] = []
     for place, folders, names in os.walk(folder):
+        here = Path(place).resolve()
+        if here.is_relative_to(home) and str(here.relative_to(home)).startswith("date="):
+            folders.clear()  # requests that were taken before
+            continue
         folders[:] = [name for name in folders if name[:1] not in "._" and Path(place, name).resolve() != home]
         found += [os.path.join(place, name) for name in names if is_log(name)]
     return sorted(name for name in found if os.path.isfile(name))

@@ -29,10 +29,11 @@ DAY = 86_400_000_000
 def schema() -> Any:
     """The columns, as an Arrow schema.
 
-    ``key`` identifies a record: the first 64 bits of SHA-256 over its source's id, its adapter, its time, and both texts'
-    hashes. ``conversation`` and both hashes are the first 64 bits of SHA-256. ``embedding`` holds float16 numbers, little
-    endian, of a unit vector by ``encoder`` (the SHA-256 of an encoder, or ``given:`` and a name). ``prompt`` and ``response``
-    are null unless texts are kept. ``nll``, ``entropy`` and ``prompt_nll`` are in nats a token.
+    ``key`` identifies a record: the first 64 bits of SHA-256 over its source's id, its adapter, its base, its time, and both
+    texts' hashes; of a record without an id, over all else that is known of it too. ``conversation`` and both hashes are the
+    first 64 bits of SHA-256. ``embedding`` holds float16 numbers, little endian, of a unit vector by ``encoder`` (the SHA-256
+    of an encoder, or ``given:`` and a name). ``prompt`` and ``response`` are null unless texts are kept. ``nll``, ``entropy``
+    and ``prompt_nll`` are in nats a token.
     """
     pa = require("pyarrow", "drift")
     moment = pa.timestamp("us", tz="UTC")

@@ -128,7 +128,7 @@ def test_lines_keep_their_numbers(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is named, and the others go on."""
+    """It is named as long as it is so, and the others go on."""
     (tmp_path / "a.csv").write_text("text,adapter\nx,y\n")
     write_log(tmp_path / "b.jsonl", [plain(0)])
 
@@ -140,6 +140,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     looked(watch, 3)
     assert run.done.unreadable == {str(tmp_path / "a.csv"): "cannot be read (Permission denied)"}
     assert run.done.written == 1
+    monkeypatch.undo()
+    looked(watch)
+    assert (run.done.unreadable, run.done.written) == ({}, 2)
 
 
 def test_positions_that_are_torn(tmp_path: Path) -> None:

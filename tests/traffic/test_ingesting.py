@@ -20,7 +20,7 @@ from loradiag.traffic.following import Follower
 from loradiag.traffic.ingesting import Ingestion, Options
 from loradiag.traffic.reading import Lake
 from tests.traffic.filling import ingest, plain, vectors, write_log
-from tests.traffic.logs import vllm
+from tests.traffic.logs import NOON, vllm
 from tests.traffic.test_values import ANY
 
 KEYS = st.sampled_from(
@@ -125,6 +125,25 @@ def test_following_files_that_are_written_whole(tmp_path: Path) -> None:
     watch.look()
     watch.flush()
     assert run.done.records == 1
+
+
+def test_following_a_whole_file_that_is_written_over(tmp_path: Path) -> None:
+    """In place, with as many bytes as before: what is in it now is read too, once, also by a follower that is started then."""
+    table = tmp_path / "a.csv"
+    watch, run = follower(tmp_path / "lake", tmp_path)
+    for number in (1, 2):
+        with table.open("w") as file:
+            file.write(f"id,text,adapter,time\n{number},hello,support,2026-11-01\n")
+        os.utime(table, (NOON + number, NOON + number))
+        for _ in range(3):
+            watch.look()
+        watch.flush()
+        assert (run.done.records, run.done.written) == (number, number)
+    again, second = follower(tmp_path / "lake", tmp_path)
+    for _ in range(2):
+        again.look()
+    again.flush()
+    assert second.done.records == 0
 
 
 def test_what_many_writes_leave_is_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

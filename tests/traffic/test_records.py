@@ -93,7 +93,7 @@ def test_no_bytes_raise(tmp_path: Path, data: bytes, suffix: str) -> None:
 
 
 def test_sources(tmp_path: Path) -> None:
-    """Files once each, patterns, directories with all logs below; what names nothing is an error."""
+    """Files once each, patterns, directories with all logs below; the lake's own files are none, and no name without any."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "lake").mkdir()
     for name in ("b.jsonl", "a.jsonl.gz", "sub/c.csv", ".hidden.jsonl", "notes.txt", "lake/x.parquet"):
@@ -105,5 +105,13 @@ def test_sources(tmp_path: Path) -> None:
     ]
     with pytest.raises(InputError, match="names no log"):
         sources_of([str(tmp_path / "none*")], tmp_path / "lake")
+    part = tmp_path / "lake" / "date=2026-11-01" / "bucket=03"
+    part.mkdir(parents=True)
+    (part / "y.parquet").touch()
+    inside = [str(tmp_path / "lake"), str(part.parent), str(part)]
+    assert [sources_of(inside[:1], tmp_path / "lake")] == [[str(tmp_path / "lake" / "x.parquet")]]
+    for path in inside[1:]:
+        with pytest.raises(InputError, match="names no log"):
+            sources_of([path], tmp_path / "lake")
     with pytest.raises(InputError, match="does not exist"):
         list(records(str(tmp_path / "none.jsonl")))
