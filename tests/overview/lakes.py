@@ -1,4 +1,4 @@
-"""Lakes whose rows are given, and what there is to count in a lake, by pandas and scipy."""
+"""Lakes whose rows are given, and what there is to count in a lake: by a reader, and by pandas and scipy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from scipy.stats import t
 
-from loradiag.traffic.schema import partition, schema
+from loradiag.overview.days import TrafficReader
+from loradiag.traffic.schema import DAY, partition, schema
 from loradiag.traffic.writing import write_table
 
 START = 1_793_491_200_000_000
@@ -124,3 +126,46 @@ def _moment(time: int | None) -> datetime | None:
     return (
         None if time is None else datetime.fromtimestamp(time // 1_000_000, UTC).replace(microsecond=time % 1_000_000)
     )
+
+
+def filled(lake: Path) -> Path:
+    """A lake of three adapters on three days, and of nobody."""
+    for file in range(2):
+        write_file(
+            lake,
+            (
+                row(
+                    1000 * file + 10 * number + day,
+                    (None, "a", "b", "team/ü")[number % 4],
+                    START + day * DAY + number * 3_000_000_000,
+                    nll=number % 5 / 4,
+                    conversation=number % 7 or None,
+                    text_hash=number % 11,
+                    latency_ms=float(number),
+                    failed=number % 13 == 0,
+                )
+                for number in range(28)
+                for day in range(3)
+            ),
+        )
+    return lake
+
+
+def read(lake: Path, cache: Path) -> dict[Any, dict[str, Any]]:
+    """The days of a lake, by a new reader."""
+    reader = TrafficReader(lake, cache=cache)
+    reader.refresh()
+    return counted(reader.table())
+
+
+def same(found: dict[Any, dict[str, Any]], wanted: dict[Any, dict[str, Any]]) -> None:
+    """Numbers to rounding, all else exactly."""
+    assert found.keys() == wanted.keys()
+    for key, own in wanted.items():
+        assert found[key].keys() == own.keys()
+        for name, value in own.items():
+            loose = 1e-6 if name.startswith("perplexity_") else 1e-9
+            assert found[key][name] == (pytest.approx(value, rel=loose) if isinstance(value, float) else value), (
+                key,
+                name,
+            )

@@ -1,77 +1,28 @@
-"""Days of a lake beside the same by pandas; what is remembered of them; and readers beside writers."""
+"""Days and hours of a lake beside the same by pandas."""
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
-import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loradiag.core.errors import InputError
-from loradiag.overview import days, folders
 from loradiag.overview.days import TrafficReader
-from loradiag.traffic.compacting import compact
 from loradiag.traffic.reading import Lake
 from loradiag.traffic.schema import DAY
 from loradiag.traffic.stats import stats
 from tests.conftest import FIXTURES
-from tests.overview.lakes import START, counted, expected, row, write_file
+from tests.overview.lakes import START, counted, expected, filled, read, row, same, write_file
 from tests.traffic.filling import ingest
 
 HOUR = timedelta(hours=1)
 LATE = timedelta(days=365)
-
-
-def same(found: dict[Any, dict[str, Any]], wanted: dict[Any, dict[str, Any]]) -> None:
-    """Numbers to rounding, all else exactly."""
-    assert found.keys() == wanted.keys()
-    for key, own in wanted.items():
-        assert found[key].keys() == own.keys()
-        for name, value in own.items():
-            loose = 1e-6 if name.startswith("perplexity_") else 1e-9
-            assert found[key][name] == (pytest.approx(value, rel=loose) if isinstance(value, float) else value), (
-                key,
-                name,
-            )
-
-
-def read(lake: Path, cache: Path) -> dict[Any, dict[str, Any]]:
-    """The days of a lake, by a new reader."""
-    reader = TrafficReader(lake, cache=cache)
-    reader.refresh()
-    return counted(reader.table())
-
-
-def filled(lake: Path) -> Path:
-    """A lake of three adapters on three days, and of nobody."""
-    for file in range(2):
-        write_file(
-            lake,
-            (
-                row(
-                    1000 * file + 10 * number + day,
-                    (None, "a", "b", "team/ü")[number % 4],
-                    START + day * DAY + number * 3_000_000_000,
-                    nll=number % 5 / 4,
-                    conversation=number % 7 or None,
-                    text_hash=number % 11,
-                    latency_ms=float(number),
-                    failed=number % 13 == 0,
-                )
-                for number in range(28)
-                for day in range(3)
-            ),
-        )
-    return lake
 
 
 def test_the_month_of_the_fixtures(tmp_path: Path) -> None:
@@ -159,237 +110,6 @@ def test_what_is_too_large_is_a_number(tmp_path: Path) -> None:
     found = read(tmp_path / "lake", tmp_path / "cache")[("support", date(2026, 11, 1))]
     assert found["perplexity"] == pytest.approx(np.exp(600))
     assert 0 <= found["perplexity_low"] < found["perplexity"] < found["perplexity_high"] < np.inf
-
-
-def test_only_what_has_changed_is_read(tmp_path: Path) -> None:
-    """Files are spoiled in place, which no folder tells: a reader that knew them shows what it knew, and counts the new one."""
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    reader = TrafficReader(lake, cache=cache)
-    assert (reader.refresh(), reader.refresh()) == (True, False)
-    wanted = counted(reader.table())
-    for path in lake.glob("date=*/bucket=*/*.parquet"):
-        path.write_bytes(b"x" * path.stat().st_size)
-    assert read(lake, cache) == wanted
-    write_file(lake, [row(9, "new", START + 9 * DAY)])
-    told: list[tuple[int, int]] = []
-    assert reader.refresh(lambda *numbers: told.append(numbers))
-    assert told == [(1, 1)]
-    found = counted(reader.table())
-    assert found.pop(("new", date(2026, 11, 10)))["requests"] == 1
-    assert found == wanted
-    assert reader.flawed == []
-    assert read(lake, tmp_path / "other") == {
-        ("new", date(2026, 11, 10)): counted(reader.table())[("new", date(2026, 11, 10))]
-    }
-
-
-def test_folders_that_are_left_alone_are_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file grows in place, which only a listing tells: none is made, nor in a new process."""
-    monkeypatch.setattr(folders, "_TICK", -1.0)
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    reader = TrafficReader(lake, cache=cache)
-    reader.refresh()
-    wanted = counted(reader.table())
-    with next(lake.glob("date=*/bucket=*/*.parquet")).open("ab") as file:
-        file.write(b"torn")
-    assert not reader.refresh()
-    assert read(lake, cache) == wanted
-    monkeypatch.setattr(folders, "_TICK", 60.0)
-    assert reader.refresh()
-    assert len(reader.flawed) == 1
-
-
-def test_vectors_and_texts_are_not_read(tmp_path: Path) -> None:
-    """Their bytes are spoiled, and nobody minds."""
-    rows = [
-        row(key, encoder="e" * 64, embedding=b"vector" * 9, prompt="question" * 9, response="answer" * 9)
-        for key in (1, 2)
-    ]
-    (path,) = write_file(tmp_path / "lake", rows)
-    group = pq.read_metadata(path).row_group(0)
-    columns = {group.column(place).path_in_schema: group.column(place) for place in range(group.num_columns)}
-    data = bytearray(path.read_bytes())
-    for name in ("embedding", "prompt", "response"):
-        start = columns[name].dictionary_page_offset or columns[name].data_page_offset
-        data[start : start + columns[name].total_compressed_size] = b"\xff" * columns[name].total_compressed_size
-    path.write_bytes(data)
-    with pytest.raises(OSError, match=r"\w"):
-        pq.ParquetFile(path).read()
-    assert read(tmp_path / "lake", tmp_path / "cache")[("support", date(2026, 11, 1))]["embedded"] == 2
-
-
-@pytest.mark.parametrize("damage", ["gone", "empty", "cut", "spoiled", "foreign", "folder"])
-def test_a_cache_that_is_damaged(tmp_path: Path, damage: str) -> None:
-    """All is counted again, and remembered where that is possible."""
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    wanted = read(lake, cache)
-    (place,) = (cache / "traffic").iterdir()
-    data = place.read_bytes()
-    place.unlink()
-    if damage == "folder":
-        place.mkdir()
-    elif damage == "foreign":
-        pq.write_table(pa.table({"x": [1]}), place)
-    elif damage == "spoiled":
-        middle = len(data) // 4
-        place.write_bytes(
-            data[:middle] + bytes(255 - byte for byte in data[middle : middle + 64]) + data[middle + 64 :]
-        )
-    elif damage != "gone":
-        place.write_bytes(data[: len(data) // 2] if damage == "cut" else b"")
-    same(read(lake, cache), wanted)
-    assert place.is_dir() or place.stat().st_size > 1000
-
-
-def test_any_byte_of_the_cache(tmp_path: Path) -> None:
-    """Whichever is another, days are what they were."""
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    wanted = read(lake, cache)
-    (place,) = (cache / "traffic").iterdir()
-    data = place.read_bytes()
-    for at in range(0, len(data), len(data) // 40):
-        place.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
-        same(read(lake, cache), wanted)
-
-
-def _refresh(lake: Path, cache: Path, rounds: int) -> None:
-    for _ in range(rounds):
-        for path in (cache / "traffic").glob("*"):
-            path.unlink(missing_ok=True)
-        read(lake, cache)
-
-
-def test_several_processes(tmp_path: Path) -> None:
-    """They count and write at once, and one removes what another has written; what is left is whole."""
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    wanted = expected(lake)
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        pool.starmap(_refresh, [(lake, cache, 4)] * 2)
-    assert len(list((cache / "traffic").iterdir())) == 1
-    same(read(lake, cache), wanted)
-
-
-def test_merged_files(tmp_path: Path) -> None:
-    """Files that were merged, and later removed, change nothing."""
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    reader = TrafficReader(lake, cache=cache)
-    reader.refresh()
-    wanted = expected(lake)
-    for _ in range(2):
-        compact(lake, lambda *_: None, grace=0)
-        reader.refresh()
-        same(counted(reader.table()), wanted)
-        same(read(lake, cache), wanted)
-    assert reader.flawed == []
-
-
-def test_beside_writers(tmp_path: Path) -> None:
-    """While files come, are merged and removed at once, each look sees no less than the one before, and the last all."""
-    lake = tmp_path / "lake"
-    write_file(lake, [row(0)])
-    over = threading.Event()
-
-    def write() -> None:
-        for number in range(1, 40):
-            write_file(lake, [row(number * 10 + place, nll=1.0) for place in range(10)])
-            if number % 3 == 0:
-                compact(lake, lambda *_: None, grace=0)
-        over.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    seen = [0]
-    while not over.is_set():
-        reader = TrafficReader(lake, cache=tmp_path / f"cache{len(seen)}")
-        reader.refresh()
-        seen.append(counted(reader.table())[("support", date(2026, 11, 1))]["requests"])
-        assert reader.flawed == []
-    writer.join()
-    assert seen == sorted(seen)
-    same(read(lake, tmp_path / "cache"), expected(lake))
-
-
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    """A torn and a damaged one are named and left out, in every process anew; once they are gone, nothing is flawed."""
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    wanted = read(lake, cache)
-    torn, damaged = (path for path in write_file(lake, [row(8000, "a"), row(8001, None)]))
-    torn.write_bytes(torn.read_bytes()[:-9])
-    data = damaged.read_bytes()
-    damaged.write_bytes(data[:4] + b"\xff" * 600 + data[604:])
-    for _ in range(2):
-        reader = TrafficReader(lake, cache=cache)
-        reader.refresh()
-        same(counted(reader.table()), wanted)
-        assert {file.file for file in reader.flawed} == {str(torn), str(damaged)}
-    for path in (torn, damaged):
-        path.unlink()
-    assert reader.refresh()
-    assert reader.flawed == []
-    same(counted(reader.table()), wanted)
-
-
-def test_a_file_that_is_whole_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was copied in place: it is counted once it is whole."""
-    monkeypatch.setattr(folders, "_TICK", -1.0)
-    lake = tmp_path / "lake"
-    (path,) = write_file(lake, [row(1)])
-    data = path.read_bytes()
-    path.write_bytes(data[:100])
-    reader = TrafficReader(lake, cache=tmp_path / "cache")
-    assert reader.refresh()
-    assert (reader.table().num_rows, len(reader.flawed)) == (0, 1)
-    path.write_bytes(data)
-    assert reader.refresh()
-    assert (reader.table().num_rows, reader.flawed) == (1, [])
-
-
-def test_a_file_that_can_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its bytes are mended at the same size: it is tried again after a while, and not before."""
-    (path,) = write_file(tmp_path / "lake", [row(1)])
-    data = path.read_bytes()
-    path.write_bytes(bytes(len(data)))
-    reader = TrafficReader(tmp_path / "lake", cache=tmp_path / "cache")
-    reader.refresh()
-    path.write_bytes(data)
-    assert not reader.refresh()
-    monkeypatch.setattr(days, "_AGAIN", 0.0)
-    assert reader.refresh()
-    assert (reader.table().num_rows, reader.flawed) == (1, [])
-
-
-def test_a_stop_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was counted is remembered, but not shown before all is; another process counts the rest."""
-    monkeypatch.setattr(days, "_ROWS", 1)
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    folders = len(list(lake.glob("date=*/bucket=*")))
-
-    def stop(done: int, _: int) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
-
-    reader = TrafficReader(lake, cache=cache)
-    with pytest.raises(KeyboardInterrupt):
-        reader.refresh(stop)
-    assert reader.table().num_rows == 0
-    told: list[tuple[int, int]] = []
-    TrafficReader(lake, cache=cache).refresh(lambda *numbers: told.append(numbers))
-    assert told == [(number, folders - 3) for number in range(1, folders - 2)]
-    assert reader.refresh()
-    same(counted(reader.table()), expected(lake))
-
-
-def test_days_that_are_gone(tmp_path: Path) -> None:
-    """A day that was removed from the lake is no longer shown, nor by another process."""
-    lake, cache = filled(tmp_path / "lake"), tmp_path / "cache"
-    reader = TrafficReader(lake, cache=cache)
-    reader.refresh()
-    for path in sorted((lake / "date=2026-11-02").rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    assert reader.refresh()
-    same(counted(reader.table()), expected(lake))
-    same(read(lake, cache), expected(lake))
-    assert {day for _, day in counted(reader.table())} == {date(2026, 11, 1), date(2026, 11, 3)}
 
 
 @pytest.mark.parametrize("adapter", ["a", "team/ü", None])
