@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from loradiag.adapters.locate import stamp_path
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.subject import path_text
 from loradiag.core.errors import InputError
 from loradiag.core.identity import Provenance
 from loradiag.storage.hashing import content_sha256
@@ -27,7 +28,7 @@ def provenance(inspection: Inspection) -> Provenance | None:
         return None
     from loradiag.adapters.stamps import read_stamp  # most adapters have none, and need not wait for its types
 
-    file = path.name.encode("utf-8", "backslashreplace").decode()
+    file = path_text(path.name)
     try:
         stamp = read_stamp(path)
     except InputError as error:

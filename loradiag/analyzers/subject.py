@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loradiag.adapters.model import Adapter, Method
@@ -32,7 +33,7 @@ def subject_of(adapter: Adapter, sha256: str, base: Fingerprint | None = None) -
     for tensor in adapter.tensors.values():
         sizes[tensor.dtype] += tensor.nbytes
     return Subject(
-        path=os.fsencode(str(adapter.path)).decode("utf-8", "backslashreplace"),
+        path=path_text(adapter.path),
         sha256=sha256,
         layout=adapter.layout,
         layout_reason=adapter.layout_reason,
@@ -45,8 +46,8 @@ def subject_of(adapter: Adapter, sha256: str, base: Fingerprint | None = None) -
         parameters=sum(tensor.size for tensor in adapter.tensors.values()),
         bytes=sum(path.stat().st_size for path in adapter.weights),
         dtype=sizes.most_common(1)[0][0] if sizes else None,
-        ranks=_counted(f"{module.rank}" for module in modules),
-        scales=_counted(f"{module.scale.value:.6g}" for module in modules),
+        ranks=counted(f"{module.rank}" for module in modules),
+        scales=counted(f"{module.scale.value:.6g}" for module in modules),
         step=adapter.step,
     )
 
@@ -65,5 +66,11 @@ def method_name(adapter: Adapter) -> str | None:
     return f"{name}, {label} as stored" if label else name
 
 
-def _counted(values: Iterable[str]) -> dict[str, int]:
+def counted(values: Iterable[str]) -> dict[str, int]:
+    """How often each value is there, the most frequent first."""
     return dict(Counter(values).most_common())
+
+
+def path_text(path: str | Path) -> str:
+    """A path as reports have it: bytes that are no UTF-8, which a file's name may have, are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

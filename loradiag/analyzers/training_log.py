@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.subject import path_text
 from loradiag.core.numbers import median
 from loradiag.core.text import plural
 from loradiag.core.trajectory import (
@@ -32,6 +33,9 @@ TRAIN, HELD = 2000, 1000
 
 SMOOTHED = 5
 """Logged losses that tell the training loss at an evaluation, at most."""
+
+_ZEROS, _SMALL = 3, 0.05
+"""A loss that is exactly zero so many times in a row, to the end, after one above this vanished. Rounding sinks slowly."""
 
 STATE = "trainer_state.json"
 
@@ -84,7 +88,7 @@ def _skipped(states: Sequence[tuple[Path, State]]) -> list[str]:
 
 def _shown(path: Path) -> str:
     """The file with its directory, which of a series is the checkpoint."""
-    return os.fsencode(f"{path.parent.name}/{path.name}").decode("utf-8", "backslashreplace")
+    return path_text(f"{path.parent.name}/{path.name}")
 
 
 def _measured(states: Sequence[tuple[Path, State]], problems: Sequence[str]) -> TrainingLog:
@@ -244,14 +248,11 @@ def _nonfinite(train: Sequence[Row]) -> list[NonFinite]:
     return found
 
 
-FEW, SMALL = 3, 0.05
-"""A loss that is exactly zero so many times in a row, to the end, after one above this vanished. Rounding sinks slowly."""
-
-
 def _vanished(train: Sequence[tuple[int, float]]) -> int | None:
+    """The step from which on the loss is exactly zero; None where it is not, or sank there."""
     zeros = 0
     while zeros < len(train) and train[-1 - zeros][1] == 0:
         zeros += 1
-    if zeros < FEW or zeros == len(train) or train[-1 - zeros][1] <= SMALL:
+    if zeros < _ZEROS or zeros == len(train) or train[-1 - zeros][1] <= _SMALL:
         return None
     return train[-zeros][0]

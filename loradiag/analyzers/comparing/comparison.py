@@ -12,7 +12,7 @@ from loradiag.adapters.model import Adapter, Module
 from loradiag.analyzers.comparing.deltas import NoDirectionsError, directions_of
 from loradiag.analyzers.comparing.matching import Row, aligned, stored_whole
 from loradiag.analyzers.comparing.pairs import Beside, pair_of
-from loradiag.analyzers.subject import method_name
+from loradiag.analyzers.subject import counted, method_name, path_text
 from loradiag.analyzers.updates import Values
 from loradiag.core.comparing import ComparedAdapter, ComparedModule, ComparedPair, Comparison, Uncompared
 from loradiag.core.starts import holds_part_of_base
@@ -27,7 +27,7 @@ MOST_ROWS = 20_000
 
 
 class Named(msgspec.Struct, frozen=True):
-    """An adapter with its short name and the hash of its content."""
+    """An adapter with its short name, a part of its path, and the hash of its content."""
 
     label: str
     adapter: Adapter
@@ -110,13 +110,13 @@ def _adapter(one: Named, place: int, measured: Sequence[_Measured]) -> ComparedA
     adapter = one.adapter
     norms = [row.norms[place] for row in measured if place in row.norms]
     return ComparedAdapter(
-        label=one.label,
-        path=str(adapter.path),
+        label=path_text(one.label),
+        path=path_text(adapter.path),
         sha256=one.sha256,
         layout=adapter.layout,
         method=method_name(adapter),
         base=adapter.provenance.base,
-        ranks=_ranks(adapter.modules),
+        ranks=counted(f"{module.rank}" for module in adapter.modules),
         modules=len(norms),
         frobenius_norm=math.hypot(*norms),
         step=adapter.step,
@@ -124,13 +124,6 @@ def _adapter(one: Named, place: int, measured: Sequence[_Measured]) -> ComparedA
         uncompared=[Uncompared(name=row.name, reason=row.reasons[place]) for row in measured if place in row.reasons],
         holds_part_of_base=holds_part_of_base(adapter.provenance.init),
     )
-
-
-def _ranks(modules: Sequence[Module]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for module in modules:
-        counts[str(module.rank)] = counts.get(str(module.rank), 0) + 1
-    return dict(sorted(counts.items(), key=lambda row: -row[1]))
 
 
 def _pair(

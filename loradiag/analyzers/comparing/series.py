@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.comparing.trajectory import Cell, UnreadableError, change, cosine, measure
-from loradiag.analyzers.subject import method_name
+from loradiag.analyzers.subject import method_name, path_text
 from loradiag.core.errors import InputError
 from loradiag.core.numbers import median
 from loradiag.core.starts import holds_part_of_base
@@ -67,7 +65,7 @@ def measure_series(series: Series, save_steps: int | None, progress: Callable[[i
         except UnreadableError as error:
             gone = adapters.pop(error.index)
             problem = UnreadCheckpoint(
-                step=gone.step, path=_text(gone.path), problem=error.error.problem, kind=error.error.kind
+                step=gone.step, path=path_text(gone.path), problem=error.error.problem, kind=error.error.kind
             )
             lost = sorted([*lost, problem], key=lambda row: row.step or 0)
             if not adapters:
@@ -86,12 +84,8 @@ def measure_series(series: Series, save_steps: int | None, progress: Callable[[i
         comparable=not any(holds_part_of_base(adapter.provenance.init) for adapter in adapters),
         spacing=spacing,
         spacing_source=source,
-        missing=missing(there, spacing)[:MISSING] if spacing else [],
+        missing=missing(there, spacing) if spacing else [],
     )
-
-
-def _text(path: Path) -> str:
-    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
 
 
 def _step(adapter: Adapter, cells: Sequence[Cell | None], nonfinite: int, later: bool) -> TrajectoryStep:
@@ -99,7 +93,7 @@ def _step(adapter: Adapter, cells: Sequence[Cell | None], nonfinite: int, later:
     live = [cell for cell in known if cell.norm]
     return TrajectoryStep(
         step=adapter.step or 0,
-        path=_text(adapter.path),
+        path=path_text(adapter.path),
         modules=len(adapter.modules),
         measured=len(known),
         nonfinite=nonfinite,
@@ -174,10 +168,8 @@ def spacing_of(steps: Sequence[int], save_steps: int | None) -> tuple[int | None
 
 
 def missing(steps: Sequence[int], spacing: int) -> list[int]:
-    """The steps between the first and the last at which a checkpoint should lie and none does; at most one more than named."""
-    there = sorted(set(steps))
+    """The steps between the first and the last at which a checkpoint should lie and none does, as many as are named."""
     found: list[int] = []
-    for before, after in pairwise(there):
-        room = MISSING + 1 - len(found)
-        found += range(before + spacing, after, spacing)[:room]
+    for before, after in pairwise(sorted(set(steps))):
+        found += range(before + spacing, after, spacing)[: MISSING - len(found)]
     return found

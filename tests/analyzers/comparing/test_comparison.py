@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+import loradiag
 from loradiag.adapters.opening import open_adapter
 from loradiag.analyzers.comparing import comparison as room
 from loradiag.analyzers.comparing.comparison import Named, compare
 from loradiag.analyzers.comparing.matching import aligned
 from loradiag.core.comparing import ComparedPair, Comparison
 from loradiag.core.errors import InputError
+from loradiag.core.report import encode
 from tests.conftest import MakeAdapter, peft_arrays, write_safetensors
 from tests.linalg.test_directions import dense
 
@@ -42,6 +45,16 @@ def updates(arrays: dict[str, Array], scale: float) -> dict[str, Array]:
         @ arrays[f"{name}.lora_A.weight"].astype(np.float64)
         for name in names
     }
+
+
+def test_names_that_are_no_text_are_told_as_escapes(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """A folder may have any bytes in its name; a report is UTF-8."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    make_adapter(name="a").rename(odd)
+    (report,) = loradiag.compare([odd, make_adapter(peft_arrays(seed=1), name="b")])
+    found = json.loads(encode(report))["measurements"]["comparison"]["adapters"]
+    assert [row["label"] for row in found] == ["caf\\xe9", "b"]
+    assert found[0]["path"] == f"{tmp_path}/caf\\xe9"
 
 
 def test_every_number_is_that_of_a_dense_calculation(make_adapter: MakeAdapter) -> None:
