@@ -10,10 +10,10 @@ import pytest
 
 import loradiag
 from loradiag.analyzers.served import client
-from loradiag.core.report import Report
+from loradiag.core.report import Report, encode
 from loradiag.core.served import Served, ServedModel
 from loradiag.core.verdict import Status
-from tests.served.server import Manners, serving
+from tests.served.server import Manners, Row, serving
 from tests.served.speaking import close, speak
 
 
@@ -68,6 +68,21 @@ def test_which_api_is_found_out() -> None:
     assert served(check(Manners(speak, chat=False))).api == "completions"
     found = served(check(Manners(speak, rejects_logprobs=True)))
     assert (found.api, found.logprobs) == ("completions", False)
+
+
+def test_halves_of_characters_go_into_a_report() -> None:
+    """A server whose tokens are bytes sends them; a name that has one is no name that could be asked for."""
+
+    def halved(adapter: str, prompt: str, most: int, turned: bool) -> list[Row]:
+        rows = speak(adapter, prompt, most, turned)
+        return [*rows[:-1], ("\ud83d", rows[-1][1], rows[-1][2])]
+
+    report = check(Manners(halved, adapters=("a", "b", "c\udc00"), mixed=0.6), show_text=True)
+    assert [row.name for row in served(report).adapters] == ["a", "b"]
+    texts = [example.loaded.text or "" for row in rows(report).values() for example in row.examples]
+    assert texts
+    assert all(text.endswith("\\ud83d") for text in texts)
+    assert b"\\\\ud83d" in encode(report)
 
 
 def test_an_adapter_that_is_the_base() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 import loradiag
 from loradiag.analyzers.served.expecting import matched, told_by
 from loradiag.core.errors import InputError
-from loradiag.core.report import encode
+from loradiag.core.report import Report, encode
 from tests.conftest import ROOT, MakeAdapter, peft_arrays
 from tests.served.server import Manners, serving
 from tests.served.speaking import speak
@@ -63,6 +64,23 @@ def test_reports_find_their_adapters(tmp_path: Path) -> None:
         "org/untrained": untrained.subject.path,
     }
     assert matched({"mine": healthy}, ["mine", "other"], {}) == {"mine": healthy}
+
+
+def test_what_could_be_of_several_is_of_none() -> None:
+    """Folders of one name, and the folder around adapters whose names have dots in them; whole paths are told apart."""
+    healthy, untrained = (loradiag.inspect(ADAPTERS / name) for name in ("healthy", "untrained"))
+
+    def at(report: Report, path: str) -> Report:
+        return msgspec.structs.replace(report, subject=msgspec.structs.replace(report.subject, path=path))
+
+    a, b = at(healthy, "runs/a/final"), at(untrained, "runs/b/final")
+    both = {report.subject.path: report for report in (a, b)}
+    assert matched(both, ["final", "runs/b/final"], {}) == {"runs/b/final": b}
+    assert matched(both, ["x"], {"x": "runs/a/final"}) == {"x": a}
+    dotted = at(healthy, "team/qwen-2.5-support")
+    assert matched({dotted.subject.path: dotted}, ["team", "qwen-2.5-support"], {}) == {"qwen-2.5-support": dotted}
+    file = at(healthy, "team/support/adapter_model.safetensors")
+    assert matched({file.subject.path: file}, ["support"], {}) == {"support": file}
 
 
 def test_a_check_with_reports(tmp_path: Path) -> None:

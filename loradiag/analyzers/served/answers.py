@@ -73,7 +73,7 @@ def answer_of(document: Any, api: Api) -> Answer:
     choice = _choice(document)
     if choice is None:
         raise MalformedError
-    text = _text(choice.get("message"), "content") if api == "chat" else choice.get("text")
+    text = _text(choice.get("message")) if api == "chat" else choice.get("text")
     if not isinstance(text, str) or len(text) > MAX_TEXT:
         raise MalformedError
     found = choice.get("logprobs")
@@ -88,7 +88,7 @@ def begins(event: Any, api: Api) -> bool:
         return False
     if api == "completions":
         return bool(choice.get("text"))
-    return bool(_text(choice.get("delta") or choice.get("message"), "content"))
+    return bool(_text(choice.get("delta") or choice.get("message")))
 
 
 def _choice(document: Any) -> dict[str, Any] | None:
@@ -97,14 +97,14 @@ def _choice(document: Any) -> dict[str, Any] | None:
     return choice if isinstance(choice, dict) else None
 
 
-def _text(message: Any, key: str) -> str | None:
+def _text(message: Any) -> str | None:
     """The content of a message; of one that thinks first, and was cut off while it did, what it thought."""
     if not isinstance(message, dict):
         return None
-    for name in (key, "reasoning_content", "reasoning"):
+    for name in ("content", "reasoning_content", "reasoning"):
         if isinstance(message.get(name), str) and message[name]:
             return str(message[name])
-    return "" if key in message and message[key] in (None, "") else None
+    return "" if "content" in message and message["content"] in (None, "") else None
 
 
 def _completion_tokens(found: dict[str, Any]) -> tuple[Token, ...] | None:

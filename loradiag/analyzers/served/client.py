@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,6 @@ from urllib.parse import urlsplit
 from loradiag.analyzers.served.address import Endpoint
 from loradiag.analyzers.served.answers import (
     PATHS,
-    Answer,
     Failure,
     MalformedError,
     Manner,
@@ -79,12 +79,12 @@ class Client:
             return None, False
         return first, events > 0 and streamed
 
-    def _tried(self, send: Any) -> Reply:
+    def _tried(self, send: Callable[[], Reply]) -> Reply:
         wait = _FIRST
         for left in reversed(range(TRIES)):
             self._count()
             try:
-                return send()  # type: ignore[no-any-return]
+                return send()
             except WireError as error:
                 if not error.again or not left:
                     raise
@@ -137,8 +137,3 @@ def _place(place: str) -> str:
     except ValueError:
         pass
     return "the address that it sends to"
-
-
-def answered(outcome: Outcome) -> Answer | None:
-    """The answer, if it is one."""
-    return outcome if isinstance(outcome, Answer) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
@@ -10,6 +11,9 @@ from loradiag.core.served import Told
 
 _WEAK = "LD205"
 """The rule of updates that are too small to do much."""
+
+_FILES = frozenset({".safetensors", ".npz", ".bin", ".pt", ".pth", ".ckpt", ".gguf"})
+"""How files of weights end. Folders may have dots in their names too."""
 
 
 def told_by(report: Report) -> tuple[Told | None, float | None]:
@@ -34,22 +38,31 @@ def told_by(report: Report) -> tuple[Told | None, float | None]:
 def matched(reports: Mapping[str, Report], names: Sequence[str], roots: Mapping[str, str]) -> dict[str, Report]:
     """The report of each adapter: by its name, by the folder that the server took it from, or by the folder's last part.
 
+    A last part that folders of several reports have belongs to none of them.
+
     Args:
         reports: By a name that the user gave them, else by what they are about.
         names: Of the adapters that are served.
         roots: Where the server says that it took each from.
     """
-    by_name = dict(reports)
+    whole = {report.subject.path: report for report in reports.values()} | dict(reports)
+    parts: dict[str, list[Report]] = defaultdict(list)
     for report in reports.values():
-        path = PurePath(report.subject.path)
-        by_name.setdefault(report.subject.path, report)
-        by_name.setdefault(path.name, report)
-        by_name.setdefault(path.parent.name if path.suffix else path.name, report)
+        for part in _last_parts(report.subject.path):
+            parts[part].append(report)
+    alone = {part: rows[0] for part, rows in parts.items() if all(row is rows[0] for row in rows)}
     found = {}
     for name in names:
         root = roots.get(name, "")
-        keys = (name, root, PurePath(root).name, PurePath(name).name)
-        key = next((key for key in keys if key and key in by_name), None)
-        if key is not None:
-            found[name] = by_name[key]
+        looked_for = (whole.get(name), whole.get(root), *map(alone.get, (name, *_last_parts(root), *_last_parts(name))))
+        report = next((report for report in looked_for if report is not None), None)
+        if report is not None:
+            found[name] = report
     return found
+
+
+def _last_parts(path: str) -> list[str]:
+    """What the folder of an adapter is called, and the file in it where the path is of that."""
+    told = PurePath(path)
+    parts = [told.name, told.parent.name] if told.suffix in _FILES else [told.name]
+    return [part for part in parts if part]

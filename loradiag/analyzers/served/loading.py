@@ -127,4 +127,6 @@ def _examples(looks: list[Look], show_text: bool) -> list[ServedExample]:
 
 
 def _told(text: str, show_text: bool) -> ServedText:
-    return ServedText(sha256=digits(text), characters=len(text), text=shorten(text, _TEXT) if show_text else None)
+    # JSON has halves of characters, where a token is half of one; a report has none.
+    shown = shorten(text, _TEXT).encode("utf-8", "backslashreplace").decode()
+    return ServedText(sha256=digits(text), characters=len(text), text=shown if show_text else None)

@@ -62,6 +62,8 @@ def cards(client: Client) -> list[Card] | None:
 def _card(row: Any) -> Card | None:
     if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not 0 < len(row["id"]) <= MAX_NAME:
         return None
+    if any("\ud800" <= letter <= "\udfff" for letter in row["id"]):  # half a character: no report can hold it
+        return None
     parent, root = (row.get(key) if isinstance(row.get(key), str) else None for key in ("parent", "root"))
     return Card(row["id"], parent or None, root or None)
 
