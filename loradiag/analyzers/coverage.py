@@ -13,6 +13,9 @@ from loradiag.adapters.patterns import Pattern, PatternError
 from loradiag.analyzers.inspection import Inspection
 from loradiag.core.coverage import Coverage, Hole, StackCoverage, Target
 
+_DEEPEST = 10_000
+"""No network has as many layers: such numbers are no layers, and between them lie more than a report can name."""
+
 
 def coverage(inspection: Inspection) -> Coverage:
     """Count roles and layers, find holes, and match the configuration's targets against the modules there are."""
@@ -58,7 +61,7 @@ def _holes(adapter: Adapter) -> Iterator[Hole]:
             present[module.place.stack, module.place.role].add(module.place.layer)
     missing: dict[tuple[str, int], list[str]] = defaultdict(list)
     for (stack, role), layers in present.items():
-        ordered = sorted(layers)
+        ordered = sorted(layer for layer in layers if layer < _DEEPEST)
         gaps = Counter(b - a for a, b in itertools.pairwise(ordered))
         if len(ordered) < 3 or not gaps:
             continue

@@ -12,6 +12,7 @@ from loradiag.adapters.model import Adapter
 from loradiag.analyzers.factors import FactorPass, measure_factors
 from loradiag.core.measure import Measure
 from loradiag.core.starts import holds_part_of_base
+from loradiag.linalg.spectra import SpectrumMeasures, measures
 
 if TYPE_CHECKING:
     from loradiag.analyzers.pairing import Pair, Pairing
@@ -56,6 +57,16 @@ class Inspection:
             InputError: A file ends before its header says.
         """
         return measure_factors(self.adapter, self.progress)
+
+    @cached_property
+    def spectra(self) -> Mapping[str, SpectrumMeasures]:
+        """What derives from the singular values of every module, where those could be computed.
+
+        Raises:
+            InputError: A file ends before its header says.
+        """
+        found = self.factors.modules
+        return {name: measures(factors.sigma) for name, factors in found.items() if factors.sigma is not None}
 
     @cached_property
     def saved(self) -> list[Pair]:

@@ -6,14 +6,11 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 
-import numpy as np
-
 from loradiag.adapters.model import Method, Module
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.updates import ModuleFactors
 from loradiag.core.numbers import median
 from loradiag.core.updates import ModuleScale, Scale
-from loradiag.linalg.spectra import measures
 
 _MAD_TO_SIGMA = 1.4826
 """The median absolute deviation of a normal distribution times this is its standard deviation."""
@@ -28,18 +25,23 @@ def scale(inspection: Inspection) -> Scale | None:
     if not modules:
         return None
     factors = inspection.factors.modules
-    peers = _against_peers(modules, factors)
+    norms = {name: derived.frobenius_norm for name, derived in inspection.spectra.items()}
+    peers = _against_peers(modules, norms)
     config = inspection.adapter.config or {}
     stored = not any(module.scale.alpha is not None for module in modules)
     convention = "stored" if stored else "alpha/sqrt(r)" if config.get("use_rslora") else "alpha/r"
     return Scale(
         convention=convention,
-        modules=[_row(module, factors[module.name], *peers.get(module.name, (None, None))) for module in modules],
+        modules=[
+            _row(module, factors[module.name], norms.get(module.name), *peers.get(module.name, (None, None)))
+            for module in modules
+        ],
     )
 
 
-def _row(module: Module, factors: ModuleFactors, norm_ratio: float | None, norm_z: float | None) -> ModuleScale:
-    norm = None if factors.sigma is None else float(np.linalg.norm(factors.sigma))
+def _row(
+    module: Module, factors: ModuleFactors, norm: float | None, norm_ratio: float | None, norm_z: float | None
+) -> ModuleScale:
     return ModuleScale(
         name=module.name,
         role=module.place.role,
@@ -66,15 +68,12 @@ def _ratio(module: Module, factors: ModuleFactors) -> float | None:
     return (factors.norm_b / math.sqrt(module.d_out)) / (factors.norm_a / math.sqrt(module.d_in))
 
 
-def _against_peers(
-    modules: list[Module], factors: Mapping[str, ModuleFactors]
-) -> dict[str, tuple[float, float | None]]:
+def _against_peers(modules: list[Module], norms: Mapping[str, float]) -> dict[str, tuple[float, float | None]]:
     """‖ΔW‖_F against the live modules of the same stack, role and shape: ratio to the median, robust z of the logarithm."""
     groups: dict[tuple[object, ...], list[tuple[str, float]]] = defaultdict(list)
     for module in modules:
-        sigma = factors[module.name].sigma
-        norm = measures(sigma).frobenius_norm if sigma is not None else 0.0
-        if norm > 0:
+        norm = norms.get(module.name)
+        if norm:
             key = (module.place.stack, module.place.role, module.d_out, module.d_in)
             groups[key].append((module.name, math.log(norm)))
     scores: dict[str, tuple[float, float | None]] = {}

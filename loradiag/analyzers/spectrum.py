@@ -6,7 +6,7 @@ from loradiag.adapters.model import Method, Module
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.updates import ModuleFactors
 from loradiag.core.updates import ModuleSpectrum, Spectrum
-from loradiag.linalg.spectra import measures
+from loradiag.linalg.spectra import SpectrumMeasures
 
 LEADING = 512
 """How many singular values of a module go into the report. LoHa and LoKr can have thousands."""
@@ -15,15 +15,14 @@ LEADING = 512
 def spectrum(inspection: Inspection) -> Spectrum | None:
     """Measure the spectrum of every module that is a matrix update; None if there is none."""
     rows = [
-        _row(module, inspection.factors.modules[module.name])
+        _row(module, inspection.factors.modules[module.name], inspection.spectra.get(module.name))
         for module in inspection.adapter.modules
         if module.method not in (Method.IA3, Method.PROMPT)
     ]
     return Spectrum(modules=rows) if rows else None
 
 
-def _row(module: Module, factors: ModuleFactors) -> ModuleSpectrum:
-    derived = None if factors.sigma is None else measures(factors.sigma)
+def _row(module: Module, factors: ModuleFactors, derived: SpectrumMeasures | None) -> ModuleSpectrum:
     return ModuleSpectrum(
         name=module.name,
         role=module.place.role,
@@ -36,7 +35,7 @@ def _row(module: Module, factors: ModuleFactors) -> ModuleSpectrum:
         scale=module.scale.value,
         scale_source=module.scale.source,
         sigma=[] if factors.sigma is None else factors.sigma[:LEADING].tolist(),
-        **(dict.fromkeys(_DERIVED) if derived is None else derived._asdict()),
+        **(dict.fromkeys(SpectrumMeasures._fields) if derived is None else derived._asdict()),
     )
 
 
@@ -44,16 +43,3 @@ def _rank_bound(module: Module, factors: ModuleFactors) -> int:
     if module.method in (Method.LOHA, Method.LOKR) and factors.sigma is not None:
         return int(factors.sigma.size)
     return module.rank
-
-
-_DERIVED = (
-    "effective_rank",
-    "effective_rank_10",
-    "entropy_rank",
-    "stable_rank",
-    "energy_rank_90",
-    "energy_rank_95",
-    "energy_rank_99",
-    "frobenius_norm",
-    "spectral_norm",
-)

@@ -55,6 +55,7 @@ class Values:
         return matrix.stored(self._mine.scratch)
 
     def stored(self, matrix: Matrix) -> Raw:
+        """The stored matrix [rows, cols], in memory of its own."""
         if matrix.column_step == 1:
             return matrix.stored()
         whole: Raw = self._kept(matrix.tensor).reshape(matrix.rows, matrix.cols)
@@ -87,13 +88,10 @@ def measure(module: Module, values: Values) -> ModuleFactors:
     if measured.sigma is not None and not np.isfinite(measured.sigma).all():
         return ModuleFactors(nonfinite=_nonfinite(module, values))
     # A magnitude vector is no part of the product, but a NaN in it ruins the module all the same.
-    aside = [name for name in ("magnitude",) if name in module.factors]
-    bad = {
-        matrix.tensor.name: count
-        for matrix in (module.factors[name] for name in aside)
-        if (count := count_nonfinite(values.stored(matrix), matrix.dtype))
-    }
-    return msgspec.structs.replace(measured, nonfinite=bad) if bad else measured
+    magnitude = module.factors.get("magnitude")
+    if magnitude is not None and (bad := count_nonfinite(values.stored(magnitude), magnitude.dtype)):
+        return msgspec.structs.replace(measured, nonfinite={magnitude.tensor.name: bad})
+    return measured
 
 
 def _nonfinite(module: Module, values: Values) -> dict[str, int]:

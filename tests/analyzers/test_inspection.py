@@ -204,6 +204,29 @@ def test_products_beyond_float64_do_not_end_the_program(make_adapter: MakeAdapte
     assert measured(report, "spectrum", "model.layers.0.self_attn.v_proj").spectral_norm > 0
 
 
+def test_norms_too_large_to_square_are_the_same_everywhere(make_adapter: MakeAdapter) -> None:
+    """Singular values around 1e200 are numbers, and their squares are none: both tables have the norm all the same."""
+    arrays = {name: array.astype(np.float64) for name, array in peft_arrays().items()}
+    small = np.linalg.norm(2.0 * arrays[f"{Q0}.lora_B.weight"] @ arrays[f"{Q0}.lora_A.weight"])
+    for side in "AB":
+        arrays[f"{Q0}.lora_{side}.weight"] *= 1e100
+    report = loradiag.inspect(make_adapter(arrays, dtype="F64"))
+    row = measured(report, "spectrum", "model.layers.0.self_attn.q_proj")
+    other = measured(report, "scale", "model.layers.0.self_attn.q_proj")
+    assert row.frobenius_norm == pytest.approx(small * 1e200)
+    assert other.update_rms == pytest.approx(small * 1e200 / np.sqrt(row.d_out * row.d_in))
+
+
+def test_numbers_of_layers_that_no_network_has_are_no_holes(make_adapter: MakeAdapter) -> None:
+    """A name that claims to be the layer 999,999 does not make a million of them missing."""
+    arrays = peft_arrays(layers=5)
+    renamed = {name.replace(".layers.4.", ".layers.999999."): array for name, array in arrays.items()}
+    coverage = loradiag.inspect(make_adapter(renamed)).measurements.coverage
+    assert coverage is not None
+    assert coverage.holes == []
+    assert coverage.stacks[0].last_layer == 999_999
+
+
 def test_updates_too_small_to_square_have_no_peers(make_adapter: MakeAdapter) -> None:
     """Singular values whose squares are zero in FP64, as factors of 1e-170 give, count as zero: no logarithm of nothing."""
     arrays = {name: np.full(array.shape, 1e-170) for name, array in peft_arrays(layers=6).items()}
