@@ -9,6 +9,7 @@ within a head, rotary embeddings give all models of one architecture the same or
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -25,13 +26,14 @@ from loradiag.analyzers.updates import Values
 from loradiag.analyzers.weights import WeightFacts
 from loradiag.bases.model import Base, Weight
 from loradiag.core.beside import CopyEvidence, Fit
+from loradiag.core.dtypes import DTYPES
 from loradiag.linalg import energy
 from loradiag.linalg.triangular import triangle
 from loradiag.linalg.widen import Array, widen
 from loradiag.storage.tensors import Tensor
 
 MODULES = 64
-"""Modules that are looked at, spread evenly; more would not make the answer surer, only later."""
+"""Modules that are looked at; more would not make the answer surer, only later."""
 
 _READS = frozenset({"attention.q", "attention.k", "attention.v", "attention.qkv", "mlp.gate", "mlp.up", "mlp.gate_up"})
 _WRITES = frozenset({"attention.o", "mlp.down"})
@@ -44,7 +46,7 @@ _COPIES = 8
 
 
 def facing(pairs: Sequence[Pair], most: int | None = None) -> frozenset[str]:
-    """The modules to look at: those that read from, or write to, the residual stream, by their roles."""
+    """The modules to look at, spread evenly: those that read from, or write to, the residual stream, by their roles."""
     names = [
         pair.module.name
         for pair in pairs
@@ -154,6 +156,8 @@ def _copies(inspection: Inspection, base: Base) -> Iterator[CopyEvidence]:
         weight = base.weights.get(inspection.pairing.renaming(name))
         if weight is None or extra.kind not in ("saved", "copy") or extra.tensor.shape != weight.shape:
             continue
+        if extra.tensor.dtype not in DTYPES:
+            continue
         cosine = _cosine(weight, extra.tensor)
         if cosine is not None:
             yield CopyEvidence(name=name, cosine=cosine)
@@ -175,7 +179,8 @@ def _cosine(weight: Weight, tensor: Tensor) -> float | None:
 def _magnitudes(pairs: Sequence[Pair]) -> float | None:
     """Correlation of DoRA's magnitudes with the lengths of the rows that they started as: logarithms, less their mean."""
     values = Values()
-    both = [logs for pair in pairs if pair.module.method is Method.DORA for logs in _lengths(pair, values)][:MODULES]
+    found = (logs for pair in pairs if pair.module.method is Method.DORA for logs in _lengths(pair, values))
+    both = list(itertools.islice(found, MODULES))  # each reads a weight of the base as a whole
     if not both:
         return None
     ours, theirs = np.concatenate(both, axis=1)

@@ -9,6 +9,7 @@ from loradiag.adapters.model import Adapter, Extra, Method, Module, Scale
 from loradiag.adapters.names import place_of
 from loradiag.analyzers.pairing import Pair, Renaming
 from loradiag.bases.model import Base
+from loradiag.core.dtypes import DTYPES
 from loradiag.storage.tensors import flattened
 
 _WRAPPER = re.compile(r"\.(modules_to_save(\.\w+)?|base_layer)(?=\.)")
@@ -20,7 +21,7 @@ def weight_name(extra: Extra) -> str:
 
 
 def saved_pairs(adapter: Adapter, base: Base, renaming: Renaming) -> Iterator[Pair]:
-    """Yield the matrices that are stored whole and that the base has in the same shape.
+    """Yield the matrices that are stored whole, as numbers that can be read, and that the base has in the same shape.
 
     PEFT also stores the weight under an adapted embedding or head: there the update is the one that counts.
     """
@@ -29,7 +30,9 @@ def saved_pairs(adapter: Adapter, base: Base, renaming: Renaming) -> Iterator[Pa
         name = weight_name(extra)
         weight = base.weights.get(renaming(name))
         stem = name.removesuffix(".weight")
-        if extra.kind == "saved" and stem not in adapted and weight is not None and weight.shape == extra.tensor.shape:
+        if extra.kind != "saved" or stem in adapted or weight is None or extra.tensor.dtype not in DTYPES:
+            continue
+        if weight.shape == extra.tensor.shape:
             factors = {"saved": flattened(extra.tensor)}
             rows, cols = weight.shape
             module = Module(stem, Method.SAVED, place_of(stem), factors, 0, Scale(1.0, "stored"), rows, cols)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import loradiag
+from loradiag.analyzers.merge.refusals import refused
 from loradiag.core.verdict import Status
 from tests.analyzers import beside
 from tests.analyzers.small import llama_shapes, write_base
@@ -83,6 +85,24 @@ def test_a_packed_base_leaves_the_verdict_open(make_adapter: MakeAdapter, tmp_pa
     assert report.measurements.relative is not None
     row = beside.by_name(report.measurements.relative)[Q0]
     assert (row.reason, row.relative_frobenius) == ("the base stores this weight packed", None)
+
+
+def test_a_layer_in_a_format_that_nobody_reads_is_not_compared(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """Scales of MX formats have the right shape and no values of their own: named among what is left out, and never read."""
+    base, adapter = write_base(tmp_path / "base", llama_shapes()), make_adapter()
+    file, name = adapter / "adapter_model.safetensors", "base_model.model.lm_head.weight"
+    data = file.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header, body = json.loads(data[8 : 8 + size]), data[8 + size :] + bytes(60 * 48)
+    header[name] = {"dtype": "F8_E8M0", "shape": [60, 48], "data_offsets": [len(body) - 60 * 48, len(body)]}
+    text = json.dumps(header).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + body)
+    found = loradiag.inspect(adapter, base)
+    assert found.measurements.fit is not None
+    assert found.measurements.fit.copies == []
+    assert found.measurements.relative is not None
+    assert "lm_head" not in beside.by_name(found.measurements.relative)
+    assert [row.name for row in refused(beside.inspection(adapter, base))] == [name]
 
 
 def test_a_base_with_nan_is_not_compared(make_adapter: MakeAdapter, tmp_path: Path) -> None:
