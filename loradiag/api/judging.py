@@ -18,6 +18,9 @@ from loradiag.rules import all_rules
 
 POLICY_NAME = "loradiag.toml"
 
+_CONTRADICTIONS = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What rules raise over measurements in files, which may say anything; over fresh ones they raise nothing."""
+
 
 def judge(report: Report, policy: Policy | None = None) -> Report:
     """Judge a report again, under another policy or newer rules. Its measurements stay what they are.
@@ -34,7 +37,7 @@ def judge(report: Report, policy: Policy | None = None) -> Report:
     evidence = Evidence(report.subject, report.measurements, report.accounting)
     try:
         judgement = run_rules(evidence, all_rules(), policy or default_policy())
-    except (ArithmeticError, LookupError, ValueError) as error:  # fresh measurements raise none, files may say anything
+    except _CONTRADICTIONS as error:
         problem = f"has measurements that contradict each other ({printable(str(error))})"
         raise InputError(report.subject.path, problem, "measure it again") from error
     return msgspec.structs.replace(

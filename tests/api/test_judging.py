@@ -8,12 +8,15 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from loradiag.api.judging import default_policy, judge, read_policy
 from loradiag.core.errors import InputError
+from loradiag.core.measurements import Measurements
 from loradiag.core.report import decode
 from tests.conftest import FIXTURES
+from tests.rules.traffic import answers, found, report_of
 
 
 def test_measurements_that_contradict_each_other_are_refused_in_one_line() -> None:
@@ -26,6 +29,15 @@ def test_measurements_that_contradict_each_other_are_refused_in_one_line() -> No
     with pytest.raises(InputError, match="contradict each other") as caught:
         judge(read)
     assert "\n" not in str(caught.value)
+
+
+def test_what_moved_without_a_number_is_refused_too() -> None:
+    """A measure may lack what it was compared with, and one that is said to have changed may not."""
+    row = answers("perplexity", change=0.09, ci_low=0.02, ci_high=0.16, reference=None)
+    report = report_of(found())
+    drift = found(predictions=[row])
+    with pytest.raises(InputError, match="contradict each other"):
+        judge(msgspec.structs.replace(report, measurements=Measurements(drift=drift)))
 
 
 def test_where_no_file_can_be_looked_for_there_is_no_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
