@@ -77,7 +77,7 @@ def _report(report: Report, style: Style) -> list[str]:
         pairs = [("file", code(reason.file)), ("problem", prose(reason.detail)), ("what to do", prose(reason.remedy))]
         blocks.append(table(("", ""), [pair for pair in pairs if pair[1]]))
     else:
-        blocks.append(table(("", ""), [(label, prose(text)) for label, text in facts(report)]))
+        blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in facts(report)]))
     blocks += [
         *routes(report, style),
         *forgetting(report, style),
@@ -210,7 +210,7 @@ def _beside(report: Report, style: Style) -> list[str]:
     said = statements(report)
     if not said:
         return []
-    blocks = [f"### {title(report)}", table(("", ""), [(label, prose(text)) for label, text in said])]
+    blocks = [f"### {title(report)}", table(("", ""), [(prose(label), prose(text)) for label, text in said])]
     if style.verbose:
         blocks += [folded(f"{prose(label)} ({len(names):,})", [_names(names)]) for label, names in listings(report)]
     rows = only_beside(report)

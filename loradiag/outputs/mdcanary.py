@@ -24,5 +24,5 @@ def canary(report: Report) -> list[str]:
             for row in found.metrics
         ]
         blocks.append(table(("metric", *(f"#{figure.title}" for figure in FIGURES), "status"), lines))
-    blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(found)]))
+    blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in statements(found)]))
     return blocks

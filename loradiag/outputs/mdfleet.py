@@ -34,7 +34,7 @@ def fleet(report: Report, style: Style) -> list[str]:
     blocks = [
         "### Fleet",
         f"**{prose(sentence(found))}**",
-        table(("", ""), [(label, prose(text)) for label, text in statements(found)]),
+        table(("", ""), [(prose(label), prose(text)) for label, text in statements(found)]),
         table(heads, lines),
     ]
     if len(shown) < len(ranked):

@@ -48,7 +48,7 @@ def forgetting(report: Report, style: Style) -> list[str]:
         return []
     blocks = ["### Forgetting", advised(summary(report, found))]
     blocks += _scores(report, found, style)
-    blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(report, found)]))
+    blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in statements(report, found)]))
     blocks += _parts(report, found, style)
     blocks += _others(report, found, style)
     blocks += _documents(found, style)
@@ -155,7 +155,7 @@ def _sweep(made: Sweep | None, style: Style) -> list[str]:
         [f"{CHOSEN} to take. Kept: of what was learned, in nats on the domain."] if made.chosen is not None else []
     )
     blocks += [f"{code(form(row))}: {prose(shorten(row.reason, 200))}." for row in made.candidates if row.reason]
-    return [*blocks, table(("", ""), [(label, prose(text)) for label, text in explained(made)])]
+    return [*blocks, table(("", ""), [(prose(label), prose(text)) for label, text in explained(made)])]
 
 
 def _form(made: Sweep, row: Candidate, style: Style) -> list[str]:
@@ -177,7 +177,7 @@ def _memory(memory: Memorisation | None, style: Style) -> list[str]:
     if memory is None:
         return []
     blocks = ["### Memorisation", prose(" ".join(recited(memory)))]
-    blocks.append(table(("", ""), [(label, prose(text)) for label, text in sources(memory)]))
+    blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in sources(memory)]))
     if style.verbose and memory.examples:
         lines = [(f"{row.document:,}", f"{row.tokens:,}", prose(cut(row.text))) for row in memory.examples[:EXAMPLES]]
         blocks.append(folded("Recited", [table(("#document", "#tokens", "text"), lines)]))

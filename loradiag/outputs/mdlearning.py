@@ -22,7 +22,9 @@ def learning(report: Report, style: Style) -> list[str]:
     blocks = ["### Trajectory" if series is not None else "### Training log", advised(story(report))]
     blocks += _table(report, style)
     if said:
-        blocks.append(folded("What was logged", [table(("", ""), [(label, prose(text)) for label, text in said])]))
+        blocks.append(
+            folded("What was logged", [table(("", ""), [(prose(label), prose(text)) for label, text in said])])
+        )
     return blocks
 
 

@@ -29,7 +29,7 @@ def routes(report: Report, style: Style) -> list[str]:
     if measured(merge):
         blocks.append(_table(report, merge, style))
     blocks += _below(merge)
-    blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(merge)]))
+    blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in statements(merge)]))
     blocks += [*_since(merge), *_meanings(merge, style)]
     if style.verbose:
         blocks += [*_survival(merge), *_unfolded(merge)]

@@ -22,7 +22,7 @@ def served(report: Report) -> list[str]:
     blocks.append(table(("name", *(f"#{figure.title}" for figure in FIGURES), "status"), lines[:MOST]))
     if len(lines) > MOST:
         blocks.append(f"The first {MOST:,} of {len(lines):,}.")
-    blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(found)]))
+    blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in statements(found)]))
     examples = [line for row in rows(found) for line in _examples(row)]
     return [*blocks, folded("Answers that changed under load", ["\n".join(examples[:MOST])])] if examples else blocks
 

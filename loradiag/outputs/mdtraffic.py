@@ -30,7 +30,7 @@ def traffic(report: Report, style: Style) -> list[str]:
         return []
     blocks = ["### Traffic", advised(summary(report, found))]
     blocks += _windows(report, found, style)
-    blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(found)]))
+    blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in statements(found)]))
     blocks += _topics(found)
     blocks += _requests(found)
     blocks += _answers(report, found, style)

@@ -21,5 +21,5 @@ def watch(report: Report) -> list[str]:
         blocks.append(table(("signal", *(f"#{figure.title}" for figure in FIGURES), "#way to the line"), rows))
     if found.alarms:
         blocks.append(table(ALARM_HEADS, [[prose(cell) for cell in alarm_cells(alarm)] for alarm in found.alarms]))
-    blocks.append(table(("", ""), [(label, prose(text)) for label, text in statements(found)]))
+    blocks.append(table(("", ""), [(prose(label), prose(text)) for label, text in statements(found)]))
     return blocks

@@ -112,6 +112,13 @@ def test_names_are_escaped(name: str, said: str) -> None:
         assert name not in MARKUP or "<script>alert" not in text
 
 
+def test_the_name_of_a_set_is_no_markdown() -> None:
+    """It comes from the keys of a trainer's log, and would load an image, or end a cell of the table."""
+    text = renderer("markdown")([hostile("![x](https://example.org/x) | y")], STYLE)
+    assert "![x]" not in text
+    assert "best on !&#91;x&#93;(https&#58;//example.org/x) &#124; y |" in text
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_terminal_is_as_wide_as_it_is(width: int, kind: str, made: dict[str, Report]) -> None:
