@@ -5,6 +5,7 @@ What came of each is measured, never assumed: labels are outcomes (see :mod:`ben
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
@@ -25,14 +26,38 @@ class Condition(NamedTuple):
     seed: int = 100
 
 
-def conditions(*, held_out: bool = False) -> Iterator[Condition]:
-    """All of them, each with a seed of its own; held out: with other seeds, and rates between those of the first."""
-    for number, one in enumerate(_ordinary() + _short() + _strong() + _hot() + _narrow()):
-        name = f"{number:03d}-{one.name}"
-        if held_out:
-            yield one._replace(name=f"held-{name}", seed=1100 + number, lr=1.4 * one.lr)
-        else:
-            yield one._replace(name=name, seed=100 + number)
+class Group(NamedTuple):
+    """How a group's conditions differ from the grid.
+
+    Attributes:
+        prefix: Of their names.
+        seed: The first one's.
+        rates: A factor of the learning rates.
+        drawn: How many are drawn of the grid; all if None.
+    """
+
+    prefix: str
+    seed: int
+    rates: float
+    drawn: int | None = None
+
+
+GROUPS = {
+    "trial": Group("", 100, 1.0),
+    "held-out": Group("held-", 1100, 1.4),
+    "larger": Group("large-", 2100, 0.1, drawn=48),  # rates fall with a model's width, which is 13 times the fixtures'
+}
+
+
+def conditions(group: str = "trial") -> Iterator[Condition]:
+    """All of a group, each with a seed of its own."""
+    how = GROUPS[group]
+    grid = list(enumerate(_ordinary() + _short() + _strong() + _hot() + _narrow()))
+    if how.drawn is not None:
+        grid = sorted(random.Random(how.seed).sample(grid, how.drawn), key=lambda one: one[0])
+    for number, one in grid:
+        name = f"{how.prefix}{number:03d}-{one.name}"
+        yield one._replace(name=name, seed=how.seed + number, lr=how.rates * one.lr)
 
 
 def _ordinary() -> list[Condition]:
