@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from making import maths, site
+from making import maths, pages, site
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -15,6 +15,7 @@ from mkdocs.structure.pages import Page
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put what is generated into the navigation."""
+    pages.analyzers.cache_clear()  # mkdocs serve builds again and again
     config.nav = site.navigated(config.nav)
     return config
 

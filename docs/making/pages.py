@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,9 +36,10 @@ class _Front(msgspec.Struct, forbid_unknown_fields=True):
     commands: list[str] = []
 
 
-def analyzers() -> list[Analyzer]:
-    """All pages about analyzers."""
-    return list(_analyzers())
+@lru_cache(maxsize=1)
+def analyzers() -> Sequence[Analyzer]:
+    """All pages about analyzers, read once: every page that is made asks for them."""
+    return tuple(_analyzers())
 
 
 def _analyzers() -> Iterator[Analyzer]:

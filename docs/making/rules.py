@@ -21,7 +21,10 @@ def page_of(rule: Rule, more: str = "") -> str:
     lines = [head.removeprefix("#"), "", f"Family: {FAMILIES[rule.code[2]]}.", ""]
     lines += [line.removeprefix("#") if line.startswith("### ") else line for line in body]
     if rule.undecided:
-        lines += ["A finding of this rule makes the verdict *inconclusive*, unless an error makes it fail.", ""]
+        lines += [
+            "A finding of this rule makes the verdict *inconclusive*, unless it, or another one, fails the gate.",
+            "",
+        ]
     lines += ["## In a policy", "", "```toml", *_policy(rule), "```", "", "See [the policy](../policy.md).", ""]
     return "\n".join([*lines, more])
 
