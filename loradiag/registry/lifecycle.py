@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,7 +57,7 @@ def change(session: Session, adapter: Adapter, said: Change, *, who: str, why: s
     """Write what is said, within a writer's session, and return what changed, in words.
 
     Raises:
-        UsageError: There is no such stage, or a step back or over a stage has no reason.
+        UsageError: There is no such stage, a step back or over a stage has no reason, or a result is no finite number.
     """
     writer = _Writer(session, adapter, kept(who), maybe(why, MAX_TEXT))
     if said.stage is not None:
@@ -113,7 +114,13 @@ class _Writer:
                 self._happened("tag", None, tag)
 
     def result(self, result: Result) -> None:
-        """Add a result; the same value at the same time is one."""
+        """Add a result; the same value at the same time is one.
+
+        Raises:
+            UsageError: It is no finite number.
+        """
+        if not all(map(math.isfinite, (result.value, result.standard_error or 0.0))):
+            raise UsageError(f"{printable(result.task)}: a result, and its standard error, are finite numbers")
         at = result.at or self._now
         known: Mapping[str, Any] = {
             "metric": kept(result.metric),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 from sqlalchemy import select
@@ -87,14 +87,14 @@ def _by_label(session: Session, word: str) -> Sequence[Adapter]:
 
 def _by_name(session: Session, word: str) -> Sequence[Adapter]:
     """By the name of the place where it lies; a path is more than a name."""
+    if os.path.exists(word):
+        return []
     mine = select(Sighting.adapter_id).where(Sighting.name == word)
-    return (
-        session.scalars(select(Adapter).where(Adapter.id.in_(mine)).limit(9)).all() if not Path(word).exists() else []
-    )
+    return session.scalars(select(Adapter).where(Adapter.id.in_(mine)).limit(9)).all()
 
 
 def _by_place(session: Session, word: str) -> Adapter | None:
-    if Path(word).exists():
+    if os.path.exists(word):
         sha256 = content_sha256(locate_one(word).weights)
         found = session.scalars(select(Adapter).where(Adapter.sha256 == sha256)).first()
         if found is None:

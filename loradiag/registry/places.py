@@ -19,11 +19,18 @@ _POSTGRES = ("postgresql", "postgres")
 
 
 def default_place() -> str:
-    """``LORADIAG_REGISTRY``, else a file in the user's data directory."""
+    """``LORADIAG_REGISTRY``, else a file in the user's data directory.
+
+    Raises:
+        UsageError: The user has none.
+    """
     said = os.environ.get(VARIABLE)
     if said:
         return said
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    try:
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    except RuntimeError as error:  # as in a container that runs as a user without a name
+        raise UsageError(f"--registry: this user has no home directory; name a file, or set {VARIABLE}") from error
     return str(Path(data) / "loradiag" / _FILE)
 
 
@@ -31,7 +38,7 @@ def place_of(where: str | Path | None) -> Path | URL:
     """Return the file, or the URL of a database, that a user named; the default one of None.
 
     Raises:
-        UsageError: It is a URL of another kind.
+        UsageError: It is a URL of another kind, or none is named and the user has no home directory.
     """
     text = str(where) if where else default_place()
     if not (is_remote(text) or text.startswith("sqlite:")):

@@ -26,7 +26,6 @@ Item = tuple[Report, Stamp | None, str | Path | None]
 BATCH = 200
 """Items of one transaction: what is recorded is kept, also if the next batch is never reached."""
 
-
 PATIENCE = 2.0
 """Seconds after which what has come is committed, however few there are."""
 

@@ -97,8 +97,9 @@ def test_an_adapter_is_found_by_many_names(fleet: Store, make_adapter: MakeAdapt
     with fleet.reading() as session:
         with pytest.raises(InputError, match="does not know"):
             find(session, str(path))
-        with pytest.raises(InputError, match="is no adapter of the registry"):
-            find(session, "nobody")
+        for word in ("nobody", "long" * 2000):  # no file can have such a name
+            with pytest.raises(InputError, match="is no adapter of the registry"):
+                find(session, word)
 
 
 def test_a_name_of_several_is_refused(store: Store) -> None:
@@ -244,6 +245,17 @@ def test_results_that_people_told(store: Store) -> None:
     assert order(ranked(store, higher_is_better=False)) == ["a", "b"]
     found = ranked(store, "toy_wer")
     assert (order(found), found.assumed) == (["a", "b"], False)
+
+
+@pytest.mark.parametrize("result", [Result("toy", float("nan")), Result("toy", 0.5, standard_error=float("inf"))])
+def test_results_are_numbers(store: Store, result: Result) -> None:
+    """What is none is refused, and changes nothing: no database would be at fault."""
+    record(store, inspection("a"))
+    with pytest.raises(UsageError, match="toy: a result, and its standard error, are finite numbers"):
+        say(store, "a", owner="x", results=(result,))
+    with store.reading() as session:
+        (row,) = listed(session)
+    assert (row.owner, row.evaluations) == (None, 0)
 
 
 def test_an_unknown_task_names_the_nearest(scored: Store) -> None:

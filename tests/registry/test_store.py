@@ -67,7 +67,8 @@ def test_a_kill_loses_nothing_that_was_committed(where: str) -> None:
         while time.monotonic() < end or last < 0:
             last = int(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
-        rest = process.communicate()[0].split()
+        with process:
+            rest = process.stdout.read().split()  # communicate() would not see what was read ahead of the last line
         least += (int(rest[-1]) if rest else last) + 1
         assert least <= adapters(where) <= least + 1
         least = adapters(where)
@@ -195,6 +196,22 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             place_of(refused)
         assert "secret" not in str(caught.value)
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container: told to name a file, rather than that loradiag has a fault."""
+    for name in ("LORADIAG_REGISTRY", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 9)
+    with pytest.raises(UsageError, match="no home directory; name a file, or set LORADIAG_REGISTRY"):
+        open_store()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_name_that_no_file_can_have(tmp_path: Path, read_only: bool) -> None:
+    """It is said of the file, in a line."""
+    with pytest.raises(InputError, match="File name too long"):
+        open_store(tmp_path / ("x" * 300), read_only=read_only)
 
 
 @pytest.mark.parametrize(
