@@ -38,7 +38,7 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven, with pauses that double, are minutes until a server is said to be down
 }
 _DEEPEST, _MOST = 6, 2_000
-"""Folders within folders, and files, that are looked through for an adapter."""
+"""Folders within folders, and files or folders altogether, that are looked through for an adapter."""
 
 
 class Logged(msgspec.Struct, frozen=True):
@@ -111,8 +111,8 @@ def adapter_from(uri: str, *, tracking_uri: str | None = None) -> Path:
             / "mlflow"
             / hashlib.sha256(f"{library.get_tracking_uri()}\n{fixed}\n{lasting}".encode()).hexdigest()[:24]
         )
-        kept = [*place.glob("*/")] if lasting and place.is_dir() else []
-        return kept[0] if kept else _fetched(fixed, place)
+        kept = [*place.glob("[!.]*/")] if lasting else []  # with a dot before it: half fetched
+        return kept[0] if kept else _fetched(fixed, place, lasting=bool(lasting))
 
 
 def _log(client: Any, run_id: str, report: Report) -> list[str]:
@@ -157,10 +157,10 @@ def _version(client: Any, uri: str) -> tuple[str, str]:
     return f"models:/{version.name}/{version.version}", str(version.creation_timestamp)
 
 
-def _fetched(uri: str, place: Path) -> Path:
-    """Download the adapter's own files beside their place, and rename them into it."""
+def _fetched(uri: str, place: Path, *, lasting: bool) -> Path:
+    """Download the adapter's own files beside their place, and rename them into it: over what is there, unless that lasts."""
     artifacts = require("mlflow.artifacts", "mlflow")
-    inside, files = _adapter_within(uri, list(_files(artifacts, uri, "", 0)))
+    inside, files = _adapter_within(uri, _files(artifacts, uri))
     place.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=place, prefix="."))
     try:
@@ -171,28 +171,50 @@ def _fetched(uri: str, place: Path) -> Path:
             if isinstance(located, InputError):
                 raise InputError(shown(uri), located.problem, located.remedy, located.kind)
         target = place / (PurePosixPath(inside).name or "adapter")
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(found, target)
+        _put(found, target, over=not lasting)
         return target
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _files(artifacts: Any, uri: str, below: str, depth: int) -> Iterator[str]:
-    """Names of files, those of folders within folders too."""
-    for entry in artifacts.list_artifacts(artifact_uri=f"{uri.rstrip('/')}/{below}".rstrip("/")):
-        name = str(PurePosixPath(below, PurePosixPath(entry.path).name))
-        if not entry.is_dir:
-            yield name
-        elif depth < _DEEPEST:
-            yield from _files(artifacts, uri, name, depth + 1)
+def _put(folder: Path, target: Path, *, over: bool) -> None:
+    """Rename a folder to its place: over what is there, or giving way to what another process has put there meanwhile."""
+    if over:
+        shutil.rmtree(target, ignore_errors=True)
+    try:
+        os.replace(folder, target)
+    except OSError:
+        if over or not target.is_dir():
+            raise
+
+
+def _files(artifacts: Any, uri: str) -> list[str]:
+    """Names of files, those of folders within folders too.
+
+    Raises:
+        InputError: There are too many to be one adapter's: a server may list the same folder within itself for ever.
+    """
+    found: list[str] = []
+    folders = [""]
+    for below in folders:  # grows while it is gone through
+        for entry in artifacts.list_artifacts(artifact_uri=f"{uri.rstrip('/')}/{below}".rstrip("/")):
+            name = PurePosixPath(entry.path).name
+            if name == "..":
+                continue
+            path = str(PurePosixPath(below, name))
+            if not entry.is_dir:
+                found.append(path)
+            elif path.count("/") < _DEEPEST:
+                folders.append(path)
+        if max(len(found), len(folders)) > _MOST:
+            raise InputError(
+                shown(uri), f"holds over {_MOST:,} files or folders", "name the adapter's own folder", "ambiguous"
+            )
+    return found
 
 
 def _adapter_within(uri: str, files: list[str]) -> tuple[str, list[str]]:
     """The one folder that holds an adapter, and the files in it."""
-    if len(files) > _MOST:
-        raise InputError(shown(uri), f"holds {len(files):,} files", "name the adapter's own folder", "ambiguous")
     folders: dict[str, list[str]] = {}
     for file in files:
         folders.setdefault(str(PurePosixPath(file).parent), []).append(file)

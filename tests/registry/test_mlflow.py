@@ -15,7 +15,7 @@ import loradiag
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.report import decode
 from loradiag.registry.metrics import metrics, tags
-from loradiag.registry.mlflow import adapter_from, log_report
+from loradiag.registry.mlflow import _fetched, adapter_from, log_report
 from tests.conftest import ROOT, MakeAdapter, peft_arrays, write_safetensors
 from tests.registry import tracking
 from tests.registry.building import evaluated, inspection, score
@@ -123,6 +123,29 @@ def test_an_adapter_of_the_model_registry(client: Any, run_id: str, make_adapter
     client.set_registered_model_alias("ledger", "champion", version)
     assert adapter_from("models:/ledger@champion") == first
     assert first.stat().st_ino == before
+
+
+def test_a_fetch_that_comes_second_gives_way(client: Any, run_id: str, make_adapter: MakeAdapter) -> None:
+    """Two processes that lack the same version both fetch it: the one that is late leaves what may be read already."""
+    client.log_artifacts(run_id, str(make_adapter()), "adapter")
+    version = registered(client, run_id, "wanted")
+    first = adapter_from(f"models:/wanted/{version}")
+    before = (first.stat().st_ino, (first / "adapter_model.safetensors").stat().st_ino)
+    _fetched(f"models:/wanted/{version}", first.parent, lasting=True)
+    assert (first.stat().st_ino, (first / "adapter_model.safetensors").stat().st_ino) == before
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+def test_what_a_killed_fetch_has_left_is_no_adapter(client: Any, run_id: str, make_adapter: MakeAdapter) -> None:
+    """Half of it lies beside where it would have been renamed to: the next one fetches it whole."""
+    client.log_artifacts(run_id, str(make_adapter()), "adapter")
+    version = registered(client, run_id, "interrupted")
+    first = adapter_from(f"models:/interrupted/{version}")
+    first.rename(first.with_name(".half"))
+    (first.with_name(".half") / "adapter_model.safetensors").unlink()
+    again = adapter_from(f"models:/interrupted/{version}")
+    assert again == first
+    assert loradiag.inspect(again).subject.modules == 8
 
 
 @pytest.mark.parametrize(
