@@ -12,16 +12,16 @@ from typing import Any
 from loradiag.analyzers.forgetting.fitness import AS_STORED
 from loradiag.analyzers.forgetting.wanted import Wanted
 from loradiag.analyzers.inspection import Inspection
-from loradiag.analyzers.merge.outputs import extras_of, stored_type
+from loradiag.analyzers.merge.places import extras_of, find_places
 from loradiag.analyzers.merge.reference import BY_FOLD, BY_PEFT, beside, read_by_peft
 from loradiag.analyzers.merge.refusals import refused
 from loradiag.analyzers.merge.room import check_model_room
 from loradiag.analyzers.merge.routes import ROUTES, Plan, Route, carrier, plan_routes
-from loradiag.analyzers.merge.swapping import Swapped, find_places, originals_of
+from loradiag.analyzers.merge.swapping import Swapped, originals_of, stored_type
 from loradiag.bases.model import Base
-from loradiag.core.errors import InputError, UsageError
+from loradiag.core.errors import InputError, UsageError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
+from loradiag.core.text import printable
 from loradiag.models.harness.wrapping import exchange, wrap
 from loradiag.models.loading import COMPUTE, load_model, load_tokenizer, tokenizer_in
 from loradiag.models.plain import plain_checkpoint
@@ -98,18 +98,17 @@ class Stage:
         """
         self._clean(precision)
         if not read_by_peft(inspection.adapter):
-            swapped = self._swapped(inspection)
+            swapped, self._precision = self._swapped(inspection), None
             swapped.put_fold(ROUTES["fp32" if precision == AS_STORED else precision])
-            self._precision = None
             yield self.wrapped, BY_FOLD
             return
-        with beside(self._model, inspection.adapter, "look at it with loradiag inspect --base") as model:
-            exchange(self.wrapped, model)
-            try:
+        try:
+            with beside(self._model, inspection.adapter, "look at it with loradiag inspect --base") as model:
+                exchange(self.wrapped, model)
                 yield self.wrapped, BY_PEFT
-            finally:
-                exchange(self.wrapped, self._model)
-        self._check()
+        finally:
+            exchange(self.wrapped, self._model)
+            self._check()
 
     @contextlib.contextmanager
     def route(self, inspection: Inspection, route: Route) -> Iterator[Any]:
@@ -118,9 +117,8 @@ class Stage:
         Raises:
             InputError: The adapter cannot be folded.
         """
-        swapped = self._swapped(inspection)
+        swapped, self._precision = self._swapped(inspection), None
         swapped.put_route(route)
-        self._precision = None
         yield self.wrapped
 
     def reduce_intruders(self, inspection: Inspection, precision: str, strength: float, output: Path) -> None:
@@ -147,7 +145,7 @@ class Stage:
                     peft.reduce_intruder_dimension(model, mitigation_lambda=strength, logging_sink=None)
                     model.save_pretrained(output / "all", selected_adapters=["intruder_reduced"])
             except Exception as error:  # layers of other kinds than PEFT foresees
-                raise UsageError(f"PEFT cannot reduce intruder dimensions ({_reason(error)})") from error
+                raise UsageError(f"PEFT cannot reduce intruder dimensions ({reason_of(error)})") from error
         for file in (output / "all" / "intruder_reduced").iterdir():
             shutil.move(file, output / file.name)
         shutil.rmtree(output / "all")
@@ -188,6 +186,7 @@ class Stage:
     def _check(self) -> None:
         """After an adapter was taken off: is this the base? PiSSA and its like change it when they are loaded."""
         torch = require("torch", "merge")
+        self._dirty = True  # what does not even run, after PEFT stopped halfway, is not the base either
         self._dirty = not torch.equal(self._probe, self._probed())
 
     def _swapped(self, inspection: Inspection) -> Swapped:
@@ -204,12 +203,9 @@ class Stage:
     def _swap(self, pairs: Sequence[Any], inspection: Inspection | None = None) -> Swapped:
         places, extras = {}, {}
         if inspection is not None:
-            found = find_places(self._model, pairs, inspection.pairing.renaming)
-            if found.lost:
-                name = printable(found.lost[0])
-                raise UsageError(f"the model has no place for {name}; leave --route out")
-            places = dict(found.places)
-            extras = extras_of(inspection.adapter, self._model, inspection.pairing.renaming)
+            renaming, remedy = inspection.pairing.renaming, "leave --route out"
+            places = find_places(self._model, pairs, renaming, remedy)
+            extras = extras_of(inspection.adapter, self._model, renaming, remedy)
         return Swapped(
             self._model,
             self._base,
@@ -222,7 +218,3 @@ class Stage:
             self.compute,
             originals=self._originals,
         )
-
-
-def _reason(error: Exception) -> str:
-    return shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)
