@@ -10,7 +10,7 @@ from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.keep import Kept
 from loradiag.analyzers.merge.refusals import refused
 from loradiag.analyzers.merge.room import check_weights_room
-from loradiag.analyzers.merge.routes import Plan, carrier
+from loradiag.analyzers.merge.routes import ROUTES, Plan, bits, carrier
 from loradiag.analyzers.merge.rows import route_row
 from loradiag.analyzers.merge.training import trained_on
 from loradiag.analyzers.merge.weights import Survival, survey
@@ -115,8 +115,6 @@ def _survey(
 
 
 def _left_out(plan: Plan) -> list[Route]:
-    from loradiag.analyzers.merge.routes import ROUTES, bits
-
     return [
         Route(
             route=name,

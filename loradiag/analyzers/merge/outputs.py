@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +13,19 @@ import msgspec
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.keep import Kept
+from loradiag.analyzers.merge.places import extras_of, find_places
 from loradiag.analyzers.merge.reference import BY_PEFT, unmerged
-from loradiag.analyzers.merge.refusals import names_of
 from loradiag.analyzers.merge.room import check_room
 from loradiag.analyzers.merge.routes import ROUTES, Plan
 from loradiag.analyzers.merge.statistics import summarise
-from loradiag.analyzers.merge.swapping import Swapped, find_places, peaks
-from loradiag.analyzers.pairing import Pair, Renaming
+from loradiag.analyzers.merge.swapping import Swapped, peaks, stored_type
+from loradiag.analyzers.pairing import Pair
 from loradiag.bases.model import Base
-from loradiag.core.errors import UsageError
 from loradiag.core.merge import Merge, Outputs, Peak, Route
-from loradiag.core.text import listed, printable
 from loradiag.linalg.formats import PLAIN
-from loradiag.linalg.tensors import TORCH
 from loradiag.models.loading import COMPUTE, load_model, load_tokenizer
 from loradiag.models.scoring import Tokens, compare, record
 from loradiag.models.tokens import Sequences, batches, tokenized
-from loradiag.storage.tensors import Tensor
 from loradiag.texts.reading import Texts
 
 if TYPE_CHECKING:
@@ -38,6 +35,8 @@ _PEAKS = 8
 """Modules whose largest activation is reported, the largest first."""
 
 CONTROL = "fp32"
+
+_WEIGHTS_ONLY = "leave --prompts out to measure weights only"
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -162,25 +161,9 @@ def _swapped(
     assert base is not None
     folder = plain_checkpoint(base, scratch)
     model = load_model(folder, dtype=stored_type(base), trust_remote_code=wanted.trust_remote_code)
-    found = find_places(model, pairs, inspection.pairing.renaming)
-    if found.lost:
-        shown = listed([printable(name) for name in found.lost], 3)
-        raise UsageError(f"--prompts: the model has no place for {shown}; leave --prompts out to measure weights only")
-    extras = extras_of(inspection.adapter, model, inspection.pairing.renaming)
-    return Swapped(model, base, pairs, found.places, extras, wanted.plan, held, wanted.device, compute)
-
-
-def extras_of(adapter: Adapter, model: Any, renaming: Renaming) -> dict[str, Tensor]:
-    """Vectors that the adapter stores whole, by the parameter that they replace. Matrices are pairs of their own."""
-    parameters = dict(model.named_parameters(remove_duplicate=False))
-    found = {}
-    for extra in adapter.parts.extras:
-        if extra.kind in ("saved", "bias") and len(extra.tensor.shape) < 2:
-            name = next((name for name in names_of(extra, renaming) if name in parameters), None)
-            if name is None:
-                raise UsageError(f"--prompts: the model has no place for {printable(extra.tensor.name)}")
-            found[name] = extra.tensor
-    return found
+    places = find_places(model, pairs, inspection.pairing.renaming, _WEIGHTS_ONLY)
+    extras = extras_of(inspection.adapter, model, inspection.pairing.renaming, _WEIGHTS_ONLY)
+    return Swapped(model, base, pairs, places, extras, wanted.plan, held, wanted.device, compute)
 
 
 def _longest(base: Base, most: int) -> int:
@@ -189,19 +172,11 @@ def _longest(base: Base, most: int) -> int:
     return min(most, limit) if isinstance(limit, int) and limit > 1 else most
 
 
-def stored_type(base: Base) -> str:
-    """The type of the checkpoint's weights, as torch calls it; the widest of them."""
-    widths = {weight.dtype for weight in base.weights.values()}
-    return next((TORCH[dtype] for dtype in ("F32", "BF16", "F16") if dtype in widths), "bfloat16")
-
-
 def _filled(row: Route, found: Mapping[str, Any]) -> Route:
     kept = {**found, "peaks": msgspec.convert(found["peaks"], list[Peak])} if "peaks" in found else dict(found)
     return msgspec.structs.replace(row, **kept)
 
 
 def _mean(values: Any) -> float | None:
-    import math
-
     mean = float(values.mean())
-    return mean if math.isfinite(mean) else None
+    return mean if isfinite(mean) else None

@@ -7,64 +7,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from loradiag.analyzers.merge.fold import fold_of
 from loradiag.analyzers.merge.folding import Formats, Strip
 from loradiag.analyzers.merge.kinds import Kind, Way, way_of
+from loradiag.analyzers.merge.places import Place
 from loradiag.analyzers.merge.routes import ORIGINAL, ROUTES, Plan, Route
-from loradiag.analyzers.pairing import Pair, Renaming, base_names
+from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
 from loradiag.bases.model import Base
 from loradiag.core.lazy import require
-from loradiag.linalg.tensors import tensor_of
+from loradiag.linalg.tensors import TORCH, tensor_of
 from loradiag.storage.tensors import Tensor
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where in the model a pair's weight is: a parameter, or one matrix of a stack."""
-
-    parameter: str
-    index: int | None = None
-
-
-class Found(msgspec.Struct, frozen=True):
-    """Places of pairs by module name, and the names of those that the model has no place for."""
-
-    places: Mapping[str, Place]
-    lost: Sequence[str]
-
-
-def find_places(model: Any, pairs: Sequence[Pair], renaming: Renaming) -> Found:
-    """Find the parameter that each pair changes."""
-    parameters = dict(model.named_parameters(remove_duplicate=False))
-    canonical = _canonical(model)
-    places, lost = {}, []
-    for pair in pairs:
-        place = next(
-            (found for name in base_names(pair.module.name, renaming) if (found := _place(name, parameters))), None
-        )
-        if place is None or pair.weight is None:
-            lost.append(pair.module.name)
-        else:
-            places[pair.module.name] = Place(canonical[place.parameter], place.index)
-    return Found(places, lost)
-
-
-def _place(name: str, parameters: Mapping[str, Any]) -> Place | None:
-    for candidate in (f"{name}.weight", name):
-        if candidate in parameters:
-            return Place(candidate)
-    stem, _, last = name.rpartition(".")
-    if last.isdigit() and stem in parameters and parameters[stem].ndim == 3 and int(last) < parameters[stem].shape[0]:
-        return Place(stem, int(last))
-    return None
-
-
-def _canonical(model: Any) -> dict[str, str]:
-    """Every name of every parameter, with the name under which tied ones are listed once."""
-    first = {id(parameter): name for name, parameter in model.named_parameters()}
-    return {name: first[id(parameter)] for name, parameter in model.named_parameters(remove_duplicate=False)}
+def stored_type(base: Base) -> str:
+    """The type of the checkpoint's weights, as torch calls it; the widest of them."""
+    widths = {weight.dtype for weight in base.weights.values()}
+    return next((TORCH[dtype] for dtype in ("F32", "BF16", "F16") if dtype in widths), "bfloat16")
 
 
 def originals_of(model: Any) -> dict[str, Any]:
@@ -79,7 +38,7 @@ class Swapped:
         model: As loaded, its parameters in the type of the checkpoint. It is moved to ``device`` and ``compute``.
         base: What it was loaded from.
         pairs: The updates.
-        places: See :func:`find_places`.
+        places: See the module :mod:`~loradiag.analyzers.merge.places`.
         extras: Vectors that the adapter stores whole (biases, norms), by the name of the parameter whose place they take.
         plan: The routes.
         carrier: The 16-bit format in which the base is held.
@@ -233,12 +192,7 @@ def _kinds(model: Any) -> dict[str, Kind]:
                 continue
             elif module is head:
                 kinds[name] = "head" if parameter.ndim > 1 else "other"
-            elif (
-                parameter.ndim > 1
-                and leaf == "weight"
-                and type(module).__name__.startswith("Conv")
-                and parameter.ndim > 2
-            ):
+            elif leaf == "weight" and type(module).__name__.startswith("Conv") and parameter.ndim > 2:
                 kinds[name] = "conv"
             else:
                 kinds[name] = "linear" if parameter.ndim > 1 else "other"

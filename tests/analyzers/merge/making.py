@@ -12,9 +12,9 @@ from loradiag.adapters.opening import open_adapter
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.merge.fold import fold_of
 from loradiag.analyzers.merge.folding import Formats, Merged
-from loradiag.analyzers.merge.outputs import extras_of
+from loradiag.analyzers.merge.places import extras_of, find_places
 from loradiag.analyzers.merge.routes import Plan, Settings, carrier, plan_routes
-from loradiag.analyzers.merge.swapping import Swapped, find_places
+from loradiag.analyzers.merge.swapping import Swapped
 from loradiag.analyzers.merge.weights import Survival, strip_of, survey, ways_of
 from loradiag.analyzers.pairing import Pair
 from loradiag.analyzers.updates import Values
@@ -161,14 +161,12 @@ def swapped(
     assert base is not None
     folder = plain_checkpoint(base, scratch) if scratch else base.path
     model = load_model(folder, dtype=TORCH[stored])
-    places = find_places(model, pairs_of(inspection), pairing.renaming)
-    assert not places.lost
     return Swapped(
         model,
         base,
         pairs_of(inspection),
-        places.places,
-        extras_of(adapter, model, pairing.renaming),
+        find_places(model, pairs_of(inspection), pairing.renaming, "there is one for all"),
+        extras_of(adapter, model, pairing.renaming, "there is one for all"),
         planned(inspection, **settings),
         carrier(base),
         "cpu",

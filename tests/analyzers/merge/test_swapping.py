@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.merge.places import Place, extras_of, find_places
 from loradiag.analyzers.merge.reference import BY_FOLD, BY_PEFT, unmerged
 from loradiag.analyzers.merge.routes import ROUTES
-from loradiag.analyzers.merge.swapping import Place, Swapped, find_places, peaks
-from loradiag.core.errors import InputError
+from loradiag.analyzers.merge.swapping import Swapped, peaks
+from loradiag.core.errors import InputError, UsageError
 from tests.adapters.peft_models import trained
 from tests.analyzers.merge.making import (
     WHOLE_BLOCKS,
@@ -265,9 +266,8 @@ def test_places_of_stacked_experts(tmp_path: Path) -> None:
     trained(model, lora).save_pretrained(tmp_path / "adapter")
     inspection = inspected(base, tmp_path / "adapter")
     ours = swapped(inspection)
-    found = find_places(ours.model, pairs_of(inspection), inspection.pairing.renaming)
-    assert found.lost == []
-    assert found.places["model.layers.0.mlp.experts.down_proj.2"] == Place("model.layers.0.mlp.experts.down_proj", 2)
+    found = find_places(ours.model, pairs_of(inspection), inspection.pairing.renaming, "no way out")
+    assert found["model.layers.0.mlp.experts.down_proj.2"] == Place("model.layers.0.mlp.experts.down_proj", 2)
     ours.put_route(ROUTES["fp32"])
     theirs = merged(loaded(base), tmp_path / "adapter").state_dict()
     for name, tensor in ours.model.state_dict().items():
@@ -275,13 +275,14 @@ def test_places_of_stacked_experts(tmp_path: Path) -> None:
     assert "model.layers.0.mlp.experts.down_proj" in differing(ours.model, loaded(base))
 
 
-def test_modules_without_a_place(tmp_path: Path) -> None:
-    """Are named."""
-    _, inspection = made(tmp_path)
-    other = llama(num_hidden_layers=1, **WHOLE_BLOCKS)
-    found = find_places(other, pairs_of(inspection), inspection.pairing.renaming)
-    assert sorted(found.lost) == [pair.module.name for pair in pairs_of(inspection) if ".layers.1." in pair.module.name]
-    assert len(found.places) == 4
+def test_what_the_model_has_no_place_for_is_named(tmp_path: Path) -> None:
+    """Modules and vectors, with what the command that asks can do about it."""
+    _, inspection = made(tmp_path, bias="all")
+    other = llama(num_hidden_layers=1, attention_bias=True, mlp_bias=True, **WHOLE_BLOCKS)
+    with pytest.raises(UsageError, match=r"no place for model\.layers\.1\.\S+, .* and \d+ more; leave --route out$"):
+        find_places(other, pairs_of(inspection), inspection.pairing.renaming, "leave --route out")
+    with pytest.raises(UsageError, match=r"^the model has no place for \S+\.layers\.1\.\S+bias; leave --route out$"):
+        extras_of(inspection.adapter, other, inspection.pairing.renaming, "leave --route out")
 
 
 # --- activations ---
