@@ -145,8 +145,10 @@ def thin_factors(pair: Pair, values: Values) -> tuple[Array, Array]:
 
 def _dora(pair: Pair, values: Values) -> Merge:
     magnitude = _load(pair.module, "magnitude", values).reshape(-1)
-    if pair.transposed or pair.weight is None or magnitude.size != pair.weight.shape[0]:
+    if pair.transposed or pair.weight is None:
         raise NotMergedError("DoRA on a weight that is stored transposed is not merged here")
+    if magnitude.size != pair.weight.shape[0]:
+        raise NotMergedError("DoRA's magnitude has another length than the weight has rows")
     return Renormed(_low_rank(pair, values), magnitude)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from loradiag.adapters.opening import open_adapter
-from loradiag.analyzers.merging import NotMergedError, merge_of
+from loradiag.analyzers.merging import LowRank, NotMergedError, Renormed, merge_of
 from loradiag.analyzers.pairing import Pair, pair
 from loradiag.analyzers.updates import Values
 from loradiag.bases.opening import open_base
@@ -170,6 +170,8 @@ def test_what_cannot_be_merged_says_why(make_adapter: MakeAdapter, tmp_path: Pat
             merged(first, 7)
         reasons.append(str(caught.value))
     assert reasons == [
-        "DoRA on a weight that is stored transposed is not merged here",
+        "DoRA's magnitude has another length than the weight has rows",
         "the update has non-finite values",
     ]
+    with pytest.raises(NotMergedError, match="a row of the merged weight is zero"):
+        Renormed(LowRank(np.zeros((2, 1)), np.ones((1, 3))), np.ones(2)).change(np.array([[1.0, 2, 3], [0, 0, 0]]), 0)
