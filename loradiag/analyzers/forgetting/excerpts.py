@@ -147,8 +147,8 @@ def excerpts(
     found = [_distinct(texts, wrapped) for texts in (training, control)]
     shared, recurring = _apart(*found)
     before = [] if wrapped.tokenizer.bos_token_id is None else [int(wrapped.tokenizer.bos_token_id)]
-    ours = _bare("training", found[0], training, wrapped)
-    theirs = _bare("control", found[1], control, wrapped)
+    ours = _bare("training", found[0], training)
+    theirs = _bare("control", found[1], control)
     openings = shared_openings([*ours.ids, *theirs.ids])
     room = [len(ids) - opening for ids, opening in zip([*ours.ids, *theirs.ids], openings, strict=True)]
     lengths = _lengths(room, int(wrapped.max_length) - len(before), prompt_tokens, continuation, span)
@@ -202,7 +202,7 @@ def _alike(first: Sequence[int], second: Sequence[int]) -> int:
 class _Document(msgspec.Struct, frozen=True):
     text: str
     number: int
-    tokens: int
+    ids: list[int]
     times: int
 
 
@@ -219,8 +219,8 @@ def _distinct(texts: Texts, wrapped: Any) -> _Found:
         known = found.get(words)
         if known is not None:
             found[words] = msgspec.structs.replace(known, times=known.times + 1)
-        elif tokens := len(token_ids(text, wrapped)):
-            found[words] = _Document(text, sample.number, tokens, 1)
+        elif ids := token_ids(text, wrapped):
+            found[words] = _Document(text, sample.number, ids, 1)
     return found
 
 
@@ -244,7 +244,7 @@ def _apart(training: _Found, control: _Found) -> tuple[int, int]:
     return len(both), len(recurring - both)
 
 
-def _bare(name: str, found: _Found, texts: Texts, wrapped: Any) -> Side:
+def _bare(name: str, found: _Found, texts: Texts) -> Side:
     """Documents and their tokens; none of them is chosen yet."""
     rows = list(found.values())
     if not rows:
@@ -254,8 +254,9 @@ def _bare(name: str, found: _Found, texts: Texts, wrapped: Any) -> Side:
             "give as control text of the same kind that was not trained on",
             kind="empty",
         )
-    documents = Documents(name, [row.text for row in rows], [row.number for row in rows], [row.tokens for row in rows])
-    return Side(documents, [token_ids(row.text, wrapped) for row in rows], [], [], [])
+    ids = [row.ids for row in rows]
+    documents = Documents(name, [row.text for row in rows], [row.number for row in rows], [len(row) for row in ids])
+    return Side(documents, ids, [], [], [])
 
 
 def _lengths(

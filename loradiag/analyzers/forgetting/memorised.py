@@ -31,7 +31,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from loradiag.analyzers.forgetting.excerpts import Excerpts, Side, excerpts
+from loradiag.analyzers.forgetting.excerpts import Excerpts, Side
 from loradiag.analyzers.forgetting.meter import Meter
 from loradiag.analyzers.forgetting.spans import Homes, Run, find_homes, find_runs
 from loradiag.core.forgetting import Memorisation, Recitation
@@ -41,8 +41,6 @@ from loradiag.models.harness.asking import Progress
 from loradiag.models.harness.continuing import continue_greedily, document_nats
 from loradiag.statistics.checks import Floats
 from loradiag.statistics.exchange import Stratum, flag, more_than_control, upper_bound
-
-__all__ = ["Excerpts", "Heard", "Recited", "Said", "excerpts", "hear", "memorisation", "recited"]
 
 EXAMPLES = 5
 

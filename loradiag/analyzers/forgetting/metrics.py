@@ -16,7 +16,7 @@ from loradiag.analyzers.forgetting.questions import Aggregate
 from loradiag.core.errors import reason_of
 from loradiag.models.harness.answers import Metric
 from loradiag.statistics.bootstrap import Bootstrap
-from loradiag.statistics.checks import is_binary
+from loradiag.statistics.checks import Floats, is_binary
 from loradiag.statistics.corpus import bootstrap_difference
 from loradiag.statistics.mcnemar import mcnemar
 from loradiag.statistics.paired import Paired, paired
@@ -32,7 +32,6 @@ _SECONDS = 10.0
 _FEWEST, _MOST = 200, 2000
 """Resamples of a corpus metric: as many as take some seconds."""
 
-Floats = npt.NDArray[np.float64]
 Values = Sequence[Any]
 Labels = Sequence[str] | None
 

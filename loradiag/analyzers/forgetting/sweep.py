@@ -12,12 +12,12 @@ import numpy as np
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.forgetting.compare import Subject, compare
 from loradiag.analyzers.forgetting.groups import group_scores
-from loradiag.analyzers.forgetting.metrics import Floats
 from loradiag.analyzers.forgetting.questions import Question, Questions
 from loradiag.analyzers.forgetting.wanted import Spec
 from loradiag.core.abilities import share_of
 from loradiag.core.forgetting import Candidate, CandidateTask, Score, Sweep
 from loradiag.models.harness.answers import Scored
+from loradiag.statistics.checks import Floats
 from loradiag.statistics.resampling import draws
 
 Answers = Mapping[str, Scored]
@@ -201,9 +201,8 @@ class _Bench:
         if not gained.size or gained.sum() <= 0:
             return None, None, None
         point = float(kept.sum() / gained.sum())
-        counts = np.concatenate(list(draws(gained.size)))
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = (counts @ kept) / (counts @ gained)
+            ratios = np.concatenate([(counts @ kept) / (counts @ gained) for counts in draws(gained.size)])
         if gained.size < 2 or not np.all(np.isfinite(ratios)):
             return point, None, None
         low, high = (float(value) for value in np.percentile(ratios, _LEVELS))

@@ -12,16 +12,8 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from loradiag.analyzers.forgetting.memorised import (
-    Excerpts,
-    Heard,
-    Said,
-    below_expected,
-    excerpts,
-    hear,
-    memorisation,
-    recited,
-)
+from loradiag.analyzers.forgetting.excerpts import Excerpts, excerpts
+from loradiag.analyzers.forgetting.memorised import Heard, Said, below_expected, hear, memorisation, recited
 from loradiag.core.forgetting import Memorisation
 from loradiag.texts.reading import Texts, read_texts
 from tests.analyzers.forgetting.pretended import Numbers, texts

@@ -221,6 +221,11 @@ def failing(error: Exception) -> Any:
         (Column(F1, [[1, 1]], [[1, 0]]), "none that can be resampled"),
         (Column(F1, [[1, 1], None], [[1, 0], [0, 0]], aggregate=f1), "none that can be resampled"),
         (Column(F1, [[1, 1]] * 2, [[1, 0]] * 2, aggregate=failing(ValueError("one class"))), r"f1 .*\(one class\)"),
+        (
+            Column(F1, [[1, 1]] * 2, [[1, 0]] * 2, aggregate=failing(OverflowError("math range"))),
+            r"f1 .*\(math range\)",
+        ),
+        (Column(F1, [[1, 1]] * 2, [[1, 0]] * 2, aggregate=failing(KeyError())), r"f1 .*\(KeyError\)"),
         (Column(F1, [[1, 1], [0, 0]], [[1, 0], [0, 0]], aggregate=f1), "f1 cannot be computed of a resample"),
     ],
 )
