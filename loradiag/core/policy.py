@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -92,7 +93,7 @@ def resolve(file: PolicyFile, rules: Iterable[Rule], source: str) -> Policy:
     """Check a policy against the rules that there are and fill in every default.
 
     Raises:
-        PolicyError: A code, a rule's name or a threshold does not exist.
+        PolicyError: A code, a rule's name or a threshold does not exist, or a threshold is no finite number.
     """
     known = {rule.code: rule for rule in rules}
     codes = {**{code: code for code in known}, **{rule.name: rule.code for rule in known.values()}}
@@ -113,6 +114,9 @@ def resolve(file: PolicyFile, rules: Iterable[Rule], source: str) -> Policy:
                 raise PolicyError(
                     f"{source}: thresholds: {code} has no threshold {name!r}{_nearest(name, thresholds[code])}"
                 )
+            # TOML has nan and inf: nothing lies beyond them, so the rule would never speak, and JSON cannot hold them.
+            if not math.isfinite(value):
+                raise PolicyError(f"{source}: thresholds: {code}: {name} = {value} is no finite number")
             thresholds[code][name] = value
     return Policy(
         fail_on=file.fail_on,

@@ -54,6 +54,8 @@ def decide(
         ("[thresholds.LD999]\nx = 1", "LD999"),
         ("[thresholds.LD201]\nmin_shar = 1", "min_share"),
         ("[thresholds.LD201]\nmin_share = 'half'", "thresholds"),
+        ("[thresholds.LD201]\nmin_share = nan", "min_share = nan is no finite number"),
+        ("[thresholds.LD701]\n'margin.task' = inf", "margin.task = inf is no finite number"),
         ("[[ignore]]\ncode = 'LD107'", "reason"),
         ("[[ignore]]\ncode = 'LD107'\nreason = 'x'\nmodule = 'y'", "module"),
         ("[[ignore]]\ncode = 'dead-module'\nreason = 'x'", "dead-modules"),
