@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import re
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from loradiag.core.errors import InputError, UsageError
 from loradiag.core.findings import Finding
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
-from loradiag.core.text import printable, shorten
+from loradiag.core.text import printable, printable_json, shorten
 from loradiag.core.verdict import Verdict
 
 SCHEMA_VERSION = "1.7"
@@ -110,18 +109,13 @@ def now() -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-# JSON lets C1 controls and bidirectional overrides through as they are; a terminal that shows the document obeys them.
-_RAW_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
-
-
 def encode(document: Report | Reports, indent: int = 2) -> bytes:
     """Return the document as JSON that is safe to print."""
     compact = msgspec.json.encode(document)
     text = msgspec.json.format(compact, indent=indent) if indent else compact
     if text.isascii() and b"\x7f" not in text:
         return text + b"\n"
-    decoded = text.decode()
-    return _RAW_IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", decoded).encode() + b"\n"
+    return printable_json(text.decode()).encode() + b"\n"
 
 
 def decode(data: bytes, path: str = "<report>") -> list[Report]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-# C0 and C1 controls, DEL, soft hyphen, zero-width and bidirectional controls, line and paragraph separators, BOM, lone
-# surrogates, tags.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+# DEL and C1 controls, soft hyphen, zero-width and bidirectional controls, line and paragraph separators, BOM, tags.
+_UNSEEN = (
+    "\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f"
 )
+_UNSAFE = re.compile(f"[\x00-\x1f\ud800-\udfff{_UNSEEN}]")
+_UNSAFE_IN_JSON = re.compile(f"[{_UNSEEN}]")  # JSON writes C0 controls as escapes, and has no halves of characters
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -30,6 +31,16 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_escape, text)
 
 
+def printable_json(document: str) -> str:
+    """Return a JSON document with the same characters written as JSON's own escapes: it says what it said."""
+    return _UNSAFE_IN_JSON.sub(_escape_in_json, document)
+
+
+def _escape_in_json(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be")  # of what needs two units JSON wants two escapes
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
 def cell(value: object) -> object:
     """Return ``value`` as a cell of a table: text printable, with a quote before what a spreadsheet takes for a formula."""
     if not isinstance(value, str):
@@ -43,6 +54,11 @@ def shorten(text: str, width: int) -> str:
         return text
     head = (width - 1) // 2
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def quoted(name: str) -> str:
+    """An untrusted name in quotes, escaped and cut to a readable length."""
+    return f'"{shorten(printable(name), 120)}"'
 
 
 def plural(count: int, noun: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loradiag.core.text import listed, printable, ranges, shorten
+from loradiag.core.text import listed, printable, printable_json, ranges, shorten
 
 
 @given(st.text())
@@ -25,6 +26,20 @@ def test_escapes_are_readable() -> None:
     """The reader sees what was there."""
     assert printable("a\x1b[31mb\u202ec\x9b") == r"a\x1b[31mb\u202ec\x9b"
     assert printable("Größe σ₁ 模型") == "Größe σ₁ 模型"
+
+
+@given(st.lists(st.text(), max_size=3))
+def test_json_says_the_same_and_shows_nothing_unseen(texts: list[str]) -> None:
+    """The document is read as before, and what printable would escape in it is escaped."""
+    document = json.dumps(texts, ensure_ascii=False)
+    shown = printable_json(document)
+    assert json.loads(shown) == texts
+    assert printable(shown) == shown
+
+
+def test_json_escapes_are_jsons_own() -> None:
+    """Of what lies beyond U+FFFF two of them."""
+    assert printable_json('["\xad\u202e\U000e0041é"]') == r'["\u00ad\u202e\udb40\udc41é"]'
 
 
 @given(st.text(max_size=60), st.integers(3, 40))
