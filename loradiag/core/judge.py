@@ -9,6 +9,7 @@ import msgspec
 
 from loradiag.core import abilities, relations, serving, windows
 from loradiag.core.findings import Disposition, Finding, Severity, fingerprint
+from loradiag.core.measure import Measure
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Ignore, Policy
 from loradiag.core.routes import Judged, settle
@@ -35,8 +36,7 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
     rule said that the question could not be answered; else ``pass``.
     """
     today = today or datetime.datetime.now(datetime.UTC).date()
-    evidence = _with_relations(_with_windows(_with_abilities(evidence, policy), policy), policy)
-    evidence = _with_served(evidence, policy)
+    evidence = _settled(evidence, policy)
     used: set[int] = set()
     judged: list[Judged] = []
     for rule in rules:
@@ -50,11 +50,10 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
         judged += [Judged(finding, rule.undecided) for finding in _run(rule, evidence, policy, ignores, used)]
     measurements = evidence.measurements
     if measurements.merge is not None:
-        apart = [row for row in judged if row.finding.code.startswith(abilities.FAMILY)]  # their routes are not merge's
-        others = [row for row in judged if row not in apart]
-        judged, merge = msgspec.structs.astuple(settle(others, measurements.merge, _floor(policy)))
-        judged = [*judged, *apart]
-        measurements = msgspec.structs.replace(measurements, merge=merge)
+        apart = [row for row in judged if _is_about_tasks(row)]  # their routes are not merge's
+        settled = settle([row for row in judged if not _is_about_tasks(row)], measurements.merge, _floor(policy))
+        judged = [*settled.findings, *apart]
+        measurements = msgspec.structs.replace(measurements, merge=settled.merge)
     findings = [row.finding for row in judged]
     undecided = {row.finding.code for row in judged if row.undecided and row.finding.disposition is Disposition.ACTIVE}
     findings.sort(key=lambda row: (-row.severity.weight, row.code, row.route or "", row.modules))
@@ -63,46 +62,26 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
     return Judgement(findings, verdict, msgspec.structs.replace(policy, unused=unused), measurements)
 
 
-def _with_abilities(evidence: Evidence, policy: Policy) -> Evidence:
-    """The evidence with what the policy's margins make of every task."""
-    found = evidence.measurements.forgetting
-    if found is None:
-        return evidence
-    settled = abilities.settle(found, policy.thresholds.get(abilities.RULE, {}))
-    return msgspec.structs.replace(
-        evidence, measurements=msgspec.structs.replace(evidence.measurements, forgetting=settled)
-    )
+def _settled(evidence: Evidence, policy: Policy) -> Evidence:
+    """The evidence with what the policy's thresholds make of tasks, windows of traffic, pairs of adapters and answers."""
+    found = evidence.measurements
+    selected = {code: limits for code, limits in policy.thresholds.items() if policy.selects(code)}
+    parts: dict[str, Measure] = {}
+    if found.forgetting is not None:
+        # The margins hold for every rule about tasks, whether LD701 is selected or not.
+        margins = policy.thresholds.get(abilities.RULE, {})
+        parts["forgetting"] = abilities.settle(found.forgetting, margins)
+    if found.drift is not None:
+        parts["drift"] = windows.settle(found.drift, selected)
+    if found.comparison is not None:
+        parts["comparison"] = relations.settle(found.comparison, selected)
+    if found.served is not None:
+        parts["served"] = serving.settle(found.served, selected)
+    return msgspec.structs.replace(evidence, measurements=msgspec.structs.replace(found, **parts))
 
 
-def _with_windows(evidence: Evidence, policy: Policy) -> Evidence:
-    """The evidence with what the policy's thresholds make of every window of traffic."""
-    found = evidence.measurements.drift
-    if found is None:
-        return evidence
-    settled = windows.settle(found, {code: row for code, row in policy.thresholds.items() if policy.selects(code)})
-    return msgspec.structs.replace(evidence, measurements=msgspec.structs.replace(evidence.measurements, drift=settled))
-
-
-def _with_relations(evidence: Evidence, policy: Policy) -> Evidence:
-    """The evidence with what the policy's thresholds make of every pair of adapters."""
-    found = evidence.measurements.comparison
-    if found is None:
-        return evidence
-    settled = relations.settle(found, {code: row for code, row in policy.thresholds.items() if policy.selects(code)})
-    return msgspec.structs.replace(
-        evidence, measurements=msgspec.structs.replace(evidence.measurements, comparison=settled)
-    )
-
-
-def _with_served(evidence: Evidence, policy: Policy) -> Evidence:
-    """The evidence with what the policy's thresholds make of the answers of every adapter."""
-    found = evidence.measurements.served
-    if found is None:
-        return evidence
-    settled = serving.settle(found, {code: row for code, row in policy.thresholds.items() if policy.selects(code)})
-    return msgspec.structs.replace(
-        evidence, measurements=msgspec.structs.replace(evidence.measurements, served=settled)
-    )
+def _is_about_tasks(row: Judged) -> bool:
+    return row.finding.code.startswith(abilities.FAMILY)
 
 
 def _floor(policy: Policy) -> Severity:
