@@ -27,6 +27,7 @@ from loradiag.analyzers.targeting import ALL_LINEAR, Entry, Names, resolve
 from loradiag.bases.model import Base
 from loradiag.core.reach import Reach, ReachTarget, ShapeMismatch, Unreached, VocabularyPart
 from loradiag.core.text import printable
+from loradiag.storage.tensors import MAX_STACK
 
 _NUMBER = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)", re.ASCII)
 # Tables that are looked up, not multiplied with, beyond those whose leaf is known as an embedding.
@@ -93,7 +94,7 @@ def plan_of(base: Base) -> Plan:
         if _is_extra_layer(name, depth):
             continue
         count = _stack_size(base, tensor, shape, role)
-        if count:
+        if 0 < count <= MAX_STACK:
             plan.stacks[name] = [f"{name}.{index}" for index in range(count)]
             plan.roles[f"{pattern}.*"] = role
             plan.linears |= dict.fromkeys(plan.stacks[name], f"{pattern}.*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -19,6 +20,10 @@ MAX_EXTENT = 1 << 48
 
 MAX_DIMENSIONS = 64
 """What torch allows. Multiplying more extents than that could take a while."""
+
+
+MAX_STACK = 1 << 16
+"""Matrices that one tensor stacks. The largest mixtures have some hundreds of experts a layer; each becomes a module here."""
 
 
 class Scratch:
@@ -41,7 +46,14 @@ class Scratch:
 
 
 class Container(Protocol):
-    """Something that holds named tensors: a safetensors file, an archive of arrays, a GGUF file."""
+    """What holds the values of tensors: of a safetensors file, an archive of arrays, a GGUF file.
+
+    It does not hold the tensors, which hold it: so a file is closed, and memory given back, when the last of them is dropped,
+    and not when Python next looks for cycles.
+    """
+
+    path: Path
+    """The file, to be named in messages."""
 
     def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
         """Return ``count`` elements of ``tensor`` from element ``start`` on, flat, in the dtype's carrier type.
@@ -74,7 +86,7 @@ class Tensor(msgspec.Struct, frozen=True):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the elements take, as stored."""
+        """Bytes that the elements take, as stored; 0 of a format that is not known."""
         return self.size * DTYPES[self.dtype].itemsize if self.dtype in DTYPES else 0
 
     def read(self, start: int = 0, count: int | None = None, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
@@ -145,7 +157,15 @@ def flattened(tensor: Tensor) -> Matrix:
     return Matrix(tensor, tensor.shape[0], math.prod(tensor.shape[1:]))
 
 
+def is_stack(tensor: Tensor) -> bool:
+    """Whether a tensor stacks matrices: three dimensions, entries in them, and no more matrices than a model has experts.
+
+    A header may claim 2⁴⁰ matrices of no rows, which take no byte.
+    """
+    return len(tensor.shape) == 3 and tensor.size > 0 and tensor.shape[0] <= MAX_STACK
+
+
 def stacked(tensor: Tensor) -> list[Matrix]:
-    """View a tensor of three dimensions as the matrices that it stacks along its first one."""
+    """View a tensor for which :func:`is_stack` holds as the matrices that it stacks along its first dimension."""
     count, rows, cols = tensor.shape
     return [Matrix(tensor, rows, cols, start=index * rows * cols) for index in range(count)]

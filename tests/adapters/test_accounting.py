@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,10 @@ SHAPES = [
     [2, 2, 3],
     [2, 3, 2],
     [2, 2, 1, 1],
+    [0, 2, 3],
+    [2, 0, 3],
+    [1 << 40, 0],
+    [1 << 40, 2, 0],
 ]
 SIZES = {"F32": 4, "BF16": 2, "F16": 2, "F64": 8, "I8": 1, "F8_E4M3": 1, "C64": 8}
 
@@ -127,6 +132,26 @@ def test_every_tensor_has_one_place(tensors: dict[str, Any], config: dict[str, A
     event(
         "refused" if adapter is None else f"{adapter.layout}: {sorted({place for _, place in adapter.parts.places()})}"
     )
+
+
+@pytest.mark.parametrize("count", [0, 1 << 40])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"a.mlp.experts.lora_a": [2, 0, 3], "a.mlp.experts.lora_b": [2, 3, 0]},
+        {"a.mlp.experts.lora_a": [2, 0], "a.mlp.experts.lora_b": [2, 3, 0]},
+        {"a.mlp.experts.lora_A.weight": [2, 0], "a.mlp.experts.lora_B.weight": [0, 2]},
+        {"a.mlp.experts.base_layer.lora_A.weight": [2, 0], "a.mlp.experts.base_layer.lora_B.weight": [0, 2]},
+    ],
+)
+def test_stacks_without_an_entry(shapes: dict[str, list[int]], count: int) -> None:
+    """A header that claims a million million experts of no size has each of its tensors in one place, at once."""
+    claimed = {name: ([count if extent == 2 else extent for extent in shape], "F32") for name, shape in shapes.items()}
+    config = {"peft_type": "LORA", "r": 8, "target_parameters": ["mlp.experts.down_proj", "mlp.experts.up_proj"]}
+    text = None if "a.mlp.experts.lora_a" in shapes else json.dumps(config).encode()
+    adapter = checks.survives(file_of(claimed, 0), config=text)
+    assert adapter is not None
+    assert set(adapter.parts.broken) == set(shapes)
 
 
 # Tensors that are meant to be in one another's way: a slot taken twice, a stack over a single expert, a shared projection.

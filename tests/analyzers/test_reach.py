@@ -208,7 +208,11 @@ STACKED: Shapes = {
 }
 
 
-@pytest.mark.parametrize(("shapes", "experts"), [(MOE, 48), (STACKED, 16)])
+CLAIMED: Shapes = {**STACKED, "model.layers.0.mlp.experts.down_proj": (1 << 40, 0, 48)}
+"""With a million million experts of no size, which take no byte."""
+
+
+@pytest.mark.parametrize(("shapes", "experts"), [(MOE, 48), (STACKED, 16), (CLAIMED, 16)])
 def test_experts_are_counted_one_by_one(measure: Measure, shapes: Shapes, experts: int) -> None:
     """Stored singly or as a stack."""
     found = measure(shapes=shapes)

@@ -10,7 +10,7 @@ from loradiag.adapters.model import Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import from_alpha
 from loradiag.adapters.slots import Slots, SlotTable, assemble
 from loradiag.core.errors import InputError
-from loradiag.storage.tensors import Tensor, flattened, stacked
+from loradiag.storage.tensors import Tensor, flattened, is_stack, stacked
 
 _FACTOR = re.compile(r"(?P<module>.+?)(?:\.weight)?\.lora_(?P<side>[ab])")
 
@@ -64,7 +64,7 @@ class GgufReader:
 def _place(table: SlotTable, module: str, side: str, tensor: Tensor) -> None:
     if module == "token_embd" and side == "A":  # llama.cpp looks rows of it up, so it is stored as [vocabulary, r]
         table.add(module, side, tensor, flattened(tensor).T)
-    elif len(tensor.shape) == 3:  # experts
+    elif is_stack(tensor):  # experts
         table.add_parts(side, tensor, {f"{module}.experts.{index}": part for index, part in enumerate(stacked(tensor))})
     else:
         table.add(module, side, tensor)

@@ -12,8 +12,8 @@ from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import number
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.storage.strict_json import quoted
-from loradiag.storage.tensors import Matrix, Tensor, flattened, stacked
+from loradiag.core.text import quoted
+from loradiag.storage.tensors import Matrix, Tensor, flattened, is_stack, stacked
 
 _FACTOR = re.compile(r"(?P<module>.+)\.(?P<slot>lora_a|lora_b|m)")
 
@@ -65,7 +65,7 @@ def _experts(tensors: Any, module: str) -> int | None:
     """How many experts the module stacks; None if it is a single weight."""
     for slot in ("lora_b", "lora_a"):
         tensor = tensors.get(f"{module}.{slot}")
-        if tensor is not None and len(tensor.shape) == 3:
+        if tensor is not None and is_stack(tensor):
             return int(tensor.shape[0])
     return None
 
@@ -74,9 +74,9 @@ def _matrices(factor: str, tensor: Tensor, experts: int | None) -> list[Matrix]:
     """The factor of each expert, or the one factor, the usual way round: A [r, in] and B [out, r]."""
     if experts is None:
         return [Matrix(tensor, 1, tensor.size) if factor == "magnitude" else flattened(tensor).T]
-    if len(tensor.shape) == 3:
+    if is_stack(tensor):
         return stacked(tensor)
-    if experts and len(tensor.shape) == 2 and tensor.shape[0] % experts == 0:
+    if len(tensor.shape) == 2 and tensor.shape[0] % experts == 0:
         rows, cols = tensor.shape[0] // experts, tensor.shape[1]
         return [Matrix(tensor, rows, cols, start=index * rows * cols) for index in range(experts)]
     return [flattened(tensor)] * experts

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from loradiag.adapters.names import place_of
 from loradiag.adapters.scales import PeftScales
-from loradiag.storage.tensors import Matrix, Tensor
+from loradiag.storage.tensors import MAX_STACK, Matrix, Tensor
 
 # The order in which models define the parameters of their experts: what reads the residual stream before what writes it.
 _LAST = ("down_proj", "w2", "wo", "c_proj")
@@ -26,7 +26,7 @@ class Stack(NamedTuple):
 
 
 def split(module: str, factor: str, tensor: Tensor, targets: Sequence[str], scales: PeftScales) -> Stack | None:
-    """Split a factor into those of the single experts; None if the module is no target parameter, or does not divide.
+    """Split a factor into those of the single experts; None if the module is no target parameter, or cannot be split.
 
     Args:
         module: The module's name as in the file, ``.base_layer`` for each wrapper around it included.
@@ -46,7 +46,7 @@ def split(module: str, factor: str, tensor: Tensor, targets: Sequence[str], scal
     rank = scales.expected_rank(parameter)
     rows, cols = tensor.shape
     wide = rows if factor == "A" else cols
-    if not rank or not wide or wide % rank:
+    if not rank or not tensor.size or wide % rank or wide // rank > MAX_STACK:
         return None
     count = wide // rank
     if count == 1:
