@@ -81,16 +81,12 @@ class SlotTable:
 
 
 def scalar(tensor: Tensor) -> float | None:
-    """Return the single finite number that a tensor holds; None if it holds none, several, or one in an odd format."""
-    if tensor.size != 1 or tensor.dtype not in DTYPES or tensor.dtype.startswith("F8"):
+    """Return the single finite number that a tensor holds; None if it holds none, several, or one that is not read."""
+    if tensor.size != 1 or tensor.dtype not in DTYPES:
         return None
-    raw = tensor.read()
-    if tensor.dtype == "BF16":
-        import numpy as np
+    from loradiag.linalg.widen import widen
 
-        value = float((raw.astype(np.uint32) << 16).view(np.float32)[0])
-    else:
-        value = float(raw[0])
+    value = float(widen(tensor.read(), tensor.dtype)[0])
     return value if math.isfinite(value) else None
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from loradiag.adapters.opening import open_adapter
 from tests.adapters import checks
+from tests.adapters.hostile import entry, safetensors_bytes
 from tests.conftest import write_safetensors
 
 Q = "base_model.model.q_proj"
@@ -108,8 +109,6 @@ def test_rank_of_the_configuration(tmp_path: Path) -> None:
 )
 def test_formats_that_are_no_factors(stored: str, reason: str, tmp_path: Path) -> None:
     """Whole numbers and unknown formats are unsupported, one element or many."""
-    from tests.adapters.hostile import entry, safetensors_bytes
-
     size = {"I8": 1, "C64": 8, "F8_E8M0": 1}[stored]
     header = {
         f"{Q}.lora_A.weight": entry([1, 1], [0, size], stored),
@@ -129,6 +128,19 @@ def test_alpha_in_every_format(dtype: str, tmp_path: Path) -> None:
         )
         assert adapter.modules[0].scale.value == 0.25
         assert [tensor.name for tensor in adapter.modules[0].alphas] == [f"{U}.alpha"]
+
+
+@pytest.mark.parametrize(("dtype", "code", "alpha"), [("F8_E4M3", 0x58, 16.0), ("F8_E5M2", 0x4C, 16.0)])
+def test_alpha_in_eight_bits(dtype: str, code: int, alpha: float, tmp_path: Path) -> None:
+    """Tools that shrink whole files to FP8 shrink α too: 1.0 · 2⁴ by the fields of either format."""
+    header = {
+        f"{U}.lora_down.weight": entry([4, 3], [0, 12], dtype),
+        f"{U}.lora_up.weight": entry([5, 4], [12, 32], dtype),
+        f"{U}.alpha": entry([], [32, 33], dtype),
+    }
+    (tmp_path / "x.safetensors").write_bytes(safetensors_bytes(header, bytes(32) + bytes([code])))
+    (module,) = open_adapter(tmp_path).modules
+    assert (module.scale.alpha, module.scale.value) == (alpha, 4.0)
 
 
 def test_factors_that_the_formula_leaves_out(tmp_path: Path) -> None:
