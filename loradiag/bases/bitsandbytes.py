@@ -16,8 +16,8 @@ import msgspec
 
 from loradiag.bases.model import Weight
 from loradiag.core.errors import InputError
+from loradiag.core.text import quoted
 from loradiag.storage import strict_json
-from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import Scratch, Tensor
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class FourBitRows(msgspec.Struct, frozen=True):
         """See :class:`loradiag.bases.model.Source`."""
         import numpy as np
 
+        from loradiag.linalg.narrow import narrow
+
         table, scales = _tables(self)
         first, last = start * self.cols, stop * self.cols
         low = first // self.block * self.block  # a row may begin inside a block
@@ -93,7 +95,7 @@ class FourBitRows(msgspec.Struct, frozen=True):
         values[1::2] = table[codes & 0xF]
         values = values[: high - low]
         values *= np.repeat(scales[low // self.block : -(-high // self.block)], self.block)[: values.size]
-        return narrowed(values[first - low : last - low].reshape(stop - start, self.cols), self.dtype)
+        return narrow(values[first - low : last - low].reshape(stop - start, self.cols), self.dtype)
 
     def __hash__(self) -> int:
         return id(self)
@@ -119,16 +121,6 @@ class EightBitRows(msgspec.Struct, frozen=True):
         # In this order and precision: what bitsandbytes itself computes, bit for bit.
         values = codes.reshape(stop - start, self.cols).astype(np.float32) * scale[:, None]
         return values * np.float32(7.874015718698502e-3)
-
-
-def narrowed(values: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[np.generic]:
-    """Round FP32 to ``dtype`` (to nearest, ties to even), in its carrier type."""
-    import numpy as np
-
-    if dtype == "BF16":
-        bits = values.view(np.uint32)
-        return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype("<u2")
-    return values.astype("<f2") if dtype == "F16" else values
 
 
 @lru_cache(maxsize=4)
@@ -221,7 +213,5 @@ def _eight_bits(name: str, scale: Tensor, tensors: Mapping[str, Tensor]) -> Weig
 
 
 def _nonsense(tensor: Tensor, name: str) -> InputError:
-    path = getattr(tensor.container, "path", "the base")
-    return InputError(
-        path, f"describes the quantized weight {quoted(name)} in a way that makes no sense", "fetch it again"
-    )
+    problem = f"describes the quantized weight {quoted(name)} in a way that makes no sense"
+    return InputError(tensor.container.path, problem, "fetch it again")

@@ -1,12 +1,13 @@
-"""Float64 to storage formats, to the nearest number; and how far away the nearest number can be."""
+"""Numbers to storage formats, to the nearest one; and how far away the nearest can be."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from loradiag.linalg.widen import Array, Raw
+from loradiag.linalg.widen import Raw
 
 
 class Precision(NamedTuple):
@@ -27,8 +28,14 @@ PRECISIONS = {
 the nearest update."""
 
 
-def narrow(values: Array, dtype: str) -> Raw:
-    """Return ``values`` rounded to ``dtype``, in its carrier type. What is out of range becomes infinite.
+def narrow(values: npt.NDArray[np.floating], dtype: str) -> Raw:
+    """Return ``values`` rounded to ``dtype`` (to nearest, ties to even), in its carrier type.
+
+    What is out of range becomes infinite, and NaN stays NaN.
+
+    Args:
+        values: Float64, or float32.
+        dtype: A key of :data:`PRECISIONS`.
 
     Raises:
         KeyError: ``dtype`` is none of :data:`PRECISIONS`.
@@ -36,7 +43,11 @@ def narrow(values: Array, dtype: str) -> Raw:
     with np.errstate(over="ignore"):
         if dtype != "BF16":
             return np.ascontiguousarray(values, {"F64": "<f8", "F32": "<f4", "F16": "<f2"}[dtype])
-        bits = np.ascontiguousarray(values, "<f4").view("<u4")
-    # To nearest, ties to even: add just under half of the last place kept, and one more if that place is odd.
-    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-    return rounded.astype("<u2")
+        single = np.ascontiguousarray(values, "<f4")
+    bits = single.view("<u4")
+    # Add just under half of the last place kept, and one more if that place is odd.
+    rounded = ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype("<u2")
+    lost = np.isnan(single)
+    if lost.any():  # a mantissa full of ones would carry over into the sign, and come out as zero
+        rounded[lost] = 0x7FC0
+    return rounded

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from loradiag.bases.bitsandbytes import narrowed
 from loradiag.bases.model import Weight
 from loradiag.bases.opening import open_base
 from loradiag.core.errors import InputError
+from loradiag.linalg.widen import widen
 from tests.adapters.checks import assert_plain
 from tests.bases.making import Stored, stored, write_base
 
@@ -102,11 +102,16 @@ def test_values_come_in_the_format_of_the_model(dtype: str, name: str, tmp_path:
         np.testing.assert_array_equal(got, expected.astype(got.dtype))
 
 
-def test_rounding_to_bfloat16() -> None:
-    """Ties go to the even neighbour, either way; the numbers are exact halves between two of BF16."""
-    values = np.array([1 + 2**-8, 1 + 3 * 2**-8, 1 + 2**-8 + 2**-20, -1 - 2**-8], np.float32)
-    bits = narrowed(values, "BF16")
-    np.testing.assert_array_equal((bits.astype(np.uint32) << 16).view(np.float32), [1, 1 + 2**-6, 1 + 2**-7, -1])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_a_scale_that_is_no_number_leaves_none(dtype: str, tmp_path: Path) -> None:
+    """Bytes of 0xFF are a NaN whose every bit is set: the block's values are NaN, and no zeros."""
+    tensors = four_bits(2, 64, dtype=dtype)
+    tensors[f"{NAME}.quant_map"] = stored(np.ones(16, "<f4"))
+    tensors[f"{NAME}.absmax"] = ("F32", (2,), b"\xff\xff\xff\xff" + np.float32(1).tobytes())
+    weight = opened(tmp_path, tensors)
+    values = widen(weight.read(0, 2), weight.dtype)
+    assert np.isnan(values[0]).all()
+    np.testing.assert_array_equal(values[1], np.ones(64))
 
 
 def test_codes_stored_as_other_numbers(tmp_path: Path) -> None:

@@ -114,3 +114,14 @@ def test_bf16_rounds_to_even_and_to_infinity() -> None:
     expected = [1.0, 1.0, 1 + 2**-6, 1 + 2**-7, -3.0e38, np.inf, np.inf]
     np.testing.assert_allclose(widen(narrow(exact, "BF16"), "BF16"), expected, rtol=2**-8)
     assert widen(narrow(exact, "BF16"), "BF16")[:4].tolist() == expected[:4]
+
+
+@pytest.mark.parametrize("dtype", sorted(PRECISIONS))
+def test_what_is_no_number_stays_none(dtype: str) -> None:
+    """NaN of either sign and any bits, infinities, and what lies beside them; in single precision too."""
+    bits = np.array([0x7FC00000, 0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001, 0xFF800000, 0x7F800000, 0x3F800000], np.uint32)
+    single = bits.view(np.float32)
+    with np.errstate(invalid="ignore"):
+        both = widen(narrow(single, dtype), dtype), widen(narrow(single.astype(np.float64), dtype), dtype)
+    for found in both:
+        np.testing.assert_array_equal(found, [*[np.nan] * 4, -np.inf, np.inf, 1.0])
