@@ -76,6 +76,31 @@ def test_what_cannot_be_compared(data: bytes, tmp_path: Path) -> None:
     assert _kinds(_folder(tmp_path, adapter_model__bin=data)) == [("unread-weights", "adapter_model.bin")]
 
 
+@pytest.mark.parametrize(
+    ("compression", "damage"),
+    [
+        (zipfile.ZIP_STORED, "cut"),
+        (zipfile.ZIP_STORED, "changed"),
+        (zipfile.ZIP_DEFLATED, "changed"),
+        (zipfile.ZIP_BZIP2, "changed"),
+        (zipfile.ZIP_LZMA, "changed"),
+    ],
+)
+def test_a_record_that_cannot_be_unpacked(compression: int, damage: str, tmp_path: Path) -> None:
+    """The archive's directory is whole, and what it leads to ends early or is nonsense."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        archive.writestr("archive/data/0", np.random.default_rng(0).bytes(5000))
+        member = archive.infolist()[0]
+        if damage == "cut":
+            member.compress_size += 10_000_000
+            member.file_size += 10_000_000
+    data = bytearray(buffer.getvalue())
+    if damage == "changed":
+        data[100:140] = b"\xa5" * 40
+    assert _kinds(_folder(tmp_path, adapter_model__bin=bytes(data))) == [("unread-weights", "adapter_model.bin")]
+
+
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     """A rival that unpacks to an absurd size is left alone."""
     buffer = io.BytesIO()
