@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import msgspec
 
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
-from loradiag.storage.writing import umask
+from loradiag.storage.writing import name_beside
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -53,7 +52,7 @@ def check_output(output: Path, sources: Mapping[str, Path], kind: Kind, *, force
             raise UsageError(f"{shown}: is no directory")
         if place.is_dir() and any(place.iterdir()):
             _check_replaceable(place, shown, kind, force=force)
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a link that leads back to itself
         reason = getattr(error, "strerror", None) or "no usable path"
         raise UsageError(f"{printable(str(output))}: cannot be written ({reason})") from error
     return place
@@ -74,10 +73,10 @@ def installed(place: Path) -> Iterator[Path]:
         UsageError: The system does not let us write there.
     """
     try:
-        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name[:100]}."))
+        temporary = name_beside(place)
+        temporary.mkdir()
         try:
             yield temporary
-            os.chmod(temporary, 0o777 & ~umask())
             _move(temporary, place)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -91,7 +90,7 @@ def _move(temporary: Path, place: Path) -> None:
     if not (place.is_dir() and any(place.iterdir())):
         os.replace(temporary, place)
         return
-    aside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name[:100]}.old."))
+    aside = name_beside(place, "old.")
     os.replace(place, aside)
     try:
         os.replace(temporary, place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from loradiag.core.errors import UsageError
@@ -22,21 +22,30 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = name_beside(path)
+        # Made by the system's own rules for new files. Python tells the umask only to whoever sets it, for all threads.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
-            os.chmod(temporary, 0o666 & ~umask())
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
-    except OSError as error:
-        raise UsageError(f"{printable(str(path))}: cannot be written ({error.strerror})") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can be called so"
+        raise UsageError(f"{printable(str(path))}: cannot be written ({reason})") from error
 
 
-def umask() -> int:
-    """The permissions that new files of this process lack."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def name_beside(path: Path, what: str = "") -> Path:
+    """Return a hidden name beside a path that nothing has, told by the beginning of the path's own name.
+
+    Args:
+        path: A file, or a directory.
+        what: A word on what will have the name.
+
+    Raises:
+        ValueError: The path has no name of its own.
+    """
+    beginning = os.fsdecode(os.fsencode(path.name)[:100])  # in bytes, of which a name has 255 at most
+    return path.with_name(f".{beginning}.{what}{secrets.token_hex(8)}")

@@ -1,0 +1,84 @@
+"""Files and directories that appear whole, under whatever name, with the permissions of new files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loradiag.core.errors import UsageError
+from loradiag.storage.directories import Kind, check_output, installed
+from loradiag.storage.writing import write_whole
+
+LONG = ["x" * 255, "ß" * 127, "適" * 85]
+"""Names of 254 or 255 bytes, which is what a name may have."""
+
+
+@pytest.fixture(params=[0o022, 0o077, 0o002])
+def mask(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The permissions that new files lack."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    """Permissions."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_is_written_has_the_permissions_of_new_files(
+    mask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without asking for the umask, which sets it for every thread of the process meanwhile."""
+    monkeypatch.setattr(os, "umask", lambda _mask: pytest.fail("the umask was set"))
+    write_whole(tmp_path / "file", "é")
+    with installed(tmp_path / "folder") as folder:
+        (folder / "inside").touch()
+    assert mode(tmp_path / "file") == 0o666 & ~mask
+    assert mode(tmp_path / "folder") == 0o777 & ~mask
+    assert (tmp_path / "file").read_bytes() == b"\xc3\xa9"
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_long_names(name: str, tmp_path: Path) -> None:
+    """The name that is written under meanwhile is no longer than what the system takes."""
+    write_whole(tmp_path / name, b"1")
+    write_whole(tmp_path / name, b"2")
+    assert (tmp_path / name).read_bytes() == b"2"
+    (tmp_path / name).unlink()
+    for content in ("1", "2"):
+        with installed(tmp_path / name) as folder:
+            (folder / "inside").write_text(content)
+    assert (tmp_path / name / "inside").read_text() == "2"
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("path", [".", "/", "a\0b", "none/file"])
+def test_paths_that_no_file_can_have(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, and nothing is left."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="cannot be written") as caught:
+        write_whole(Path(path), b"1")
+    assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_directory_in_the_way(tmp_path: Path) -> None:
+    """It stays, and what was written beside it goes."""
+    (tmp_path / "file" / "inside").mkdir(parents=True)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_whole(tmp_path / "file", b"1")
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_link_that_leads_back_to_itself(tmp_path: Path) -> None:
+    """Is no place for a directory."""
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_output(tmp_path / "a", {}, Kind("adapter", "adapter_config.json"), force=True)
