@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from loradiag.texts.fields import ASKED, Choice, choose, take
 from loradiag.texts.flaws import TextsError
-from loradiag.texts.formats import Records, records
+from loradiag.texts.formats import records
 from loradiag.texts.source import Source, opened, told
 
 _USER = "user"
@@ -63,10 +63,11 @@ def open_requests(
         with told(name):
             source = stack.enter_context(opened(name))
         file = RequestFile(source.name, source.sha256)
-        yield file, _read(name, source, field, file)
+        asked = stack.enter_context(closing(_read(name, source, field, file)))  # CSV holds a lock until it is closed
+        yield file, asked
 
 
-def _read(name: str, source: Source, field: str | None, file: RequestFile) -> Iterator[Asked]:
+def _read(name: str, source: Source, field: str | None, file: RequestFile) -> Generator[Asked]:
     """What was asked, with the errors of reading told here: whoever reads may fail at writing elsewhere."""
     with told(name):
         yield from _asked(source, field, file)
@@ -83,14 +84,10 @@ def _asked(source: Source, field: str | None, file: RequestFile) -> Iterator[Ask
             except TextsError as flaw:
                 raise flaw.at(f"{found.unit} {number:,}") from flaw
             file.records += 1
-            file.field = _called(found, choice)
+            file.field = found.called or choice.name
             for text in texts:
                 if text.strip():
                     yield Asked(number, text)
-
-
-def _called(found: Records, choice: Choice) -> str:
-    return found.called or choice.name
 
 
 def _texts(record: Any, choice: Choice) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,17 @@ def test_a_missing_file(tmp_path: Path) -> None:
     """One line that names it."""
     with pytest.raises(InputError, match="does not exist"), open_requests(tmp_path / "none.jsonl"):
         pass
+
+
+def test_what_was_not_read_to_its_end_is_closed(tmp_path: Path) -> None:
+    """Whoever still holds the iterator does not hold the csv module's limit, and others can read tables."""
+    path = tmp_path / "data.csv"
+    path.write_text("prompt,completion\na,x\nb,y\n")
+    before = csv.field_size_limit()
+    with open_requests(path) as (_, found):
+        assert next(found).text == "a"
+        assert csv.field_size_limit() > before
+    assert csv.field_size_limit() == before
+    assert list(found) == []
+    with open_requests(path) as (_, again):
+        assert [one.text for one in again] == ["a", "b"]
