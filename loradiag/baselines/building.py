@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from loradiag.linalg.nearest import search_over
 from loradiag.statistics.mmd import closeness, scale_of
 from loradiag.statistics.tails import rank_of
 from loradiag.storage.directories import Kind, check_output, installed
+from loradiag.storage.hashing import file_sha256
 from loradiag.texts.requests import RequestFile, open_requests
 
 KIND = Kind("baseline", parts.NAME)
@@ -94,7 +94,8 @@ def build_baseline(
         )
         divided = _divided(told, gathered, recipe)
         calibrated = _Writer(folder, gathered, divided, recipe, progress).write()
-        gathered.vectors._mmap.close() if isinstance(gathered.vectors, np.memmap) else None  # type: ignore[attr-defined]
+        if isinstance(gathered.vectors, np.memmap):  # a network file system keeps what is removed while it is mapped
+            gathered.vectors._mmap.close()  # type: ignore[attr-defined]
         scratch.unlink()
         manifest = Manifest(
             version=parts.VERSION,
@@ -141,8 +142,7 @@ def _divided(told: RequestFile, gathered: Gathered, recipe: Recipe) -> Split:
 
 
 def _file(path: Path) -> File:
-    with path.open("rb") as file:
-        return File(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+    return File(path.stat().st_size, file_sha256(path))
 
 
 class _Writer:

@@ -1,4 +1,4 @@
-"""The identity of an adapter's content."""
+"""The identity of what files hold."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ def content_sha256(paths: Sequence[Path]) -> str:
         InputError: A file cannot be read.
     """
     if len(paths) == 1:
-        return _of_file(paths[0])
-    lines = sorted((path.name, _of_file(path)) for path in paths)
+        return file_sha256(paths[0])
+    lines = sorted((path.name, file_sha256(path)) for path in paths)
     text = "".join(f"{digest}  {name}\n" for name, digest in lines)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _of_file(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of one file, in hexadecimal.
+
+    Raises:
+        InputError: It cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

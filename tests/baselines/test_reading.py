@@ -64,6 +64,16 @@ def test_a_missing_array_is_named(copy: Path) -> None:
         open_baseline(copy)
 
 
+@pytest.mark.parametrize(
+    "data", [b"PK\x03\x04nonsense", b"PK\x05\x06" + bytes(18), b"\x93NUMPY\x01\x00\x76\x00" + b"(" * 118]
+)
+def test_what_is_no_array_is_named(copy: Path, data: bytes) -> None:
+    """An archive by the name of an array, and a header that no parser takes."""
+    (copy / "index.npy").write_bytes(data)
+    with pytest.raises(InputError, match=r"index\.npy"):
+        open_baseline(copy)
+
+
 def test_no_pickle_is_read(copy: Path) -> None:
     """An array of objects is a pickle, and refused."""
     np.save(copy / "index.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
