@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from loradiag.core.errors import InputError, UsageError
+from loradiag.core.errors import InputError, UsageError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
+from loradiag.core.text import printable
 
 Halves = npt.NDArray[np.float16]
 
@@ -127,14 +127,14 @@ def load_encoder(name: str = DEFAULT, *, device: str | None = None) -> Encoder:
     """
     with _quiet():
         library = require("sentence_transformers", "drift")
-    local = Path(name).expanduser()
+    local = Path(os.path.expanduser(name))  # Path's own raises where there is no such user
     if not local.exists() and (name.startswith((".", "/", "~")) or name.count("/") != 1):
         raise InputError(name, "does not exist", "give the directory of an encoder, or its name on the hub", "missing")
     try:
         model = _loaded(library, str(local) if local.exists() else name, device, here=local.exists())
     except RuntimeError as error:
         if device is not None and "device" in str(error).lower():
-            raise UsageError(f"device {printable(device)}: {_reason(error)}") from error
+            raise UsageError(f"device {printable(device)}: {reason_of(error)}") from error
         raise _unloadable(name, error) from error
     except Exception as error:  # the hub, transformers, tokenizers and safetensors each raise errors of their own
         raise _unloadable(name, error) from error
@@ -176,11 +176,7 @@ def _unloadable(name: str, error: Exception) -> InputError:
     remedy = "give a directory that SentenceTransformer.save wrote"
     if not os.path.exists(name):
         remedy = "check the name and the network, or give a directory"
-    return InputError(name, f"cannot be loaded as an encoder ({_reason(error)})", remedy)
-
-
-def _reason(error: Exception) -> str:
-    return shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)
+    return InputError(name, f"cannot be loaded as an encoder ({reason_of(error)})", remedy)
 
 
 def _dimension(model: Any) -> int:

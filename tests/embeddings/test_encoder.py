@@ -66,7 +66,7 @@ def test_the_hash_is_of_what_decides_the_vectors(encoder: Encoder, tmp_path: Pat
     assert load_encoder(str(copy)).identity.sha256 != encoder.identity.sha256
 
 
-@pytest.mark.parametrize("name", ["./none", "/none/at/all", "none"])
+@pytest.mark.parametrize("name", ["./none", "/none/at/all", "none", "~nobody-is-called-so/encoder"])
 def test_a_missing_directory_is_named_at_once(name: str) -> None:
     """Without asking the network for what can only be a path."""
     with pytest.raises(InputError, match="does not exist"):
