@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ import msgspec
 
 from loradiag.adapters.locate import Located
 from loradiag.core.errors import InputError
-from loradiag.core.text import listed
+from loradiag.core.text import listed, quoted
 from loradiag.storage import strict_json
 from loradiag.storage.files import unreadable
 from loradiag.storage.opening import open_container
-from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import Tensor
 
 MAX_CONFIG = 16_000_000
@@ -77,8 +75,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
             data = file.read(MAX_CONFIG + 1)
         if len(data) > MAX_CONFIG:
             raise InputError(path, "is far too large to be a configuration", "save the adapter again", kind="config")
-        config = strict_json.loads(data)
-        json.dumps(config, ensure_ascii=False).encode()  # half a surrogate pair passes for text until it is written
+        config = strict_json.configuration(data)
     except OSError as error:
         raise unreadable(path, error) from error
     except strict_json.RepeatedKeyError as error:

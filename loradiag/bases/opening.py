@@ -12,12 +12,11 @@ from loradiag.bases.locate import LocatedBase, locate_base
 from loradiag.bases.model import Base
 from loradiag.bases.weights import weights_of
 from loradiag.core.errors import InputError
-from loradiag.core.text import listed, plural
+from loradiag.core.text import listed, plural, quoted
 from loradiag.storage import strict_json
 from loradiag.storage.files import unreadable
 from loradiag.storage.opening import open_container
 from loradiag.storage.shards import names_in
-from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import Tensor
 
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
@@ -96,7 +95,8 @@ def _config(path: Path | None) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CONFIG + 1)
-        config = strict_json.loads(data) if len(data) <= MAX_CONFIG else None
+        # Transformers 4 wrote bare infinities: "time_step_limit": [0.0, Infinity] stands in configurations of Mamba 2's kin.
+        config = strict_json.configuration(data, infinities=True) if len(data) <= MAX_CONFIG else None
     except OSError as error:
         raise unreadable(path, error) from error
     except ValueError as error:

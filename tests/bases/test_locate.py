@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -148,12 +149,25 @@ def test_a_truncated_shard(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("{", "is not JSON"), ("[1]", "no configuration"), ('{"a": NaN}', "not JSON")]
+    ("text", "says"),
+    [
+        ("{", "is not JSON"),
+        ("[1]", "no configuration"),
+        ('{"a": NaN}', "not JSON"),
+        ('{"a": "\\ud800"}', "not JSON"),
+        ('{"a":' * 100_000, "not JSON"),
+    ],
 )
 def test_a_configuration_that_is_none(text: str, says: str, tmp_path: Path) -> None:
     """config.json must be a JSON object."""
     (write_base(tmp_path) / "config.json").write_text(text)
     refused(tmp_path, "config", says)
+
+
+def test_infinities_as_transformers_wrote_them(tmp_path: Path) -> None:
+    """Configurations of Nemotron-H and other kin of Mamba 2 have them; transformers reads them back."""
+    (write_base(tmp_path) / "config.json").write_text('{"time_step_limit": [0.0, Infinity], "low": -Infinity}')
+    assert open_base(tmp_path).config == {"time_step_limit": [0.0, math.inf], "low": -math.inf}
 
 
 def test_adapters_and_empty_files_are_no_bases(tmp_path: Path, make_adapter: MakeAdapter) -> None:
