@@ -19,8 +19,8 @@ from loradiag.bases import cache
 from loradiag.bases.model import Base
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
+from loradiag.core.text import quoted
 from loradiag.linalg.threads import pooled
-from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import Scratch, Tensor
 
 if TYPE_CHECKING:
@@ -120,9 +120,8 @@ def _as_bytes(tensor: Tensor) -> Tensor:
     """
     bits = 8 * DTYPES[tensor.dtype].itemsize if tensor.dtype in DTYPES else _OTHER_BITS.get(tensor.dtype)
     if bits is None:
-        path = getattr(tensor.container, "path", "the base")
         known = f"tensor {quoted(tensor.name)} is of the format {quoted(tensor.dtype)}, which is not known"
-        raise InputError(path, known, "use a newer loradiag", kind="header")
+        raise InputError(tensor.container.path, known, "use a newer loradiag", kind="header")
     return Tensor(tensor.name, "U8", (tensor.size * bits // 8,), tensor.container, tensor.offset)
 
 
@@ -183,7 +182,7 @@ def _remembered(files: Iterable[Path], tensors: Mapping[str, Tensor]) -> dict[st
 def _by_file(files: Iterable[Path], tensors: Mapping[str, Tensor]) -> dict[Path, dict[str, Tensor]]:
     members: dict[Path, dict[str, Tensor]] = {path: {} for path in files}
     for name, tensor in tensors.items():
-        members[tensor.container.path][name] = tensor  # type: ignore[attr-defined]
+        members[tensor.container.path][name] = tensor
     return members
 
 

@@ -124,6 +124,6 @@ def _finite(matrix: Matrix, raw: Raw) -> Array:
 
 def nonfinite(tensor: Tensor) -> InputError:
     """The error for a tensor with NaN or infinite values."""
-    path = getattr(tensor.container, "path", "the adapter")
     name = shorten(printable(tensor.name), 120)
-    return InputError(path, f"has NaN or infinite values in {name}", "train or save it again", kind="nonfinite")
+    problem = f"has NaN or infinite values in {name}"
+    return InputError(tensor.container.path, problem, "train or save it again", kind="nonfinite")

@@ -121,7 +121,7 @@ def _decomposed(group: Group, module: Module, b: Array, a: Array) -> Factored:
                 return product
         except np.linalg.LinAlgError:
             pass
-    path = getattr(group.stored("A").container, "path", "the adapter")
+    path = group.stored("A").container.path
     name = shorten(printable(module.name), 120)
     raise InputError(path, f"has factors whose product is not finite: {name}", "save it again", kind="nonfinite")
 

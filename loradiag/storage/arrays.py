@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loradiag.core.errors import InputError
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import quoted
 from loradiag.storage.tensors import Scratch, Tensor
 
 if TYPE_CHECKING:
@@ -33,12 +33,20 @@ class ArrayContainer:
         self.format = file_format
         self.metadata = metadata or {}
         self.tensors: dict[str, Tensor] = {}
-        self._flat: dict[str, npt.NDArray[np.generic]] = {}
+        values = _Values(path)
         for name, dtype, shape, array in arrays:
             if name in self.tensors:
                 raise InputError(path, f"has two tensors called {quoted(name)}", "save it again", kind="duplicate-key")
-            self._flat[name] = array.reshape(-1)
-            self.tensors[name] = Tensor(name, dtype, shape, self)
+            values.flat[name] = array.reshape(-1)
+            self.tensors[name] = Tensor(name, dtype, shape, values)
+
+
+class _Values:
+    """See :class:`loradiag.storage.tensors.Container`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.flat: dict[str, npt.NDArray[np.generic]] = {}
 
     def read(  # the values are in memory already, so they need no scratch
         self,
@@ -48,4 +56,4 @@ class ArrayContainer:
         scratch: Scratch | None = None,  # noqa: ARG002
     ) -> npt.NDArray[np.generic]:
         """See :class:`loradiag.storage.tensors.Container`."""
-        return self._flat[tensor.name][start : start + count]
+        return self.flat[tensor.name][start : start + count]

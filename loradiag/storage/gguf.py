@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
-from loradiag.core.text import printable
+from loradiag.core.text import printable, quoted
 from loradiag.storage.files import PositionedFile
-from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import MAX_EXTENT, Scratch, Tensor
 
 if TYPE_CHECKING:
@@ -44,8 +43,8 @@ class GgufFile:
         self.path = path
         self.metadata: dict[str, str] = {}
         self.tensors: dict[str, Tensor] = {}
-        self._blocks: dict[str, int] = {}
         self._file = PositionedFile(path)
+        self._values = _Values(self._file)
         self._cursor = _Cursor(self._file)
         try:
             self._read_header()
@@ -56,23 +55,6 @@ class GgufFile:
                 "fetch or convert it again",
                 kind="header",
             ) from error
-
-    def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
-        """See :class:`loradiag.storage.tensors.Container`."""
-        import numpy as np
-
-        kind = self._blocks.get(tensor.name)
-        if kind is None:
-            dtype = DTYPES[tensor.dtype]
-            array = self._file.array_at(tensor.offset + start * dtype.itemsize, dtype.carrier, count, scratch)
-            if array is None:
-                raise InputError(self.path, f"ends inside tensor {quoted(tensor.name)}", "fetch it again", "truncated")
-            return array
-        gguf = require("gguf", "gguf")
-        data = self._file.bytes_at(tensor.offset, _stored_bytes(kind, tensor.shape))
-        whole = gguf.dequantize(np.frombuffer(data, dtype=np.uint8), gguf.GGMLQuantizationType(kind))
-        flat: npt.NDArray[np.generic] = whole.reshape(-1)[start : start + count]
-        return flat
 
     def _read_header(self) -> None:
         cursor = self._cursor
@@ -110,7 +92,7 @@ class GgufFile:
     def _add(self, name: str, kind: int, shape: tuple[int, ...], position: int) -> None:
         if name in self.tensors:
             raise _DamagedError(f"the tensor {quoted(name)} twice")
-        tensor = Tensor(name, _TYPES.get(kind, "F32"), shape, self, position)
+        tensor = Tensor(name, _TYPES.get(kind, "F32"), shape, self._values, position)
         stored = tensor.nbytes if kind in _TYPES else _stored_bytes(kind, shape)
         if position + stored > self._file.size:
             raise InputError(
@@ -118,7 +100,36 @@ class GgufFile:
             )
         self.tensors[name] = tensor
         if kind not in _TYPES:
-            self._blocks[name] = kind
+            self._values.blocks[name] = kind
+
+
+class _Values:
+    """See :class:`loradiag.storage.tensors.Container`. ``blocks``: the types of tensors that are quantized, by their names."""
+
+    def __init__(self, file: PositionedFile) -> None:
+        self.path = file.path
+        self.blocks: dict[str, int] = {}
+        self._file = file
+
+    def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
+        """See :class:`loradiag.storage.tensors.Container`."""
+        kind = self.blocks.get(tensor.name)
+        if kind is None:
+            dtype = DTYPES[tensor.dtype]
+            return self._array(tensor, tensor.offset + start * dtype.itemsize, dtype.carrier, count, scratch)
+        gguf = require("gguf", "gguf")
+        data = self._array(tensor, tensor.offset, "u1", _stored_bytes(kind, tensor.shape), None)
+        whole = gguf.dequantize(data, gguf.GGMLQuantizationType(kind))
+        flat: npt.NDArray[np.generic] = whole.reshape(-1)[start : start + count]
+        return flat
+
+    def _array(
+        self, tensor: Tensor, position: int, carrier: str, count: int, scratch: Scratch | None
+    ) -> npt.NDArray[np.generic]:
+        array = self._file.array_at(position, carrier, count, scratch)
+        if array is None:
+            raise InputError(self.path, f"ends inside tensor {quoted(tensor.name)}", "fetch it again", "truncated")
+        return array
 
 
 class _DamagedError(Exception):

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loradiag.core.dtypes import DTYPES
-from loradiag.core.errors import InputError
-from loradiag.core.text import printable, shorten
+from loradiag.core.errors import InputError, reason_of
+from loradiag.core.text import quoted
 from loradiag.storage import strict_json
 from loradiag.storage.files import PositionedFile
-from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import MAX_DIMENSIONS, MAX_EXTENT, Scratch, Tensor
 
 if TYPE_CHECKING:
@@ -39,7 +38,8 @@ class SafetensorsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = PositionedFile(path)
-        self._base, header = self._header()
+        base, header = self._header()
+        self._values = _Values(self._file, base)
         self.metadata: dict[str, str] = _metadata(header.pop("__metadata__", None))
         self.tensors = {name: self._tensor(name, entry) for name, entry in header.items()}
         self._second_opinion()
@@ -47,14 +47,6 @@ class SafetensorsFile:
     def close(self) -> None:
         """Close the file; reading afterwards raises InputError."""
         self._file.close()
-
-    def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
-        """See :class:`loradiag.storage.tensors.Container`."""
-        kind = DTYPES[tensor.dtype]
-        array = self._file.array_at(self._base + tensor.offset + start * kind.itemsize, kind.carrier, count, scratch)
-        if array is None:
-            raise self._broken(f"ends inside tensor {quoted(tensor.name)}", "truncated")
-        return array
 
     def _header(self) -> tuple[int, dict[str, Any]]:
         prefix = self._file.bytes_at(0, 8)
@@ -90,13 +82,13 @@ class SafetensorsFile:
             sound = False
         if not sound or begin > end or len(shape) > MAX_DIMENSIONS:
             raise self._broken(f"describes tensor {quoted(name)} in a way that makes no sense", "header")
-        if self._base + end > self._file.size:
+        last = self._values.base + end
+        if last > self._file.size:
             raise self._broken(
-                f"is cut short: tensor {quoted(name)} should end at byte {self._base + end:,} "
-                f"and the file has {self._file.size:,}",
+                f"is cut short: tensor {quoted(name)} should end at byte {last:,} and the file has {self._file.size:,}",
                 "truncated",
             )
-        tensor = Tensor(name, dtype, shape, self, begin)
+        tensor = Tensor(name, dtype, shape, self._values, begin)
         if dtype in DTYPES and tensor.nbytes != end - begin:
             raise self._broken(
                 f"gives tensor {quoted(name)} {end - begin:,} bytes, its shape needs another number", "header"
@@ -110,11 +102,31 @@ class SafetensorsFile:
             with safe_open(self.path, framework="numpy"):
                 pass
         except (SafetensorError, OSError) as error:
-            reason = shorten(printable(str(error)), 160)
-            raise self._broken(f"is not a valid safetensors file ({reason})", "header") from error
+            raise self._broken(f"is not a valid safetensors file ({reason_of(error)})", "header") from error
 
     def _broken(self, problem: str, kind: str) -> InputError:
-        return InputError(self.path, problem, "fetch or save it again", kind=kind)
+        return _broken(self.path, problem, kind)
+
+
+class _Values:
+    """See :class:`loradiag.storage.tensors.Container`. ``base``: where the header ends and offsets begin."""
+
+    def __init__(self, file: PositionedFile, base: int) -> None:
+        self.path = file.path
+        self.base = base
+        self._file = file
+
+    def read(self, tensor: Tensor, start: int, count: int, scratch: Scratch | None = None) -> npt.NDArray[np.generic]:
+        """See :class:`loradiag.storage.tensors.Container`."""
+        kind = DTYPES[tensor.dtype]
+        array = self._file.array_at(self.base + tensor.offset + start * kind.itemsize, kind.carrier, count, scratch)
+        if array is None:
+            raise _broken(self.path, f"ends inside tensor {quoted(tensor.name)}", "truncated")
+        return array
+
+
+def _broken(path: Path, problem: str, kind: str) -> InputError:
+    return InputError(path, problem, "fetch or save it again", kind=kind)
 
 
 def _metadata(raw: Any) -> dict[str, str]:

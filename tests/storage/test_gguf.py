@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -119,6 +120,18 @@ def test_broken_files(name: str, tmp_path: Path) -> None:
     with pytest.raises(checks.InputError) as caught:
         checks.open_adapter(path)
     checks.assert_plain(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "extents", "size"), [(0, (32, 4), 512), (8, (32, 4), 136)], ids=["F32", "Q8_0"])
+def test_a_file_that_shrinks_is_an_error(kind: int, extents: tuple[int, ...], size: int, tmp_path: Path) -> None:
+    """Cut after its header was read, in a tensor of plain numbers or of blocks."""
+    path = tmp_path / "a.gguf"
+    path.write_bytes(file([ADAPTER], [tensor("x.lora_a", extents, 0, kind)], bytes(size)))
+    stored = open_container(path).tensors["x.lora_a"]
+    assert not stored.read().any()
+    os.truncate(path, path.stat().st_size - 8)
+    with pytest.raises(checks.InputError, match="ends inside tensor"):
+        stored.read()
 
 
 def test_cut_anywhere() -> None:
