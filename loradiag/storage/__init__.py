@@ -1,1 +1,1 @@
-"""File formats that hold named tensors. Each opens a file into headers and reads values on demand."""
+"""Files: formats that hold named tensors, strict JSON, hashes, what is written whole, folders behind URLs, clusters."""

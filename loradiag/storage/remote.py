@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import msgspec
 
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
 from loradiag.storage.urls import opened, told
+from loradiag.storage.versions import Known, below, is_as, is_plain, version
 from loradiag.storage.writing import write_whole
 
 Progress = Callable[[int, int], None]
@@ -32,22 +31,11 @@ _PART = ".part"
 _STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "memory"))
 """Where a file appears only when it is whole, so that none needs to be renamed."""
 
-_VERSIONS = (("ETag", "etag", "md5Hash", "checksum"), ("LastModified", "last_modified", "mtime", "created"))
-"""Names of hashes, and of times, in what different stores say of a file."""
-
 _KEPT = 100
 """Files after which it is remembered what was sent."""
 
 _AT_ONCE = 8
 """Files that are under way at once: what takes time is mostly waiting for each."""
-
-
-class Known(msgspec.Struct, frozen=True, array_like=True):
-    """A file that was the same here and there: its version there, and its size and time of change here."""
-
-    there: str
-    size: int
-    changed: int
 
 
 class RemoteFolder:
@@ -84,20 +72,32 @@ class RemoteFolder:
             InputError: The folder cannot be read.
         """
         with self._alone():
-            there, known = self._listed(), self._known()
+            there, known = self.listing(), self._known()
             for name in known.keys() - there.keys():
                 (self.local / name).unlink(missing_ok=True)
                 del known[name]
             self._fetch(there, known, progress)
         return self.local
 
-    def listing(self) -> dict[str, str]:
+    def listing(self, inside: str = "") -> dict[str, str]:
         """Return the names of files there, each with what tells its versions apart.
+
+        Args:
+            inside: Only those below this folder, or the file of this name.
 
         Raises:
             InputError: They cannot be listed.
         """
-        return self._listed()
+        start = f"{self._root}/{inside}" if inside else self._root
+        with self._told("read", InputError):
+            self._system.invalidate_cache()
+            try:
+                found = self._system.find(start, detail=True)
+            except FileNotFoundError:
+                return {}
+            root = PurePosixPath(self._system._strip_protocol(self._root))
+            names = {below(root, path): version(facts) for path, facts in found.items()}
+        return {name: mark for name, mark in names.items() if is_plain(name)}
 
     def bring(self, name: str, wanted: Callable[[str], bool] | None = None) -> Path:
         """Return the copy of one file, or of those below one folder; what was brought before is not looked at again.
@@ -112,8 +112,8 @@ class RemoteFolder:
         place = self.local / name
         if not (name in self._known() and place.is_file()):
             with self._alone():
-                there = self._listed(name)
-                chosen = {file: version for file, version in there.items() if wanted is None or wanted(file)}
+                there = self.listing(name)
+                chosen = {file: mark for file, mark in there.items() if wanted is None or wanted(file)}
                 self._fetch(chosen, self._known(), None)
         return place
 
@@ -136,7 +136,7 @@ class RemoteFolder:
         with self._alone():
             known = self._known()
             here = self._here()
-            waiting = [name for name, (size, changed) in here.items() if not _is_as(known.get(name), size, changed)]
+            waiting = [name for name, (size, changed) in here.items() if not is_as(known.get(name), size, changed)]
             try:
                 for number, _ in enumerate(self._sent(waiting, here, known), 1):
                     if progress:
@@ -173,19 +173,6 @@ class RemoteFolder:
         """Whether there is any file in the copy."""
         return any(True for _ in self._here())
 
-    def _listed(self, below: str = "") -> dict[str, str]:
-        """Files there by name, with their version."""
-        start = f"{self._root}/{below}" if below else self._root
-        with self._told("read", InputError):
-            self._system.invalidate_cache()
-            try:
-                found = self._system.find(start, detail=True)
-            except FileNotFoundError:
-                return {}
-            root = PurePosixPath(self._system._strip_protocol(self._root))
-            names = {_below(root, path): _version(facts) for path, facts in found.items()}
-        return {name: version for name, version in names.items() if name and _is_plain(name)}
-
     def _fetch(self, there: Mapping[str, str], known: dict[str, Known], progress: Progress | None) -> None:
         missing = [name for name in sorted(there) if self._is_missing(name, there[name], known.get(name))]
         with ThreadPoolExecutor(_AT_ONCE) as pool, self._told("read", InputError):
@@ -200,8 +187,8 @@ class RemoteFolder:
                 pool.shutdown(cancel_futures=True)
                 self._remember(known)
 
-    def _is_missing(self, name: str, version: str, known: Known | None) -> bool:
-        return known is None or known.there != version or not (self.local / name).is_file()
+    def _is_missing(self, name: str, there: str, known: Known | None) -> bool:
+        return known is None or known.there != there or not (self.local / name).is_file()
 
     def _fetch_one(self, name: str) -> os.stat_result | None:
         target = self.local / name
@@ -212,9 +199,8 @@ class RemoteFolder:
         except FileNotFoundError:
             part.unlink(missing_ok=True)
             return None  # it was merged with others meanwhile
-        with part.open(
-            "rb"
-        ) as file:  # a copy that a power cut tore would be taken for one that was changed here, and sent
+        # A copy that a power cut tore would be taken for one that was changed here, and sent.
+        with part.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(part, target)
         return target.stat()
@@ -225,7 +211,7 @@ class RemoteFolder:
         for path in self.local.rglob("*"):
             name = path.relative_to(self.local).as_posix()
             with suppress(FileNotFoundError):  # another process has merged it with others
-                if _is_plain(name) and stat.S_ISREG((status := path.stat()).st_mode):
+                if is_plain(name) and stat.S_ISREG((status := path.stat()).st_mode):
                     found[name] = (status.st_size, status.st_mtime_ns)
         return dict(sorted(found.items(), key=lambda row: (row[1][1], row[0])))
 
@@ -241,7 +227,7 @@ class RemoteFolder:
                 self._system.put_file(str(self.local / name), part)
                 self._system.mv(part, target)
             self._system.invalidate_cache(folder)
-            return Known(_version(self._system.info(target)), size, changed)
+            return Known(version(self._system.info(target)), size, changed)
 
     def _remove(self, name: str) -> None:
         with self._told("written", _unwritten):
@@ -276,34 +262,5 @@ def _unwritten(path: str, problem: str, remedy: str) -> LoradiagError:
     return UsageError(f"{path}: {problem}; {remedy}")
 
 
-def _version(facts: Mapping[str, Any]) -> str:
-    """What tells one version of a file there from the next: its size and hash, or its time where the store has no hash.
-
-    Stores tell a time to the millisecond in one answer, and to the second in another.
-    """
-    for names in _VERSIONS:
-        told = [str(facts[name]) for name in names if facts.get(name) is not None]
-        if told:
-            break
-    return json.dumps([str(facts.get("size")), *told])
-
-
-def _is_as(known: Known | None, size: int, changed: int) -> bool:
-    return known is not None and (known.size, known.changed) == (size, changed)
-
-
 def _is_done(future: Future[tuple[str, Known]]) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
-
-
-def _below(root: PurePosixPath, path: str) -> str:
-    try:
-        return str(PurePosixPath(path).relative_to(root))
-    except ValueError:
-        return ""
-
-
-def _is_plain(name: str) -> bool:
-    """Whether a file is to be copied: within the folder, and none that is being written or kept for one machine alone."""
-    parts: Iterable[str] = PurePosixPath(name).parts
-    return name != "." and not any(part.startswith((".", "_state", "/")) or "\0" in part for part in parts)

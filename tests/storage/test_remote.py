@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loradiag.core.errors import InputError, UsageError
-from loradiag.storage.remote import RemoteFolder, _unwritten, _version
+from loradiag.storage.remote import RemoteFolder, _unwritten
 from loradiag.storage.urls import fetch_file, is_remote, remote_files, shown
 from loradiag.storage.urls import told as told_of
+from loradiag.storage.versions import version
 
 URL = "https://user:SECRET@host/x.jsonl?sig=TOKEN"
 
@@ -134,8 +135,8 @@ def test_files_that_vanish_while_they_are_listed_are_passed_over(
 )
 def test_a_version_is_the_same_in_every_answer_of_a_store(answers: tuple[dict[str, object], ...]) -> None:
     """Listings tell times to the millisecond, and single files to the second: a hash says more."""
-    assert _version(answers[0]) == _version(answers[1])
-    assert _version(answers[0]) != _version({**answers[0], "size": 2})
+    assert version(answers[0]) == version(answers[1])
+    assert version(answers[0]) != version({**answers[0], "size": 2})
 
 
 def test_what_one_machine_keeps_for_itself_is_not_sent(url: str, tmp_path: Path) -> None:
@@ -206,8 +207,8 @@ def test_files_vanish_while_they_are_fetched(tmp_path: Path, monkeypatch: pytest
     put(url, "a.txt", "a")
     put(url, "b.txt", "b")
     folder = RemoteFolder(url, tmp_path / "cache")
-    real = folder._listed
-    monkeypatch.setattr(folder, "_listed", lambda below="": {**real(below), "gone.txt": "[]"})
+    real = folder.listing
+    monkeypatch.setattr(folder, "listing", lambda inside="": {**real(inside), "gone.txt": "[]"})
     folder.fetch()
     assert here(folder) == {"a.txt": "a", "b.txt": "b"}
 
@@ -226,7 +227,7 @@ def test_a_link_out_of_the_folder_is_no_name(tmp_path: Path, monkeypatch: pytest
         f"{root}/n\0ul": {},
     }
     monkeypatch.setattr(type(folder._system), "find", lambda *_, **__: hostile)
-    assert set(folder._listed()) == {"a.txt"}
+    assert set(folder.listing()) == {"a.txt"}
 
 
 def test_errors_name_the_folder_and_no_credentials(tmp_path: Path) -> None:
