@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from loradiag.bases.locate import locate_base
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
 
 _WANTED = ("*.safetensors", "*.safetensors.index.json", "config.json")
 _UNWANTED = ("consolidated*", "original/*", "*/*")
@@ -42,10 +41,9 @@ def _download(hub: object, name: str, options: dict[str, object]) -> Path:
     try:
         return Path(hub.snapshot_download(name, **options))  # type: ignore[attr-defined]
     except Exception as error:  # the library raises its own errors, those of its HTTP client, and OSError
-        reason = shorten(printable(str(error).strip().partition("\n")[0]) or type(error).__name__, 160)
         raise InputError(
             name,
-            f"is no directory here, and the hub did not give it ({reason})",
+            f"is no directory here, and the hub did not give it ({reason_of(error)})",
             "check the name, log in where the model is gated, or name a local directory",
             kind="missing",
         ) from error

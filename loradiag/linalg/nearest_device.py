@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from loradiag.core.errors import UsageError
+from loradiag.core.errors import UsageError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
+from loradiag.core.text import printable
 from loradiag.linalg.nearest import Indexes, Singles, Vectors, exact
 
 _QUERIES, _REFERENCES = 8192, 65_536
@@ -39,8 +39,7 @@ class DeviceSearch:
             self._device = self._torch.device(device)
             self._torch.zeros(1, device=self._device)
         except (RuntimeError, AssertionError) as error:
-            reason = shorten(printable(str(error).partition("\n")[0]), 160)
-            raise UsageError(f"device {printable(device)}: {reason}") from error
+            raise UsageError(f"device {printable(device)}: {reason_of(error)}") from error
         self._kept = self._to_device(references) if references.nbytes <= self._room() else None
 
     def nearest(self, queries: Vectors) -> tuple[Singles, Indexes]:

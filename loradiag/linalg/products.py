@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from loradiag.core.errors import UsageError
+from loradiag.core.errors import UsageError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
+from loradiag.core.text import printable
 from loradiag.linalg.threads import parallel
 
 Single = npt.NDArray[np.float32]
@@ -140,8 +140,7 @@ def usable_device(device: str) -> str:
     try:
         torch.zeros(1, device=device)
     except Exception as error:  # torch raises AssertionError, RuntimeError and others, by device
-        reason = shorten(printable(str(error).partition("\n")[0]), 120)
-        raise UsageError(f"--device {printable(device)}: cannot be used ({reason})") from error
+        raise UsageError(f"--device {printable(device)}: cannot be used ({reason_of(error, 120)})") from error
     # TF32 would keep 10 bits of each factor: too few to check a residual by.
     torch.backends.cuda.matmul.allow_tf32 = False
     return device

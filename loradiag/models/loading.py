@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from loradiag.bases.model import Base
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, reason_of
 from loradiag.core.lazy import require
 from loradiag.models.panics import is_failure
-from loradiag.core.text import printable, shorten
 
 COMPUTE = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 """Types that a model can compute in, by the names that users write."""
@@ -69,7 +68,7 @@ def tokenizer_in(folder: Path, *, trust_remote_code: bool = False) -> Any:
         if not is_failure(error):
             raise
         remedy = "copy tokenizer.json and tokenizer_config.json there"
-        raise InputError(folder, f"has no tokenizer that can be loaded ({_reason(error)})", remedy) from error
+        raise InputError(folder, f"has no tokenizer that can be loaded ({reason_of(error)})", remedy) from error
 
 
 def load_model(
@@ -99,11 +98,7 @@ def load_model(
                 device_map=device_map,
             )
     except Exception as error:  # see load_tokenizer
-        problem = f"cannot be loaded as a causal language model ({_reason(error)})"
+        problem = f"cannot be loaded as a causal language model ({reason_of(error)})"
         remedy = "see whether config.json and weights are complete; merge-drift without --prompts needs no model"
         raise InputError(folder, problem, remedy) from error
     return model.eval().requires_grad_(False)
-
-
-def _reason(error: Exception) -> str:
-    return shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 160)

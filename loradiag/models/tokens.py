@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
 from loradiag.models.panics import is_failure
 from loradiag.texts.reading import Sample, Texts
 
@@ -68,10 +67,9 @@ def _ids(sample: Sample, tokenizer: Any, texts: Texts) -> list[int]:
     except BaseException as error:
         if not is_failure(error):
             raise
-        reason = shorten(printable(str(error).partition("\n")[0]), 120)
         raise InputError(
             texts.path,
-            f"sample {sample.number:,} cannot be turned into tokens ({reason})",
+            f"sample {sample.number:,} cannot be turned into tokens ({reason_of(error, 120)})",
             "give a base whose tokenizer is sound",
         ) from error
 
@@ -87,10 +85,9 @@ def rendered(sample: Sample, tokenizer: Any, texts: Texts) -> str:
     try:
         return str(tokenizer.apply_chat_template([dict(message) for message in sample.messages], tokenize=False))
     except Exception as error:  # a template is a program of the checkpoint's, and can fail in any way
-        reason = shorten(printable(str(error).partition("\n")[0]), 120)
         raise InputError(
             texts.path,
-            f"sample {sample.number:,} is a conversation, and the chat template cannot render it ({reason})",
+            f"sample {sample.number:,} is a conversation, and the chat template cannot render it ({reason_of(error, 120)})",
             "give plain texts, or a base whose tokenizer has a chat template",
         ) from error
 

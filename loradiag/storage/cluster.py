@@ -8,8 +8,8 @@ import socket
 from types import ModuleType
 from typing import Any
 
-from loradiag.core.errors import UsageError
-from loradiag.core.text import printable, shorten
+from loradiag.core.errors import UsageError, reason_of
+from loradiag.core.text import printable
 
 _PATIENCE = 5.0
 """Seconds in which a cluster must take a connection."""
@@ -33,8 +33,8 @@ def begin(ray: ModuleType, address: str | None, workers: int | None) -> None:
         _knock(address or "")
         ray.init(address=address or "local", **local, **quiet)
     except (RuntimeError, ValueError, OverflowError, OSError) as error:
-        reason = shorten(printable(str(error).strip().partition("\n")[0]), 160)
-        raise UsageError(f"--ray-address {printable(address or 'local')}: no cluster there ({reason})") from error
+        where = printable(address or "local")
+        raise UsageError(f"--ray-address {where}: no cluster there ({reason_of(error)})") from error
     for name in ("ray.data", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from loradiag.core.dtypes import DTYPES
-from loradiag.core.errors import InputError
-from loradiag.core.text import printable, shorten
+from loradiag.core.errors import InputError, reason_of
 from loradiag.storage.arrays import ArrayContainer
 from loradiag.storage.tensors import MAX_EXTENT
 
@@ -38,8 +37,9 @@ def open_npz(path: Path) -> ArrayContainer:
     except InputError:
         raise
     except Exception as error:  # numpy's parser of headers raises whatever Python's tokenizer and compiler raise
-        reason = shorten(printable(str(error)), 160)
-        raise InputError(path, f"is not a readable NumPy archive ({reason})", "save it again", kind="header") from error
+        raise InputError(
+            path, f"is not a readable NumPy archive ({reason_of(error)})", "save it again", kind="header"
+        ) from error
 
 
 def _arrays(archive: zipfile.ZipFile) -> Iterator[tuple[str, str, tuple[int, ...], npt.NDArray[np.generic]]]:

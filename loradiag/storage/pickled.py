@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from loradiag.core.dtypes import TORCH_NAMES
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import printable, shorten
 from loradiag.storage.arrays import ArrayContainer
 
 _WRAPPERS = ("state_dict", "model_state_dict", "module")
@@ -40,10 +39,9 @@ def open_pickled(path: Path, *, allowed: bool) -> ArrayContainer:
         content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
         arrays = [_array(torch, name, tensor) for name, tensor in _named(torch, content)]
     except Exception as error:  # torch raises anything from RuntimeError to KeyError on damaged or hostile files
-        first = shorten(printable(str(error).strip().partition("\n")[0]), 160)
         raise InputError(
             path,
-            f"cannot be read by torch's weights-only loader ({first})",
+            f"cannot be read by torch's weights-only loader ({reason_of(error)})",
             "save it again as safetensors",
             kind="pickle",
         ) from error

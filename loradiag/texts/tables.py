@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from loradiag.core.errors import reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import plural, printable, shorten
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import plural, printable, quoted, shorten
 from loradiag.texts.fields import MAX_SAMPLE
 from loradiag.texts.flaws import TextsError
 from loradiag.texts.lines import lines
@@ -68,10 +68,9 @@ def read_parquet(source: Source, columns: Callable[[dict[str, None]], Sequence[s
     except TextsError:
         raise
     except Exception as error:  # pyarrow raises its own errors, those of the system, and Python's about bad UTF-8
-        reason = shorten(printable(str(error).partition("\n")[0]), 160)
         place = f"after row {number:,} " if number else ""
         raise TextsError(
-            f"{place}is not readable Parquet ({reason})", "fetch or save it again", kind="truncated"
+            f"{place}is not readable Parquet ({reason_of(error)})", "fetch or save it again", kind="truncated"
         ) from error
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from loradiag.core.errors import InputError, UsageError
+from loradiag.core.errors import InputError, UsageError, reason_of
 from loradiag.core.lazy import require
-from loradiag.core.text import listed, printable, shorten
+from loradiag.core.text import listed, printable
 from loradiag.models.harness.quiet import quietly
 
 EXTRA = "forgetting"
@@ -203,7 +203,7 @@ def _registered(manager: Any, name: str) -> str:
 
 
 def _unloadable(manager: Any, name: str, error: Exception) -> InputError:
-    reason = shorten(printable(str(error).strip().partition("\n")[0] or type(error).__name__), 200)
+    reason = reason_of(error, 200)
     dataset = _dataset(manager, name)
     if dataset is None:
         remedy = "check its definition, and the paths of its data: they are relative to the directory that you run in"
