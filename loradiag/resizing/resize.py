@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from loradiag.adapters.locate import STAMP_NAME
+from loradiag.adapters.locate import CONFIG_NAME, STAMP_NAME
 from loradiag.adapters.model import Adapter, Method
 from loradiag.adapters.opening import open_adapter
 from loradiag.core.dtypes import DTYPES
@@ -19,12 +19,12 @@ from loradiag.resizing.plan import Criterion, Cut, Piece, criterion, cut_all, pr
 from loradiag.resizing.prove import prove
 from loradiag.resizing.refusals import check
 from loradiag.resizing.result import Resized, ResizedModule, overall
-from loradiag.resizing.write import CONFIG, nbytes, write_adapter
-from loradiag.storage.directories import Kind, check_output, installed
+from loradiag.resizing.write import KIND, encoded, metadata_of, nbytes, write_adapter
+from loradiag.storage.directories import check_output, installed
 from loradiag.storage.tensors import Tensor
 
 _SCAN = 1 << 21
-_ADAPTER = Kind("adapter", CONFIG)
+"""Elements that are looked at at once."""
 
 
 def resize(
@@ -66,7 +66,7 @@ def resize(
     if not dry_run:
         if output is None:
             raise UsageError("name the directory to write: --output DIR (or say --dry-run)")
-        place = check_output(Path(output), {"adapter": Path(path)}, _ADAPTER, force=force)
+        place = check_output(Path(output), {"adapter": Path(path)}, KIND, force=force)
     adapter = open_adapter(path, allow_pickle=allow_pickle)
     config = check(adapter)
     groups = groups_of(adapter)
@@ -76,13 +76,13 @@ def resize(
     tell = progress or (lambda _done, _total: None)
     cuts = cut_all(groups, wanted, lambda done: tell(done, total))
     pieces = [piece for cut in cuts for piece in cut.pieces] + copies
-    settings = new_config(adapter, cuts)
+    settings = encoded(new_config(adapter, cuts), adapter)
     if place is None:
         rows = [row for cut in cuts for row in _predicted_rows(cut)]
     else:
         kept = [*copies, *(piece for cut in cuts if cut.copied for piece in cut.pieces)]
         with installed(place) as folder:
-            write_adapter(folder, pieces, _metadata(adapter), settings)
+            write_adapter(folder, pieces, metadata_of(adapter), settings)
             rows = prove(folder, cuts, kept, lambda done: tell(count + done, total))
     notes = _notes(adapter, rows, bool(config.get("use_dora")))
     return _result(adapter, None if place is None else str(output), wanted, rows, pieces, notes)
@@ -104,11 +104,6 @@ def _check_finite(tensor: Tensor) -> None:
     for start in range(0, tensor.size, _SCAN):
         if count_nonfinite(tensor.read(start, min(_SCAN, tensor.size - start)), tensor.dtype):
             raise nonfinite(tensor)
-
-
-def _metadata(adapter: Adapter) -> dict[str, str]:
-    kept = adapter.layout == "peft" and adapter.weight_format == "safetensors"
-    return dict(adapter.metadata) if kept else {"format": "pt"}
 
 
 def _predicted_rows(cut: Cut) -> list[ResizedModule]:
@@ -146,7 +141,7 @@ def _notes(adapter: Adapter, rows: Sequence[ResizedModule], dora: bool) -> list[
             "MLX: the result is a PEFT adapter; check that base_model_name_or_path names the base that you serve"
         )
     folder = adapter.path if adapter.path.is_dir() else adapter.path.parent
-    read = {CONFIG, *(weights.name for weights in adapter.weights)}
+    read = {CONFIG_NAME, *(weights.name for weights in adapter.weights)}
     left = sorted(child.name for child in folder.iterdir() if child.is_file() and child.name not in read)
     stamps = [name for name in left if name.endswith(STAMP_NAME)]
     if stamps:

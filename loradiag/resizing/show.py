@@ -12,6 +12,7 @@ from rich.text import Text
 
 from loradiag.core.text import plural, printable, shorten
 from loradiag.outputs.console import as_text
+from loradiag.outputs.facts import size
 from loradiag.resizing.result import Resized, ResizedModule
 
 WORST = 6
@@ -53,7 +54,7 @@ def _facts(result: Resized) -> Table:
     table.add_row("cut", _CHOSEN[result.criterion].format(result.value))
     old, new = ([getattr(row, name) for row in rows] for name in ("old_rank", "new_rank"))
     table.add_row("ranks", f"{_span(old)} → {_span(new)} in {plural(len(rows), 'module')}")
-    table.add_row("size", _change(result.bytes_before, result.bytes_after, _size))
+    table.add_row("size", _change(result.bytes_before, result.bytes_after, size))
     table.add_row("parameters", _change(result.parameters_before, result.parameters_after, "{:,}".format))
     cut = f"{_percent(result.predicted_error)} of ‖ΔW‖ cut off"
     if result.measured_error is None:
@@ -71,13 +72,6 @@ def _span(ranks: list[int]) -> str:
 def _change(before: int, after: int, said: Callable[[int], str]) -> str:
     share = f" ({100 * (after / before - 1):+.0f}%)" if before else ""
     return f"{said(before)} → {said(after)}{share}"
-
-
-def _size(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
 
 
 def _percent(share: float) -> str:

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loradiag.adapters.opening import open_adapter
-from loradiag.core.errors import UsageError
+from loradiag.core.errors import InputError, UsageError
 from loradiag.resizing.scaled import scaled
 from tests.conftest import FIXTURES, MakeAdapter, peft_arrays
-from tests.resizing.test_resize import config_of, tensors
+from tests.resizing.making import config_of, tensors
 
 BASE = FIXTURES / "base"
 
@@ -68,6 +68,32 @@ def test_what_alpha_does_not_scale_is_refused(
         }
     with pytest.raises(UsageError, match=said):
         scaled(make_adapter(found, **changes), tmp_path / "out", 0.5)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("alpha", "factor"), [(6, 0.0), (0, 0.5), (-6, 0.5), (6, -1.0)])
+def test_an_alpha_that_adalora_does_not_take_is_refused(
+    alpha: int, factor: float, make_adapter: MakeAdapter, tmp_path: Path
+) -> None:
+    """PEFT multiplies AdaLoRA's update by the rank in place of an α that is not positive: λ would do nothing, or too much."""
+    name = "base_model.model.model.layers.0.self_attn.q_proj"
+    arrays = {f"{name}.lora_A": (4, 48), f"{name}.lora_B": (32, 4), f"{name}.lora_E": (4, 1)}
+    source = make_adapter(
+        {key: np.ones(shape, np.float32) for key, shape in arrays.items()},
+        peft_type="ADALORA",
+        init_r=4,
+        lora_alpha=alpha,
+    )
+    with pytest.raises(UsageError, match="not positive"):
+        scaled(source, tmp_path / "out", factor)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_pattern_for_no_module_may_hold_anything(make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """What is no number is said in one line, though no module asked for it."""
+    source = make_adapter(alpha_pattern={"nothing_is_called_so": "x"})
+    with pytest.raises(InputError, match=r"alpha_pattern\.nothing_is_called_so = 'x', which is not a number"):
+        scaled(source, tmp_path / "out", 0.5)
     assert not (tmp_path / "out").exists()
 
 
