@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from loradiag._about import __version__
 from loradiag.analyzers.identity import base_kind
@@ -19,11 +17,28 @@ from loradiag.core.merge import Route as Row
 from loradiag.core.report import Report
 from loradiag.core.text import printable
 from loradiag.linalg.formats import DTYPE_NAMES
+from loradiag.storage.files import unreadable
 
 RECORD = "loradiag-merge.json"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".index.json")
 _OWN = ("config.json", "README.md", "adapter_config.json", ".gitattributes", RECORD)
+_LOADED = (
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "generation_config.json",
+    "*processor_config.json",
+    "*.model",
+    "*.tiktoken",
+)
+"""What loaders look for beside a weight file that was named by itself: whatever else lies there need not be the model's."""
+
 _LARGEST = 100_000_000
+"""Bytes of a companion."""
+
 _SUBCONFIGS = ("text_config", "llm_config", "language_config")
 
 
@@ -60,16 +75,31 @@ def _quantization(route: Route, settings: Settings, dtype: str) -> dict[str, Any
     return found
 
 
-def copy_companions(folder: Path, base: Base) -> list[str]:
-    """Copy the tokenizer and whatever else a loader wants: all small files of the base that are no weights. Their names."""
-    home = base.path if base.path.is_dir() else base.path.parent
-    found = []
-    for child in sorted(home.iterdir()):
-        named = child.name in _OWN or child.name.endswith(_WEIGHTS) or child.name.startswith(".")
-        if child.is_file() and not named and child.stat().st_size <= _LARGEST:
-            shutil.copyfile(child, folder / child.name)
-            found.append(child.name)
-    return found
+def copy_companions(folder: Path, base: Base) -> None:
+    """Copy the tokenizer and whatever else a loader wants: the small files of the base's directory that are no weights.
+
+    Of a base that is a file by itself those of them that loaders look for by name.
+
+    Raises:
+        InputError: One of them cannot be read.
+        OSError: One cannot be written.
+    """
+    alone = not base.path.is_dir()
+    for child in sorted((base.path.parent if alone else base.path).iterdir()):
+        if not alone or any(fnmatchcase(child.name, pattern) for pattern in _LOADED):
+            data = _companion(child)
+            if data is not None:
+                (folder / child.name).write_bytes(data)
+
+
+def _companion(file: Path) -> bytes | None:
+    """What a file holds; None if it is none that goes beside the new weights."""
+    if file.name in _OWN or file.name.endswith(_WEIGHTS) or file.name.startswith("."):
+        return None
+    try:
+        return file.read_bytes() if file.is_file() and file.stat().st_size <= _LARGEST else None
+    except OSError as error:
+        raise unreadable(file, error) from error
 
 
 def write_record(folder: Path, report: Report, row: Row, base: Base) -> None:
@@ -141,4 +171,4 @@ def _code(text: str | None) -> str:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_bytes(msgspec.json.format(json.dumps(content, ensure_ascii=False).encode(), indent=2) + b"\n")
+    path.write_bytes(json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from loradiag.bases.model import Base
+from loradiag.core.dtypes import TORCH_NAMES
 from loradiag.core.lazy import require
 from loradiag.linalg.formats import Stored
 from loradiag.saving.jobs import Job
 from loradiag.storage.tensors import Tensor
 
-_DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32", "uint8": "U8", "int8": "I8"}
 _NESTED_BLOCK = 256
 
 
@@ -92,6 +92,5 @@ def _four_bits(name: str, kind: str, stored: Stored, shape: tuple[int, int]) -> 
 def _ready(name: str, tensor: Any) -> Ready:
     torch = require("torch", "merge")
     plain = tensor.detach().cpu().contiguous()
-    dtype = _DTYPES[str(plain.dtype).removeprefix("torch.")]
     data = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
-    return Ready(name, dtype, tuple(plain.shape), data)
+    return Ready(name, TORCH_NAMES[str(plain.dtype)], tuple(plain.shape), data)

@@ -37,7 +37,7 @@ class Job(msgspec.Struct, frozen=True):
         weight: Of the base.
         shape: As stored, convolution kernels and stacks unflattened.
         way: How it goes along the route.
-        changes: Updates, by the index of the matrix in a stack; None is the index of a weight that is no stack.
+        changes: Updates, by the index of the matrix in a stack; None is the index of one that changes the weight as a whole.
         vector: What the adapter stores in place of a vector.
         transposed: Whether it is stored [in, out].
     """
@@ -113,9 +113,10 @@ def _changes(pairs: Sequence[Pair], base: Base) -> dict[str, dict[int | None, Pa
         name, index = (match["stack"], int(match["index"])) if match else (pair.weight.name, None)
         if name not in base.weights or (match is None and pair.weight.shape != base.weights[name].shape):
             raise UsageError(f"--save: {printable(pair.module.name)} changes parts of several weights: not supported")
-        if index in found[name]:
+        others = found[name]
+        if index in others or None in others or (others and index is None):
             raise UsageError(f"--save: two modules change {printable(name)}: not supported")
-        found[name][index] = pair
+        others[index] = pair
     return found
 
 
@@ -133,7 +134,8 @@ def results(job: Job, formats: Formats, values: Values) -> Iterator[tuple[Strip,
     Raises:
         InputError: A file ends before its header says.
     """
-    count = job.shape[0] if job.stacked and job.changes else 1
+    whole = not job.changes or None in job.changes
+    count = 1 if whole else job.shape[0]
     step = job.weight.shape[0] // count
     for index in range(count):
         raw = job.weight.read(index * step, (index + 1) * step)
@@ -144,7 +146,7 @@ def results(job: Job, formats: Formats, values: Values) -> Iterator[tuple[Strip,
             transposed=job.transposed,
             quantized=job.weight.quantization,
         )
-        pair = job.changes.get(index if count > 1 or None not in job.changes else None)
+        pair = job.changes.get(None if whole else index)
         if job.vector is not None:
             yield strip, formats.named(job.way.storage).store(_column(job.vector)), None
         elif pair is None:
