@@ -129,6 +129,40 @@ def test_a_plain_base_is_its_own(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "scratch") == []
 
 
+@pytest.mark.parametrize("named", ["finetuned.safetensors", "finetuned.safetensors.index.json"])
+@pytest.mark.parametrize("beside", ["model.safetensors", "other.safetensors"])
+def test_weights_that_were_named_are_those_that_run(named: str, beside: str, copied: Path, tmp_path: Path) -> None:
+    """Beside another model's, whether or not transformers would take those for the directory's."""
+    from safetensors.torch import load_file, save_file
+
+    whole = {name: tensor for file in copied.glob("*.safetensors") for name, tensor in load_file(file).items()}
+    for file in [*copied.glob("*.safetensors"), *copied.glob("*.index.json")]:
+        file.unlink()
+    save_file(whole, copied / beside, {"format": "pt"})
+    tuned = {name: tensor + 1 for name, tensor in whole.items()}
+    names = sorted(tuned)
+    parts = {f"{number}.safetensors": names[number::2] for number in range(2)} if "index" in named else {named: names}
+    for file, held in parts.items():
+        save_file({name: tuned[name] for name in held}, copied / file, {"format": "pt"})
+    if "index" in named:
+        listing = {name: file for file, held in parts.items() for name in held}
+        (copied / named).write_text(json.dumps({"metadata": {}, "weight_map": listing}))
+    (tmp_path / "scratch").mkdir()
+    folder = plain_checkpoint(open_base(copied / named), tmp_path / "scratch")
+    found = load_model(folder, dtype="float32").state_dict()
+    assert all(found[name].equal(tensor.float()) for name, tensor in tuned.items())
+    assert (folder / "tokenizer.json").read_bytes() == (BASE / "tokenizer.json").read_bytes()
+
+
+def test_shards_without_an_index_run(copied: Path, tmp_path: Path) -> None:
+    """Their names say that they belong together, which is enough for loradiag and not for transformers."""
+    (copied / "model.safetensors.index.json").unlink()
+    (tmp_path / "scratch").mkdir()
+    model = load_model(plain_checkpoint(open_base(copied), tmp_path / "scratch"), dtype="float32")
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32).state_dict()
+    assert all(model.state_dict()[name].equal(tensor) for name, tensor in theirs.items())
+
+
 def test_a_quantized_base_is_copied_without_its_quantizer(tmp_path: Path) -> None:
     """Weights by hand, all others as they were, the configuration without the quantizer, and a tokenizer."""
     from safetensors.torch import load_file
