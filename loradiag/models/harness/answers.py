@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,3 +65,8 @@ class Scored(msgspec.Struct, frozen=True):
     metrics: Sequence[Metric]
     answers: Sequence[Answer]
     cluster_field: str | None = None
+
+
+def hashed(text: str) -> str:
+    """32 digits of SHA-256 over a text, which may hold halves of characters."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]

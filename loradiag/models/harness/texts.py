@@ -10,7 +10,7 @@ import msgspec
 
 from loradiag.core.lazy import require
 from loradiag.core.text import shorten
-from loradiag.models.harness.answers import SHOWN, Answer, Metric, Scored
+from loradiag.models.harness.answers import SHOWN, Answer, Metric, Scored, hashed
 from loradiag.models.harness.asking import Progress, count_answers
 from loradiag.models.harness.quiet import quietly
 from loradiag.models.harness.tasks import EXTRA
@@ -19,7 +19,6 @@ from loradiag.models.tokens import rendered
 from loradiag.texts.reading import Texts
 
 PERPLEXITY = Metric(name="perplexity", filter="none", higher_is_better=False, aggregation="weighted_perplexity")
-
 
 _SPARE = 2
 """Tokens of a window that vLLM keeps for itself, as lm-eval has it."""
@@ -86,8 +85,8 @@ def score_documents(asked: Documents, wrapped: Any, progress: Progress) -> Score
     answers = [
         Answer(
             number=number,
-            key=_hash(text),
-            replies=_hash(repr(value)),
+            key=hashed(text),
+            replies=hashed(repr(value)),
             values={PERPLEXITY.key: [float(value), float(tokens)]},
             prompt=shorten(text.strip(), SHOWN) or None,
         )
@@ -104,7 +103,3 @@ def _windows(ids: Sequence[int], wrapped: Any) -> Iterator[tuple[list[int], list
         token_list=ids, prefix_token=wrapped.prefix_token_id, max_seq_len=room, context_len=1
     )
     return map(utils.make_disjoint_window, rolling)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
