@@ -83,7 +83,7 @@ def read_state(path: Path) -> State:
     Raises:
         InputError: It cannot be read, is too large, or is no trainer's state.
     """
-    document = _document(path)
+    document = read_document(path)
     lines = document.get("log_history") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(lines, list):
         raise InputError(path, "is no trainer's state: it has no log_history", kind="log")
@@ -136,7 +136,12 @@ def whole(value: object) -> int | None:
     return int(found)
 
 
-def _document(path: Path) -> Any:
+def read_document(path: Path) -> Any:
+    """Read the JSON of a trainer, whatever it is, with NaN and infinities in it.
+
+    Raises:
+        InputError: It cannot be read, is too large, or is no JSON.
+    """
     try:
         if not path.is_file():
             raise InputError(path, "is no regular file", kind="log")

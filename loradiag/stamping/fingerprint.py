@@ -10,6 +10,7 @@ import msgspec
 from loradiag.bases.fingerprint import fingerprint as fingerprint_of
 from loradiag.bases.model import Base
 from loradiag.bases.opening import open_base
+from loradiag.stamping.sources import text
 
 Progress = Callable[[int, int], None]
 
@@ -70,7 +71,7 @@ def identity_of(base: Base, *, fast: bool, progress: Progress | None) -> BaseIde
     """
     found = fingerprint_of(base, full=not fast, progress=progress)
     return BaseIdentity(
-        name=base.name.encode("utf-8", "backslashreplace").decode(),
+        name=text(base.name),
         revision=base.revision,
         sampled=found.sampled,
         full=found.full,

@@ -83,8 +83,8 @@ def _stamped(result: Stamped, width: int) -> Iterable[RenderableType]:
         facts.add_row("data", f"sha256 {stamp.data.sha256}{named}")
     for name, value in stamp.hyperparameters.items():
         facts.add_row(*_pair(name, value, width))
-    for task, result_ in stamp.evaluation.items():
-        facts.add_row(*_pair(f"evaluation {task}", f"{result_:.6g}", width))
+    for task, reached in stamp.evaluation.items():
+        facts.add_row(*_pair(f"evaluation {task}", f"{reached:.6g}", width))
     for name, said in (("owner", stamp.owner), ("notes", stamp.notes)):
         if said:
             facts.add_row(*_pair(name, said, width))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -12,15 +11,12 @@ from typing import Any
 
 from loradiag.adapters.model import Adapter
 from loradiag.adapters.stamps import StampedData
+from loradiag.adapters.trainer_state import NAME, read_document
 from loradiag.core.errors import InputError
 from loradiag.core.text import ranges, shorten
 from loradiag.storage.files import unreadable
 
 Progress = Callable[[int, int], None]
-
-TRAINER_STATE = "trainer_state.json"
-MAX_TRAINER_STATE = 64_000_000
-"""Bytes. A step that is logged takes some 150."""
 
 _CHUNK = 1 << 22
 _CONFIGURED = (
@@ -37,11 +33,12 @@ _TRAINED = {"num_train_epochs": "epochs", "train_batch_size": "batch_size", "glo
 
 
 def stamped_data(path: Path, progress: Progress | None = None) -> StampedData:
-    """Hash training data.
+    r"""Hash training data.
 
     Args:
         path: A file: its SHA-256. A directory: the SHA-256 of the lines ``hash  name`` of all files in it and below, names
-            relative to it and with ``/``, sorted by name byte by byte. ``find -type f | sort | xargs sha256sum`` prints them.
+            relative to it and with ``/``, sorted by name byte by byte. In it
+            ``find -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum`` prints them.
         progress: Called with bytes done and their number.
 
     Raises:
@@ -77,7 +74,7 @@ def hyperparameters(adapter: Adapter) -> dict[str, str]:
             found[key] = _shown(value)
     if "r" not in found and adapter.modules:
         found["r"] = ranges({module.rank for module in adapter.modules})
-    return found | _of_trainer(_state(adapter.weights[0].parent / TRAINER_STATE))
+    return found | _of_trainer(_state(adapter.weights[0].parent / NAME))
 
 
 def text(value: str) -> str:
@@ -96,12 +93,10 @@ def _of_trainer(state: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _state(path: Path) -> Mapping[str, Any]:
-    """A trainer's state. Of runs that diverged it holds NaN, which is not JSON and must not hide the rest."""
+    """A trainer's state; nothing where it is none."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TRAINER_STATE + 1)
-        state = json.loads(data) if len(data) <= MAX_TRAINER_STATE else {}
-    except (OSError, ValueError, RecursionError):
+        state = read_document(path)
+    except InputError:
         return {}
     return state if isinstance(state, dict) else {}
 

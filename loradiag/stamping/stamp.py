@@ -22,17 +22,13 @@ from loradiag.adapters.stamps import (
     read_stamp,
     write_stamp,
 )
-from loradiag.analyzers.pairing import Pair, pair
-from loradiag.bases.model import Base
-from loradiag.bases.opening import open_base
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.report import Tool, now
-from loradiag.core.text import listed, plural, printable
-from loradiag.stamping.fingerprint import identity_of
+from loradiag.core.text import listed, printable, quoted
+from loradiag.stamping.base import stamped_base
 from loradiag.stamping.sources import hyperparameters as hyperparameters_of
 from loradiag.stamping.sources import stamped_data, text
 from loradiag.storage.hashing import content_sha256
-from loradiag.storage.strict_json import quoted
 
 Progress = Callable[[int, int], None]
 
@@ -122,14 +118,17 @@ def stamp(
     content = StampedAdapter(sha256=content_sha256(opened.weights), files=[text(file.name) for file in opened.weights])
     if update and before is not None and before.adapter.sha256 != content.sha256:
         raise UsageError(f"{printable(str(path))}: is of other weights; stamp these anew, with --base and --force")
-    stamped_base, warnings = _base(opened, base, revision, fast=fast, progress=progress)
+    its_base: StampedBase | None = None
+    warnings: list[str] = []
+    if base is not None:
+        its_base, warnings = stamped_base(opened, base, revision, fast=fast, progress=progress)
     if before is not None and update:
-        if stamped_base is not None and not force and _differ(before.base, stamped_base):
+        if its_base is not None and not force and _differ(before.base, its_base):
             raise UsageError(f"{printable(str(path))}: names another base; --force puts the new one in its place")
-        made = _added(before, said, stamped_base, progress)
+        made = _added(before, said, its_base, progress)
     else:
-        assert stamped_base is not None, "_check has asked for a base"
-        made = _new(opened, content, _merged(before.base if before else None, stamped_base), said, progress)
+        assert its_base is not None, "_check has asked for a base"
+        made = _new(opened, content, _merged(before.base if before else None, its_base), said, progress)
     changed = _differing(before, made) if before is not None else []
     if changed and not (force or update):
         raise UsageError(
@@ -177,61 +176,6 @@ def _before(path: Path, *, update: bool, force: bool) -> Stamp | None:
         if force and not update:
             return None
         raise
-
-
-def _base(
-    adapter: Adapter, name: str | Path | None, revision: str | None, *, fast: bool, progress: Progress | None
-) -> tuple[StampedBase | None, list[str]]:
-    if name is None:
-        return None, []
-    base = open_base(name, revision=revision)
-    warnings = _fit(adapter, base)
-    identity = identity_of(base, fast=fast, progress=progress)
-    stamped = StampedBase(
-        name=identity.name,
-        revision=identity.revision,
-        fingerprint=identity.sampled,
-        fingerprint_full=identity.full,
-        parts=identity.parts,
-        tensors=identity.tensors,
-    )
-    return stamped, warnings
-
-
-def _fit(adapter: Adapter, base: Base) -> list[str]:
-    """Check the adapter's modules against the base's weights by name and shape.
-
-    Returns:
-        Warnings.
-
-    Raises:
-        InputError: No module fits.
-    """
-    pairs = pair(adapter, base).pairs
-    # A packed weight has the name but not its shape, a fused one neither: they speak neither for the base nor against it.
-    wrong = [found for found in pairs if found.reason in ("absent", "shape")]
-    right = [found for found in pairs if found.weight is not None]
-    example = next((found for found in wrong if found.reason == "shape"), wrong[0] if wrong else None)
-    if example is not None and not right:
-        raise InputError(
-            adapter.path,
-            f"fits {printable(base.name)} in none of its {plural(len(pairs), 'module')}: {_why(example)}",
-            "name the base that it was trained on",
-            kind="other-base",
-        )
-    if example is not None:
-        return [f"{len(wrong):,} of {plural(len(pairs), 'module')} do not fit the base: {_why(example)}"]
-    if not right:
-        return ["no module could be compared with the base: nothing shows that the two belong together"]
-    return []
-
-
-def _why(found: Pair) -> str:
-    name = quoted(found.module.name)
-    if found.reason == "absent":
-        return f"the base has no weight for {name}"
-    theirs = f"[{found.module.d_out or '?'}, {found.module.d_in or '?'}]"
-    return f"{name} is {theirs} in the adapter and {list(found.shape or ())} in the base"
 
 
 def _data(said: Said, progress: Progress | None) -> StampedData | None:

@@ -114,6 +114,14 @@ def test_another_programs_file_is_taken_as_it_is(healthy: Path, state: str, expe
     assert {key: found[key] for key in found if key in ("epochs", "batch_size", "steps", "learning_rate")} == expected
 
 
+def test_a_pipe_by_the_name_of_a_log_is_left_alone(healthy: Path) -> None:
+    """Nobody writes into it, and nobody waits for that."""
+    (healthy / "trainer_state.json").unlink(missing_ok=True)
+    os.mkfifo(healthy / "trainer_state.json")
+    assert run("stamp", healthy, "--base", BASE, "--fast").returncode == 0
+    assert "steps" not in written(healthy)["hyperparameters"]
+
+
 def test_an_adapter_without_a_configuration(make_adapter: MakeAdapter, tmp_path: Path) -> None:
     """A single file of no usual name has a stamp of its own beside it; its rank is told by its shapes."""
     base = write_base(tmp_path / "base")
