@@ -11,9 +11,6 @@ from functools import lru_cache
 
 from loradiag.adapters.model import Place
 
-ATTENTION = ("attention.q", "attention.k", "attention.v", "attention.qkv", "attention.o")
-MLP = ("mlp.gate", "mlp.up", "mlp.gate_up", "mlp.down")
-
 # Leaf names by role, over the families of models on which adapters are trained. A leaf must match as a whole.
 _LEAVES: Mapping[str, str] = {
     "attention.q": "q q_proj query query_proj q_lin to_q add_q_proj q_a_proj q_b_proj wq attn_q linear_q q_attn query_layer",

@@ -9,8 +9,6 @@ import numpy as np
 from loradiag.core.lazy import require
 from loradiag.linalg.widen import Raw, widen
 
-_VIEWS = {"BF16": (np.int16, "bfloat16")}
-_PLAIN = {"F64": "float64", "F32": "float32", "F16": "float16"}
 TORCH = {"BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"}
 """Names of torch's types by those of safetensors."""
 
@@ -21,10 +19,9 @@ def tensor_of(raw: Raw, dtype: str, device: str = "cpu") -> Any:
     BF16, FP16, FP32 and FP64 keep their type, all others become FP32. The memory is the tensor's own.
     """
     torch = require("torch", "merge")
-    if dtype in _VIEWS:
-        carrier, name = _VIEWS[dtype]
-        found = torch.from_numpy(np.array(raw.view(carrier))).view(getattr(torch, name))
-    elif dtype in _PLAIN:
+    if dtype == "BF16":
+        found = torch.from_numpy(np.array(raw.view(np.int16))).view(torch.bfloat16)
+    elif dtype in TORCH:
         found = torch.from_numpy(np.array(raw))
     else:
         found = torch.from_numpy(widen(raw, dtype).astype(np.float32))

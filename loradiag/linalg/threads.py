@@ -23,7 +23,7 @@ THREADS = "LORADIAG_THREADS"
 def workers() -> int:
     """How many threads to use: as :data:`THREADS` says, else the cores that this process may run on, at most 8."""
     said = os.environ.get(THREADS, "")
-    if said.isdigit() and int(said) > 0:
+    if said.isdecimal() and int(said) > 0:
         return int(said)
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
