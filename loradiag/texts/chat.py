@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import quoted
 from loradiag.texts.flaws import TextsError, a_kind, whole
 
 Messages = tuple[Mapping[str, str], ...]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import quoted
 from loradiag.texts.chat import Messages, messages_of
 from loradiag.texts.flaws import TO_NAME, TextsError, a_kind, those_there, whole
 

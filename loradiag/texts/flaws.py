@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from loradiag.core.text import listed
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import listed, quoted
 
 _LONE = re.compile("[\ud800-\udfff]")
 _KINDS = {bool: "true or false", int: "a number", float: "a number", dict: "an object", list: "a list", str: "text"}

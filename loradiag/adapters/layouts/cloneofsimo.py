@@ -7,7 +7,7 @@ import re
 from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Extra, Parts, Place, Provenance, Scale
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import quoted
 
 _FACTOR = re.compile(r"(?P<part>[\w.-]+):(?P<index>\d{1,6}):(?P<side>up|down)", re.ASCII)
 _TOKEN = re.compile(r"<.+>")

@@ -14,8 +14,8 @@ from loradiag.adapters.scales import PeftScales, from_alpha
 from loradiag.adapters.slots import Slots, SlotTable, assemble
 from loradiag.core.errors import InputError
 from loradiag.core.report import Unsupported
+from loradiag.core.text import quoted
 from loradiag.storage import strict_json
-from loradiag.storage.strict_json import quoted
 from loradiag.storage.tensors import Matrix
 
 _FACTOR = re.compile(

@@ -10,7 +10,7 @@ from loradiag.adapters.scales import from_alpha
 from loradiag.adapters.slots import Slots, SlotTable, assemble
 from loradiag.adapters.underscored import dotted
 from loradiag.core.report import Unsupported
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import quoted
 from loradiag.storage.tensors import Matrix, Tensor
 
 # Also the botched names "…_to_k_lora_down.weight" that a converter once wrote.

@@ -11,8 +11,7 @@ from loradiag.adapters.layouts.peft_others import OtherTensors, strings
 from loradiag.adapters.model import Extra, Parts, Provenance, Scale, shown
 from loradiag.adapters.scales import PeftScales
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.core.text import printable, shorten
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import printable, quoted, shorten
 from loradiag.storage.tensors import Matrix, Tensor
 
 PREFIX = re.compile(r"\Abase_model\.(?:model\.)?")

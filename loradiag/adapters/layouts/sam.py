@@ -7,7 +7,7 @@ import re
 from loradiag.adapters.bundle import Bundle
 from loradiag.adapters.model import Parts, Place, Provenance, Scale
 from loradiag.adapters.slots import Slots, SlotTable, assemble
-from loradiag.storage.strict_json import quoted
+from loradiag.core.text import quoted
 
 _FACTOR = re.compile(r"w_(?P<side>[ab])_(?P<index>\d{1,6})", re.ASCII)
 
