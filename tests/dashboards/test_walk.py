@@ -116,6 +116,25 @@ def test_a_click_opens_an_adapter(reader: Reader) -> None:
     assert "ledger" in reader.text()
 
 
+def test_what_is_new_appears_by_itself(browser: Any, make_adapter: MakeAdapter, tmp_path: Path) -> None:
+    """Nobody touches the page of an empty folder: a first report is there a moment after it was written, then a second one."""
+    report = loradiag.inspect(make_adapter())
+    (tmp_path / "reports").mkdir()
+    with served(tmp_path, tmp_path / "cache", "--every", "1") as address:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        reader = Reader(context.new_page(), address)
+        reader.open()
+        assert "No report yet" in reader.text()
+        for number in (1, 2):
+            subject = msgspec.structs.replace(report.subject, path=f"a/{number}", sha256=f"{number}" * 64)
+            made = encode(msgspec.structs.replace(report, subject=subject))
+            (tmp_path / "reports" / f"{number}.json").write_bytes(made)
+            reader.page.get_by_text(f"{number} of {number} adapter").wait_for(timeout=30_000)
+        assert "No report yet" not in reader.text()
+        assert reader.complaints() == []
+        context.close()
+
+
 def test_a_table_downloads(reader: Reader, tmp_path: Path) -> None:
     """A row an adapter, as the page shows them."""
     reader.open()

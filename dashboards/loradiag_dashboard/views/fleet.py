@@ -17,6 +17,8 @@ from loradiag_dashboard.parts.palette import MARKS, STATE_COLORS, TONES, WORDS, 
 from loradiag_dashboard.parts.plain import label, md
 from loradiag_dashboard.parts.tables import table
 from loradiag_dashboard.parts.times import ago
+from loradiag_dashboard.parts.verdicts import MARKS as VERDICT_MARKS
+from loradiag_dashboard.parts.verdicts import verdict_mark
 from loradiag_dashboard.source import overview
 
 if TYPE_CHECKING:
@@ -26,22 +28,36 @@ _URGENT = ("alarm", "fail", "inconclusive")
 _NAMED = 4
 """Adapters that are named above the table."""
 
+_DRAWN = "fleet-drawn"
+
 
 def fleet() -> None:
     """Draw the page."""
-    if not overview().rows:
-        _empty()
-        return
+    rows = overview().rows
+    st.session_state[_DRAWN] = _signs(rows)
     _now()
-    _rows()
+    if rows:
+        _rows(rows)
     footer()
+
+
+def _signs(rows: Sequence[Row]) -> list[tuple[str, str, str, str | None]]:
+    """By what the table is known to be as it was drawn: which adapters, how they stand, and when they were checked.
+
+    Neither their order nor their requests: those change all the time, and who reads a table would lose their place.
+    """
+    return sorted((row.key, row.state, row.why, row.checked) for row in rows)
 
 
 @st.fragment(run_every=5)
 def _now() -> None:
-    """The state of everything, in ten seconds."""
-    found = overview()
-    rows = found.rows
+    """The state of everything, in ten seconds; where the table below is no longer that of it, the page is drawn again."""
+    rows = overview().rows
+    if st.session_state.get(_DRAWN) != _signs(rows):
+        st.rerun()
+    if not rows:
+        _empty()
+        return
     counts = Counter(row.state for row in rows)
     columns = st.columns([1, 1, 1.15, 1, 1.9, 1.9])
     told: tuple[tuple[State, str, str], ...] = (
@@ -121,8 +137,7 @@ def _urgent(rows: Sequence[Row]) -> None:
         st.caption(f"and {len(bad) - _NAMED:,} more in the table below")
 
 
-def _rows() -> None:
-    rows = overview().rows
+def _rows(rows: Sequence[Row]) -> None:
     chosen = _filtered(rows)
     if not chosen:
         nothing("No adapter is left", "No adapter has all that the filters ask for. Clear one of them above the table.")
@@ -194,28 +209,31 @@ def _frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _drift(row: Row) -> str:
-    """What became of its traffic: by the watch where there is one, else by the newest check."""
-    if row.watch is not None:
-        for status in ("open", "acknowledged"):
-            if any(alarm.status == status for alarm in row.watch.alarms):
-                return f"{MARKS['alarm' if status == 'open' else 'warning']} {'alarm' if status == 'open' else status}"
-    return _words(row, "drift") if "drift" in row.newest else ("✓ calm" if row.watch and row.watch.counted else "–")
+    """What became of its traffic: an alarm of the watch that is not over, else the newest check, else a watch that is calm."""
+    for status, mark, word in (("open", MARKS["alarm"], "alarm"), ("acknowledged", MARKS["warning"], "acknowledged")):
+        if row.watch is not None and any(alarm.status == status for alarm in row.watch.alarms):
+            return f"{mark} {word}"
+    if "drift" not in row.newest and row.watch is not None and row.watch.counted:
+        return "✓ calm"
+    return _words(row, "drift")
 
 
 def _verdict(row: Row, kind: str) -> str:
+    """The verdict of the newest report of a kind."""
     card = row.newest.get(kind)
-    if card is None:
-        return "–"
-    mark = {"pass": "✓", "fail": "✗", "inconclusive": "?", "unreadable": "✗"}[card.verdict]
-    return f"{mark} {card.verdict}" + (" (earlier weights)" if kind in row.stale else "")
+    return "–" if card is None else verdict_mark(card.verdict) + _of_earlier(row, kind)
 
 
 def _words(row: Row, kind: str) -> str:
+    """What that report comes to, by the mark of its verdict."""
     card = row.newest.get(kind)
     if card is None:
         return "–"
-    mark = {"pass": "✓", "fail": "✗", "inconclusive": "?", "unreadable": "✗"}[card.verdict]
-    return f"{mark} {card.words or card.verdict}" + (" (earlier weights)" if kind in row.stale else "")
+    return f"{VERDICT_MARKS.get(card.verdict, '·')} {card.words or card.verdict}" + _of_earlier(row, kind)
+
+
+def _of_earlier(row: Row, kind: str) -> str:
+    return " (earlier weights)" if kind in row.stale else ""
 
 
 def _columns(rows: Sequence[Row]) -> dict[str, Any]:
@@ -233,7 +251,9 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
         "why": config.TextColumn("Why", width=230),
         "traffic": config.AreaChartColumn("Traffic, 30 days", width=110, y_min=0),
         "requests": config.NumberColumn("In 7 days", format="localized", width=80),
-        "drift": config.TextColumn("Drift", width=130, help="By the watch, else by the newest drift check."),
+        "drift": config.TextColumn(
+            "Drift", width=130, help="By an alarm of the watch, else by the newest drift check."
+        ),
         "inspected": config.TextColumn("Inspected", width=105),
         "merge": config.TextColumn("Merge", width=115, help="How to deploy, by the newest merge-drift."),
         "forgetting": config.TextColumn("Forgetting", width=140, help="Tasks forgotten, and the worst loss."),
@@ -260,4 +280,3 @@ def _empty() -> None:
         "loradiag fleet adapters/ --reports reports/ -o reports/fleet.json\n"
         "loradiag inspect my_adapter/ -o reports/my_adapter.json",
     )
-    footer()
