@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import msgspec
 import streamlit as st
 
 from loradiag.api import open_overview
@@ -113,14 +114,14 @@ def settings() -> Settings:
 def report(card: Card) -> Report | None:
     """Read the report of a card, or say on the page why it cannot be read."""
     try:
-        return _report(card.key, card.created, card)
+        return _report(msgspec.json.encode(card), card)
     except LoradiagError as error:
         st.error(plain_error(error), icon=":material/error:")
         return None
 
 
 @st.cache_resource(max_entries=_REPORTS, show_spinner=False)
-def _report(key: str, created: str, _card: Card) -> Report:  # noqa: ARG001 - they name what is remembered
+def _report(known: bytes, _card: Card) -> Report:  # noqa: ARG001 - by all of its card what is remembered is known again
     return overview().report(_card)
 
 

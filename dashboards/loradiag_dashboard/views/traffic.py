@@ -40,8 +40,8 @@ def traffic() -> None:
             help="Up to the newest request; of three days or less, volume is by the hour.",
         )  # fmt: skip
     st.session_state[_DRAWN] = overview().version
-    _now(row.key)
     course = course_of(row)
+    _now(course)
     links(course)
     _panels(course)
     _details(course)
@@ -53,13 +53,11 @@ def _has_traffic(row: Row) -> bool:
 
 
 @st.fragment(run_every=15)
-def _now(key: str) -> None:
+def _now(course: Course) -> None:
     """How it stands; where something has changed since the page was drawn, the page is drawn again."""
     if st.session_state.get(_DRAWN) != overview().version:
         st.rerun()
-    row = next((row for row in overview().rows if row.key == key), None)
-    if row is not None:
-        headline(course_of(row))
+    headline(course)
 
 
 def _panels(course: Course) -> None:
