@@ -22,8 +22,6 @@ from loradiag_dashboard.parts.palette import MARKS, TONES
 from loradiag_dashboard.parts.plain import label, md
 from loradiag_dashboard.parts.times import ago
 
-_ADVICE = {"fail": "fail", "inconclusive": "inconclusive", "pass": "pass"}
-
 
 def headline(course: Course) -> None:
     """Draw it."""
@@ -40,14 +38,12 @@ def headline(course: Course) -> None:
 
 
 def _state(place: Any, course: Course) -> None:
-    """Whether it has drifted, in a word or two: by the watch, else by the newest check."""
+    """Whether it has drifted, in a word or two: by alarms of the watch, else by the newest check or a calm watch."""
     watch = course.row.watch
-    for status, word in (("open", "Drifted"), ("acknowledged", "Drifted")):
-        own = [alarm for alarm in (watch.alarms if watch else []) if alarm.status == status]
-        if own:
-            mark = MARKS["alarm"] if status == "open" else MARKS["warning"]
-            note = f"alarm {own[0].id} {status}: {watching.called(own[0])}"
-            _metric(place, "Has it drifted?", f"{mark} {word}", note)
+    for status, mark in (("open", MARKS["alarm"]), ("acknowledged", MARKS["warning"])):
+        own = next((alarm for alarm in (watch.alarms if watch else []) if alarm.status == status), None)
+        if own is not None:
+            _metric(place, "Has it drifted?", f"{mark} Drifted", f"alarm {own.id} {status}: {watching.called(own)}")
             return
     found = course.found
     judged = [row for row in course.checked if row.status in (*DRIFTED, "steady")]
@@ -149,10 +145,10 @@ def _sentences(course: Course) -> Iterator[tuple[str, str, str, str]]:
     watch = course.row.watch
     if watch is not None:
         told = watching.summary(watch)
-        yield "watch", "alarm" if told.tone == "fail" else _ADVICE[told.tone], told.text, "; ".join(told.more)
+        yield "watch", "alarm" if told.tone == "fail" else told.tone, told.text, "; ".join(told.more)
     if course.report is not None and course.found is not None:
         said = summary(course.report, course.found)
-        yield f"check, {ago(course.report.created)}", _ADVICE[said.tone], said.text, "; ".join(said.more)
+        yield f"check, {ago(course.report.created)}", said.tone, said.text, "; ".join(said.more)
 
 
 def links(course: Course) -> None:

@@ -158,7 +158,6 @@ def _drawn(course: Course, span: Span, frame: pd.DataFrame, expected: pd.DataFra
             )
         )
 
-    days = frame.drop_duplicates("start")
     layers = [bars(frame)]
     if expected is not None:
         layers.append(bars(expected, alt.Tooltip("when:N", title="which is")))
@@ -169,15 +168,22 @@ def _drawn(course: Course, span: Span, frame: pd.DataFrame, expected: pd.DataFra
                 across(span, "at"), y=alt.YDatum(0.0), text="text:N"
             )
         )
+    return stacked(course, span, layers, *_bands(frame, names), 290)
+
+
+def _bands(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[Any]]:
+    """A row a day or window with the shares of all its topics, and what pointing at it tells."""
+    import altair as alt
+
+    days = frame.drop_duplicates("start")[["start", "end", "when", "requests"]]
     wide = frame.pivot_table(index="start", columns="topic", values="said", aggfunc="first").reset_index()
-    wide = wide.merge(days[["start", "end", "when", "requests"]], on="start")
     columns = {name: f"t{place}" for place, name in enumerate(names)}  # names may hold what Vega takes for a path
     tips = [
         alt.Tooltip("when:N", title="day"),
         alt.Tooltip("requests:Q", title="requests that are not novel", format=","),
+        *(alt.Tooltip(f"{column}:N", title=name) for name, column in columns.items()),
     ]
-    tips += [alt.Tooltip(f"{column}:N", title=name) for name, column in columns.items()]
-    return stacked(course, span, layers, wide.rename(columns=columns), tips, 290)
+    return wide.merge(days, on="start").rename(columns=columns), tips
 
 
 def _numbers(frame: pd.DataFrame, expected: pd.DataFrame | None) -> pd.DataFrame:

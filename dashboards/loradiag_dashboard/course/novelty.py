@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loradiag.core.windows import NOVELTY
 from loradiag.outputs.windowfigures import interval_words, rate_words, share_words
-from loradiag.outputs.windows import WORDS, when
+from loradiag.outputs.windows import when
 from loradiag.overview.course import floor_of
 from loradiag_dashboard.course.days import DAY, Course, millis
 from loradiag_dashboard.course.panels import Span, across, named_line, paper, stacked, up, with_edges
@@ -63,54 +63,56 @@ def _frame(course: Course, span: Span) -> pd.DataFrame:
     """A row for every day of the watch, else for every window of checks."""
     import pandas as pd
 
-    floor = floor_of(course.found)
     tolerated = budget(course)[1]
-    rows: list[dict[str, Any]] = []
-    for day in course.days:
-        rows.append(
-            {
-                "start": millis(day.day),
-                "end": millis(day.day) + DAY,
-                "when": day.day,
-                "requests": day.requests,
-                "counted": day.counted,
-                "novel": day.novel,
-                "share": day.novelty_share,
-                "low": day.novelty_low,
-                "high": day.novelty_high,
-                "kind": _KINDS[_FEW if day.counted < floor else _above(day.novelty_share, day.novelty_low, tolerated)],
-            }
-        )
-    if not rows:
-        rows = [
-            {
-                "start": millis(row.start or ""),
-                "end": millis(row.end or ""),
-                "when": when(row),
-                "requests": row.requests,
-                "counted": row.n,
-                "novel": None if row.novelty_share is None else round(row.novelty_share * row.n),
-                "share": row.novelty_share,
-                "low": row.novelty_low,
-                "high": row.novelty_high,
-                "kind": _KINDS[
-                    _FEW if row.status in _SILENT else _above(row.novelty_share, row.novelty_low, tolerated)
-                ],
-                "status": WORDS[row.status],
-            }
-            for row in course.windows
-        ]
+    rows = _of_days(course, tolerated) or _of_windows(course, tolerated)
     shown = [row for row in rows if span.holds(row["start"], row["end"])]
-    frame = with_edges(pd.DataFrame(shown)) if shown else pd.DataFrame()
+    if not shown:
+        return pd.DataFrame()
+    frame = with_edges(pd.DataFrame(shown))
     for name in ("share", "low", "high"):
-        if len(frame):
-            frame[name] = pd.to_numeric(frame[name])
-    if len(frame):
-        frame["said"] = [share_words(_known(value)) for value in frame["share"]]
-        frame["between"] = [
-            interval_words(_known(low), _known(high)) for low, high in zip(frame["low"], frame["high"], strict=True)
-        ]
+        frame[name] = pd.to_numeric(frame[name])
+    frame["said"] = [share_words(_known(value)) for value in frame["share"]]
+    frame["between"] = [
+        interval_words(_known(low), _known(high)) for low, high in zip(frame["low"], frame["high"], strict=True)
+    ]
     return frame
+
+
+def _of_days(course: Course, tolerated: float | None) -> list[dict[str, Any]]:
+    floor = floor_of(course.found)
+    return [
+        {
+            "start": millis(day.day),
+            "end": millis(day.day) + DAY,
+            "when": day.day,
+            "requests": day.requests,
+            "counted": day.counted,
+            "novel": day.novel,
+            "share": day.novelty_share,
+            "low": day.novelty_low,
+            "high": day.novelty_high,
+            "kind": _KINDS[_FEW if day.counted < floor else _above(day.novelty_share, day.novelty_low, tolerated)],
+        }
+        for day in course.days
+    ]
+
+
+def _of_windows(course: Course, tolerated: float | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "start": millis(row.start or ""),
+            "end": millis(row.end or ""),
+            "when": when(row),
+            "requests": row.requests,
+            "counted": row.n,
+            "novel": None if row.novelty_share is None else round(row.novelty_share * row.n),
+            "share": row.novelty_share,
+            "low": row.novelty_low,
+            "high": row.novelty_high,
+            "kind": _KINDS[_FEW if row.status in _SILENT else _above(row.novelty_share, row.novelty_low, tolerated)],
+        }
+        for row in course.windows
+    ]
 
 
 def _above(share: float | None, low: float | None, tolerated: float | None) -> int:

@@ -90,46 +90,48 @@ def map_of(
     """
     import altair as alt
 
-    scale: dict[str, Any] = {
-        "scheme": DIVERGING if look.diverging else SEQUENTIAL,
-        "type": "log" if look.log else "linear",
-    }
-    colors = alt.Scale(domain=[look.low, look.high], **scale)
-    hover = [alt.Tooltip(f"{name}:N", title=title) for name, title in tooltips]
-    base = alt.Chart(frame).encode(
-        x=alt.X(
-            "layer:O",
-            sort=list(columns),
-            scale=alt.Scale(domain=list(columns), paddingInner=0.04),
-            axis=alt.Axis(
-                title=x_title, values=list(named(columns)), labelAngle=0, labelOverlap="greedy", grid=False, ticks=False
-            ),
-        ),
-        y=alt.Y(
-            "role:N",
-            sort=list(roles),
-            scale=alt.Scale(domain=list(roles), paddingInner=0.06),
-            axis=alt.Axis(
-                title=None,
-                grid=False,
-                ticks=False,
-                labelLimit=240,
-                labelColor=color("ink"),
-                labelOverlap=False,
-                labelFontSize=12 if row >= ROW else 10,
-            ),
-        ),
-        tooltip=hover,
+    colors = alt.Scale(
+        domain=[look.low, look.high],
+        scheme=DIVERGING if look.diverging else SEQUENTIAL,
+        type="log" if look.log else "linear",
     )
+    hover = [alt.Tooltip(f"{name}:N", title=title) for name, title in tooltips]
+    base = alt.Chart(frame).encode(x=_across(columns, x_title), y=_down(roles, row), tooltip=hover)
     empty = base.mark_rect(fill=color("grid"), stroke=color("gray"), strokeWidth=0.6)
     filled = base.transform_filter("isValid(datum.value)").mark_rect()
     filled = filled.encode(color=alt.Color("value:Q", scale=colors, legend=alt.Legend(gradientLength=220, format="~g")))
     texts = base.transform_filter("datum.text != ''").mark_text(
         fontSize=11 if len(columns) <= COLUMNS else 9, clip=True, tooltip=None
     )
-    inks = alt.ColorValue("#ffffff", condition=_inks())
-    texts = texts.encode(text="text:N", color=inks)
+    texts = texts.encode(text="text:N", color=alt.ColorValue("#ffffff", condition=_inks()))
     return alt.layer(empty, filled, texts).properties(height=alt.Step(row), width="container")
+
+
+def _across(columns: Sequence[str], title: str) -> Any:
+    """The axis of columns."""
+    import altair as alt
+
+    scale = alt.Scale(domain=list(columns), paddingInner=0.04)
+    axis = alt.Axis(
+        title=title, values=list(named(columns)), labelAngle=0, labelOverlap="greedy", grid=False, ticks=False
+    )
+    return alt.X("layer:O", sort=list(columns), scale=scale, axis=axis)
+
+
+def _down(roles: Sequence[str], row: int) -> Any:
+    """The axis of rows: all of them are named."""
+    import altair as alt
+
+    axis = alt.Axis(
+        title=None,
+        grid=False,
+        ticks=False,
+        labelLimit=240,
+        labelColor=color("ink"),
+        labelOverlap=False,
+        labelFontSize=12 if row >= ROW else 10,
+    )
+    return alt.Y("role:N", sort=list(roles), scale=alt.Scale(domain=list(roles), paddingInner=0.06), axis=axis)
 
 
 def _inks() -> list[dict[str, str]]:

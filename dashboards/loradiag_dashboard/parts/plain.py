@@ -23,3 +23,8 @@ def md(text: str, most: int = 2000) -> str:
 def label(text: str | None, most: int = 80) -> str:
     """Return ``text`` as cells and charts show it, which read no Markdown: short, and without what fools an eye."""
     return shorten(printable(text), most) if text else "–"
+
+
+def lines(text: str, most: int | None = None) -> str:
+    """Return ``text`` in the lines that it has, each safe to show where no Markdown is read; cut at its end."""
+    return "\n".join(printable(line) for line in text[:most].split("\n"))

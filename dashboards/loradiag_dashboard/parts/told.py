@@ -49,3 +49,15 @@ def statements(said: Sequence[tuple[str, str]], title: str = "What this rests on
     with st.container(border=True):
         st.markdown(f"**{title}**")
         st.markdown("  \n".join(f":gray[{md(label)}] {md(text)}" for label, text in said))
+
+
+def figure(title: str, value: str, below: str, about: str) -> None:
+    """A number that answers a part of the question of the page, in a box.
+
+    Args:
+        title: Above it; trusted.
+        value: The number in words, safe to show as Markdown.
+        below: What it is beside, under it; as safe.
+        about: What it means, behind a question mark; as safe.
+    """
+    st.metric(title, value, below, delta_color="off", delta_arrow="off", help=about, border=True)

@@ -18,7 +18,7 @@ from loradiag_dashboard.parts.frame import footer
 from loradiag_dashboard.parts.nothing import nothing
 from loradiag_dashboard.parts.plain import md
 from loradiag_dashboard.parts.reports import any_of, choose
-from loradiag_dashboard.parts.told import headline, verdict
+from loradiag_dashboard.parts.told import figure, headline, verdict
 from loradiag_dashboard.parts.told import statements as told
 from loradiag_dashboard.views.asked.flips import flips
 from loradiag_dashboard.views.asked.forest import MOST, forest
@@ -86,22 +86,18 @@ def _now(found: Forgetting) -> None:
             said = ", ".join(
                 f"{MARKS[status]} {counts[status]:,} {WORDS[status]}" for status in MARKS if counts[status]
             )
-            _metric(
+            figure(
                 "Forgotten", f"{counts['forgot']:,} of {len(rows):,}", said, "Scores that lost more than the margin."
             )
         known = [(change, score) for score in rows if (change := relative(score, score.difference)) is not None]
         if known:
             change, score = min(known, key=lambda pair: pair[0])
             about = "The largest loss in percent of the base's score."
-            _metric("Largest loss", share_words(change) if change < 0 else "none", md(named(score)), about)
+            figure("Largest loss", share_words(change) if change < 0 else "none", md(named(score)), about)
         for score in gating(found, flat(learned(found)))[:1] or flat(learned(found))[:1]:
             before, now = score_words(score, score.base), score_words(score, score.adapter)
-            _metric("On its own domain", now, f"the base: {before}", f"{md(metric_words(score))}; not judged.")
+            figure("On its own domain", now, f"the base: {before}", f"{md(metric_words(score))}; not judged.")
         best = taken(found.sweep) if found.sweep else None
         if best is not None:
             said = f"keeps {kept_words(best.kept_report)}, loses {loss_words(best.loss_report)}"
-            _metric("Form to take", md(form(best)), said, "Of what was learned, and of the task that loses most.")
-
-
-def _metric(title: str, value: str, below: str, about: str) -> None:
-    st.metric(title, value, below, delta_color="off", delta_arrow="off", help=about, border=True)
+            figure("Form to take", md(form(best)), said, "Of what was learned, and of the task that loses most.")

@@ -8,17 +8,17 @@ import streamlit as st
 
 from loradiag.core.merge import Merge, Route
 from loradiag.core.report import Report
-from loradiag.outputs.advice import advice, deploys
+from loradiag.outputs.deploying import advice, deploys
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.figures import gain_words, interval_words, share_words
 from loradiag.outputs.merging import statements
+from loradiag.outputs.routefigures import gain_words, interval_words, share_words
 from loradiag.outputs.routes import MARKS, WORDS, measured
 from loradiag_dashboard.parts.findings import findings
 from loradiag_dashboard.parts.frame import footer
 from loradiag_dashboard.parts.nothing import nothing
 from loradiag_dashboard.parts.plain import md
 from loradiag_dashboard.parts.reports import any_of, choose
-from loradiag_dashboard.parts.told import headline, verdict
+from loradiag_dashboard.parts.told import figure, headline, verdict
 from loradiag_dashboard.parts.told import statements as told
 from loradiag_dashboard.views.routes.gains import gains
 from loradiag_dashboard.views.routes.losses import losses
@@ -79,10 +79,10 @@ def _now(report: Report, found: Merge) -> None:
     counts = Counter(row.status for row in rows)
     said = ", ".join(f"{MARKS[status]} {count:,} {WORDS[status]}" for status, count in counts.items())
     with st.container(horizontal=True):
-        _metric("Deploy as", md(deploys([report])[0]), _bits(best), "What is recommended.")
+        figure("Deploy as", md(deploys([report])[0]), _bits(best), "What is recommended.")
         if best is not None:
             _numbers(best)
-        _metric("Routes measured", f"{len(rows):,}", said, "How many there are of each status.")
+        figure("Routes measured", f"{len(rows):,}", said, "How many there are of each status.")
 
 
 def _bits(row: Route | None) -> str:
@@ -93,14 +93,10 @@ def _numbers(row: Route) -> None:
     if row.effect_loss is not None:
         between = f"95%: {interval_words(row.effect_loss_low, row.effect_loss_high)}"
         about = "Effect loss: how far its answers are from the adapter's, in units of how far the base's are."
-        _metric("Effect lost, ρ", short_number(row.effect_loss), between, about)
+        figure("Effect lost, ρ", short_number(row.effect_loss), between, about)
     predicted = f"predicted {gain_words(row.predicted_gain)}"
-    _metric("Delta gain", gain_words(row.gain), predicted, "How much of the update is stored: 1 all of it, 0 none.")
+    figure("Delta gain", gain_words(row.gain), predicted, "How much of the update is stored: 1 all of it, 0 none.")
     if row.same_top1 is not None:
-        _metric(
+        figure(
             "Same top-1", share_words(row.same_top1), "of tokens", "Tokens whose likeliest next token stays the same."
         )
-
-
-def _metric(title: str, value: str, below: str, about: str) -> None:
-    st.metric(title, value, below, delta_color="off", delta_arrow="off", help=about, border=True)

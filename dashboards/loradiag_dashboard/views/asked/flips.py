@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from loradiag.core.forgetting import Example, Forgetting, Score
-from loradiag.core.text import printable
 from loradiag.outputs.flips import change, headline, shown
 from loradiag_dashboard.parts.choices import kept
-from loradiag_dashboard.parts.plain import label, md
+from loradiag_dashboard.parts.plain import label, lines, md
 
 _TEXT = 1200
 """Characters of a text; reports keep fewer."""
@@ -53,7 +52,7 @@ def _way(score: Score, word: str, count: int | None, examples: Sequence[Example]
 
 def _texts(example: Example, base: str, adapter: str) -> None:
     if example.prompt:
-        st.code(_lines(example.prompt), language=None, wrap_lines=True)
+        st.code(lines(example.prompt, _TEXT), language=None, wrap_lines=True)
     pairs = (
         ("right", example.target),
         (f"base{base}", example.base_answer),
@@ -65,9 +64,4 @@ def _texts(example: Example, base: str, adapter: str) -> None:
     for place, (word, text) in zip(st.columns(len(told), gap="small"), told, strict=True):
         with place:
             st.caption(word)
-            st.text(_lines(text))
-
-
-def _lines(text: str) -> str:
-    """Untrusted text, in the lines that it has."""
-    return "\n".join(printable(line) for line in text[:_TEXT].split("\n"))
+            st.text(lines(text, _TEXT))

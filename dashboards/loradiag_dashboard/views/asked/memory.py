@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from loradiag.core.forgetting import Memorisation
-from loradiag.core.text import printable
 from loradiag.outputs.sweep import EXAMPLES, recited, sources
-from loradiag_dashboard.parts.plain import md
+from loradiag_dashboard.parts.plain import lines, md
 from loradiag_dashboard.parts.told import statements
 
 
@@ -30,9 +27,9 @@ def memory(found: Memorisation) -> None:
         st.markdown("**Documents that it recites**")
     for row in found.examples[:EXAMPLES]:
         st.caption(f"training document {row.document:,}, {row.tokens:,} tokens in a row")
-        st.code("\n".join(printable(line) for line in row.text.split("\n")), language=None, wrap_lines=True)
+        st.code(lines(row.text), language=None, wrap_lines=True)
 
 
-def _share(title: str, count: int, of: int) -> Any:
+def _share(title: str, count: int, of: int) -> None:
     share = f"{count / of:.1%} of {of:,}" if of else "none was asked"
-    return st.metric(title, f"{count:,}", share, delta_color="off", delta_arrow="off", border=True)
+    st.metric(title, f"{count:,}", share, delta_color="off", delta_arrow="off", border=True)

@@ -43,7 +43,7 @@ PRESENT, EARLIER = "present weights", "earlier weights"
 
 
 class Course(NamedTuple):
-    """A measure over time: its name among choices and in addresses, its title, and how to read it from a card."""
+    """A measure over time: its title, of which it also has its name in addresses, how to read it, and whether it is a share."""
 
     title: str
     about: str
