@@ -35,16 +35,20 @@ def copied(parameters: Mapping[str, Any], device: Any, *, keep: bool) -> dict[st
         The copies by name; none without ``keep``.
     """
     torch = require("torch", "merge")
-    found = {}
+    found: dict[str, Any] = {}
+    fetched: dict[str, Any] = {}
     with torch.no_grad(), _zero3(parameters.values()):
         for name, parameter in parameters.items():
             tensor = _whole(parameter.detach(), device)
             if keep:
-                # From a GPU all copies are under way at once, into pinned memory, and waited for together.
-                found[name] = tensor.to("cpu", non_blocking=True) if tensor.is_cuda else tensor
-        for where in {parameter.device for parameter in parameters.values() if parameter.is_cuda}:
+                # From a GPU all copies are under way at once, into pinned memory, and waited for together. It is where the
+                # tensor lies that decides: shards that are offloaded to the CPU are gathered on the GPU.
+                found[name] = tensor.to("cpu", non_blocking=True)
+                if tensor.is_cuda:
+                    fetched[name] = tensor.device
+        for where in set(fetched.values()):
             torch.cuda.current_stream(where).synchronize()
-        return {name: _stored(tensor, torch, own=parameters[name].is_cuda) for name, tensor in found.items()}
+        return {name: _stored(tensor, torch, own=name in fetched) for name, tensor in found.items()}
 
 
 def _in_parts(parameter: Any) -> bool:
