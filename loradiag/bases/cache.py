@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import UsageError
 from loradiag.storage.writing import write_whole
 
@@ -42,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True):
         """The hashes of the file's tensors by name; None if they are not known."""
         try:
             return msgspec.json.decode(self.file.read_bytes(), type=dict[str, str]) if self.file else None
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNDECODABLE):
             return None
 
     def write(self, hashes: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from loradiag.bases.cache import folder
+from loradiag.core.decoding import UNDECODABLE
 
 KINDS: Mapping[str, str] = {
     "fingerprints": "hashes of bases",
@@ -89,7 +90,7 @@ def _item(kind: str, path: Path) -> Item:
 def _about(path: Path) -> Mapping[str, str]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Head).about
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNDECODABLE):
         return {}
 
 

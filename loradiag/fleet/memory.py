@@ -19,7 +19,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.fleet import FleetAdapter, FleetPair
+from loradiag.storage.sqlite import DAMAGED
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS adapters (key TEXT NOT NULL, rules TEXT NOT NULL, row BLOB NOT NULL, sketch BLOB NOT NULL, "
@@ -45,6 +47,9 @@ _FORM = 1
 
 _USED = "INSERT OR REPLACE INTO uses VALUES (?, ?, ?)"
 _AT_ONCE = 500
+_NUMBER = 4
+"""Bytes of a number of a sketch."""
+
 _WAIT = 30.0
 _DAY = 86400
 
@@ -94,7 +99,7 @@ class Memory:
         self._rules = rules
         self._database: sqlite3.Connection | None = None
         if path is not None:
-            with suppress(OSError, sqlite3.Error):
+            with suppress(OSError, *DAMAGED):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
                 self._database.execute("PRAGMA journal_mode=WAL")
@@ -114,15 +119,21 @@ class Memory:
                 f"WHERE rules = ? AND key IN ({marks})",
                 [self._rules, *part],
             )
-            self._use([key for key, _, _, day in rows if day is None or day <= stale])
+            self._use([key for key, _, _, day in rows if not (isinstance(day, int) and day > stale)])
             for key, row, sketch, _ in rows:
-                with suppress(msgspec.DecodeError, msgspec.ValidationError):
-                    yield key, Measured(msgspec.json.decode(row, type=FleetAdapter), sketch)
+                with suppress(*UNDECODABLE, TypeError):  # SQLite takes any value for any column
+                    sound = isinstance(sketch, bytes) and len(sketch) % _NUMBER == 0
+                    yield key, Measured(msgspec.json.decode(row, type=FleetAdapter), sketch if sound else b"")
 
     def report(self, key: str) -> bytes | None:
         """Return the compressed report of a state; None where it is not known."""
         found = list(self._ask("SELECT report FROM adapters WHERE rules = ? AND key = ?", [self._rules, key]))
-        return found[0][0] if found else None
+        try:
+            zlib.decompress(found[0][0])
+        except (IndexError, TypeError, zlib.error):
+            return None
+        packed: bytes = found[0][0]
+        return packed
 
     def keep(self, measured: Iterable[tuple[str, Measured]]) -> None:
         """Remember some, all or none of them."""
@@ -131,7 +142,7 @@ class Memory:
         ]
         if self._database is None or not rows:
             return
-        with suppress(sqlite3.Error), self._change():
+        with suppress(*DAMAGED), self._change():
             self._database.executemany("INSERT OR REPLACE INTO adapters VALUES (?, ?, ?, ?, ?)", rows)
             self._database.executemany(_USED, [(key, self._rules, _today()) for key, *_ in rows])
 
@@ -142,7 +153,7 @@ class Memory:
             return
         for a, b, pair in self._ask("SELECT a, b, pair FROM pairs WHERE rules = ?", [self._rules]):
             if (a, b) in wanted:
-                with suppress(msgspec.DecodeError, msgspec.ValidationError):
+                with suppress(*UNDECODABLE, TypeError):
                     yield (a, b), msgspec.json.decode(pair, type=FleetPair)
 
     def keep_pairs(self, measured: Sequence[tuple[tuple[str, str], FleetPair]]) -> None:
@@ -150,7 +161,7 @@ class Memory:
         rows = [(a, b, self._rules, msgspec.json.encode(pair)) for (a, b), pair in measured]
         if self._database is None or not rows:
             return
-        with suppress(sqlite3.Error), self._change():
+        with suppress(*DAMAGED), self._change():
             self._database.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?)", rows)
 
     def forget(self) -> None:
@@ -162,7 +173,7 @@ class Memory:
         )
         if not old:
             return
-        with suppress(sqlite3.Error), self._change():
+        with suppress(*DAMAGED), self._change():
             for table, key in (("pairs", "a"), ("pairs", "b"), ("adapters", "key"), ("uses", "key")):
                 self._database.executemany(f"DELETE FROM {table} WHERE {key} = ? AND rules = ?", old)  # noqa: S608
 
@@ -193,7 +204,7 @@ class Memory:
         """Write down that rows are used today."""
         if self._database is None or not keys:
             return
-        with suppress(sqlite3.Error), self._change():
+        with suppress(*DAMAGED), self._change():
             self._database.executemany(_USED, [(key, self._rules, _today()) for key in keys])
 
     def _ask(self, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
@@ -201,7 +212,7 @@ class Memory:
             return []
         try:
             return list(self._database.execute(query, values))
-        except sqlite3.Error:
+        except DAMAGED:
             return []
 
     @contextmanager

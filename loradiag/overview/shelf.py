@@ -12,10 +12,12 @@ from pathlib import Path
 import msgspec
 
 from loradiag._about import __version__
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError
 from loradiag.core.report import SCHEMA_VERSION, Report, decode, spans
 from loradiag.core.text import printable
 from loradiag.overview.cards import Card, cards_of
+from loradiag.storage.sqlite import DAMAGED
 
 Progress = Callable[[int, int], None]
 
@@ -198,7 +200,7 @@ class _Memory:
         self._database: sqlite3.Connection | None = None
         if path is None:
             return
-        with suppress(OSError, sqlite3.Error):
+        with suppress(OSError, *DAMAGED):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -210,7 +212,7 @@ class _Memory:
         for file, state, cards, problem in self._ask(
             "SELECT file, state, cards, problem FROM files WHERE form = ?", [_FORM]
         ):
-            with suppress(msgspec.DecodeError, msgspec.ValidationError):
+            with suppress(*UNDECODABLE, TypeError):  # SQLite takes any value for any column
                 yield file, _Shelved(state, tuple(msgspec.msgpack.decode(cards, type=list[Card])), problem)
 
     def keep(self, shelved: dict[str, _Shelved], gone: Sequence[str] | set[str] = ()) -> None:
@@ -222,7 +224,7 @@ class _Memory:
             for name, one in shelved.items()
             if _is_text(name)
         ]
-        with suppress(sqlite3.Error):
+        with suppress(*DAMAGED):
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 self._database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
@@ -237,5 +239,5 @@ class _Memory:
             return []
         try:
             return list(self._database.execute(query, values))
-        except sqlite3.Error:
+        except DAMAGED:
             return []

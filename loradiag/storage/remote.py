@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
 from loradiag.storage.urls import opened, told
@@ -239,7 +240,7 @@ class RemoteFolder:
     def _known(self) -> dict[str, Known]:
         try:
             return msgspec.json.decode(self._memory.read_bytes(), type=dict[str, Known])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNDECODABLE):
             return {}  # all is compared by what is here and there
 
     def _remember(self, known: Mapping[str, Known]) -> None:

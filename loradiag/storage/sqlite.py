@@ -7,6 +7,9 @@ import sqlite3
 import time
 from pathlib import Path
 
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What is raised of a file that is damaged: where a broken name would stand in the error's text, Python cannot make that."""
+
 _AGAIN = 0.02
 """Seconds from one try for a log to the next."""
 

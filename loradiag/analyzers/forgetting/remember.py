@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from loradiag.bases.cache import folder
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import UsageError
 from loradiag.storage.writing import write_whole
 
@@ -76,7 +77,7 @@ class Memory:
             return None
         try:
             found: Entry[T] = msgspec.json.decode(file.read_bytes(), type=Entry[kind])  # type: ignore[valid-type]
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNDECODABLE):
             return None
         return found.scored
 

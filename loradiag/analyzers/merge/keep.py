@@ -19,6 +19,7 @@ import msgspec
 
 from loradiag.analyzers.merge.measure import Sums
 from loradiag.bases.cache import folder
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import UsageError
 from loradiag.storage.writing import write_whole
 
@@ -56,7 +57,7 @@ class Kept:
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 for line in (self._folder / "weights.jsonl").read_bytes().splitlines():
-                    with contextlib.suppress(msgspec.DecodeError):
+                    with contextlib.suppress(*UNDECODABLE):
                         read = msgspec.json.decode(line, type=_Line)
                         found[read.module] = (read.routes, read.reason)
         return found
@@ -74,7 +75,7 @@ class Kept:
             return None
         try:
             return msgspec.json.decode((self._folder / f"{route}.json").read_bytes(), type=dict[str, object])
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNDECODABLE):
             return None
 
     def keep_outputs(self, route: str, found: Mapping[str, object]) -> None:
