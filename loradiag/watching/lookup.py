@@ -16,9 +16,9 @@ def evidence_in(state: Path) -> dict[str, float]:
     except LoradiagError:
         return {}
     try:
-        episodes = opened.episodes()
+        with opened.explained():
+            return {name: plain(together(signals(episode))) for name, episode in opened.episodes().items()}
     except LoradiagError:
         return {}
     finally:
         opened.close()
-    return {name: plain(together(signals(episode))) for name, episode in episodes.items()}

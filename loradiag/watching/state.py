@@ -13,10 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
 from loradiag.storage.files import unreadable
-from loradiag.storage.sqlite import is_busy, is_of_the_disk, keep_a_log, uri_of
+from loradiag.storage.sqlite import DAMAGED, is_busy, is_of_the_disk, keep_a_log, uri_of
 from loradiag.watching.episodes import Episode
 
 VERSION = 1
@@ -24,6 +25,9 @@ _WAIT = 30.0
 """Seconds for which another process's write is waited for."""
 
 _REMEDY = "start one: loradiag drift watch"
+
+_UNREADABLE = (sqlite3.Error, *UNDECODABLE, TypeError, ValueError, ArithmeticError, LookupError, MemoryError)
+"""What reading a damaged file comes to: SQLite takes any value for any column, and gives it back as it is."""
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -98,7 +102,7 @@ class State:
                 raise InputError(path, f"is of version {printable(version or '?')}; this loradiag reads {VERSION}")
         except BaseException as error:
             self.close()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, DAMAGED):
                 raise self._unopened(error, read_only) from error
             raise
 
@@ -110,7 +114,7 @@ class State:
                 self.database.execute(table)
             self.database.execute("INSERT OR IGNORE INTO meta VALUES ('version', ?)", [str(VERSION)])
 
-    def _unopened(self, error: OSError | sqlite3.Error, read_only: bool) -> LoradiagError:
+    def _unopened(self, error: Exception, read_only: bool) -> LoradiagError:
         if isinstance(error, OSError):
             return self._closed(error.strerror or str(error))
         if not read_only and (is_of_the_disk(error) or not _writable(self.path)):
@@ -172,7 +176,7 @@ class State:
         """
         try:
             yield
-        except (sqlite3.Error, msgspec.DecodeError) as error:
+        except _UNREADABLE as error:
             raise (self._busy() if is_busy(error) else self._broken(error)) from error
 
     @contextmanager

@@ -33,9 +33,8 @@ def snapshot(state: State, lake: str | None = None) -> WatchSnapshot:
     """
     with state.reading():
         totals, episodes, found = state.begun(), state.episodes(), alarms(state)
-    return WatchSnapshot(
-        totals=totals_of(totals), adapters=_watches(episodes, found, totals, lake or totals.lake or "")
-    )
+        adapters = _watches(episodes, found, totals, lake or totals.lake or "")
+        return WatchSnapshot(totals=totals_of(totals), adapters=adapters)
 
 
 def _watches(episodes: Mapping[str, Episode], found: Iterable[WatchAlarm], totals: Totals, lake: str) -> list[Watch]:
