@@ -55,9 +55,9 @@ def matched(reports: Mapping[str, Report], names: Sequence[str], roots: Mapping[
     for name in names:
         root = roots.get(name, "")
         looked_for = (whole.get(name), whole.get(root), *map(alone.get, (name, *_last_parts(root), *_last_parts(name))))
-        report = next((report for report in looked_for if report is not None), None)
-        if report is not None:
-            found[name] = report
+        own = next((report for report in looked_for if report is not None), None)
+        if own is not None:
+            found[name] = own
     return found
 
 
