@@ -90,11 +90,8 @@ def map_of(
     """
     import altair as alt
 
-    colors = alt.Scale(
-        domain=[look.low, look.high],
-        scheme=DIVERGING if look.diverging else SEQUENTIAL,
-        type="log" if look.log else "linear",
-    )
+    scheme: Any = DIVERGING if look.diverging else SEQUENTIAL
+    colors = alt.Scale(domain=[look.low, look.high], scheme=scheme, type="log" if look.log else "linear")
     hover = [alt.Tooltip(f"{name}:N", title=title) for name, title in tooltips]
     base = alt.Chart(frame).encode(x=_across(columns, x_title), y=_down(roles, row), tooltip=hover)
     empty = base.mark_rect(fill=color("grid"), stroke=color("gray"), strokeWidth=0.6)
