@@ -8,10 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from loradiag.adapters.model import Adapter
+from loradiag.adapters.model import Adapter, Extra
 from loradiag.adapters.patterns import Pattern, PatternError
 from loradiag.analyzers.inspection import Inspection
 from loradiag.core.coverage import Coverage, Hole, StackCoverage, Target
+
+_PARAMETER = re.compile(r"(\.modules_to_save(\.\w+)?|\.base_layer)?\.(weight|bias)$")
 
 _DEEPEST = 10_000
 """No network has as many layers: such numbers are no layers, and between them lie more than a report can name."""
@@ -100,9 +102,9 @@ def _matching(pattern: str, names: list[str]) -> int:
 
 
 def _saved(adapter: Adapter) -> list[str]:
-    names = {
-        re.sub(r"(\.modules_to_save(\.\w+)?|\.base_layer)?\.(weight|bias)$", "", extra.module)
-        for extra in adapter.parts.extras
-        if extra.kind == "saved"
-    }
-    return sorted(names)
+    return sorted({layer_name(extra) for extra in adapter.parts.extras if extra.kind == "saved"})
+
+
+def layer_name(extra: Extra) -> str:
+    """What the adapter calls the layer that a stored tensor is of, less what PEFT wraps it in."""
+    return _PARAMETER.sub("", extra.module)

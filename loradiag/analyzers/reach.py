@@ -11,6 +11,7 @@ import msgspec
 from loradiag.adapters.layouts.peft import PREFIX
 from loradiag.adapters.model import Adapter, Module
 from loradiag.adapters.names import place_of
+from loradiag.analyzers.coverage import layer_name
 from loradiag.analyzers.inspection import Inspection
 from loradiag.analyzers.pairing import (
     EMBEDDINGS,
@@ -33,7 +34,6 @@ _NUMBER = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)", re.ASCII)
 # Tables that are looked up, not multiplied with, beyond those whose leaf is known as an embedding.
 _TABLE = re.compile(r".*(^|_)(embed|embeds|embedding|embeddings|embed_positions|relative_attention_bias|bias_table)$")
 _ROUTER = re.compile(r"(^|\.)(gate|router|shared_expert_gate)$")
-_COPY = re.compile(r"(\.modules_to_save(\.\w+)?|\.base_layer)?\.(weight|bias)$")
 _EXTRA_LAYERS = re.compile(r"(^|\.)mtp(\.|$)")
 
 
@@ -122,7 +122,7 @@ def _is_extra_layer(name: str, depth: object) -> bool:
 
 def _stack_size(base: Base, tensor: str, shape: tuple[int, ...] | None, role: str) -> int:
     """How many experts a parameter holds the weights of; 0 if it is no such stack."""
-    if role != "expert" or re.search(r"bias$", tensor):
+    if role != "expert" or tensor.endswith("bias"):
         return 0
     if shape is None:  # packed in blocks, as gpt-oss is: the first extent is still that of the experts
         blocks = base.tensors.get(f"{tensor.removesuffix('.weight')}_blocks")
@@ -174,7 +174,7 @@ def _entries(adapter: Adapter, plan: Plan, renaming: Renaming) -> list[Entry]:
     of_kind: Mapping[bool, Mapping[str, list[str]]] = {True: parameters, False: ours}
     return [
         msgspec.structs.replace(
-            entry, names=[ours for name in entry.names for ours in of_kind[entry.kind == "parameter"][name]]
+            entry, names=[found for name in entry.names for found in of_kind[entry.kind == "parameter"][name]]
         )
         for entry in entries
     ]
@@ -261,7 +261,7 @@ def _vocabulary(adapter: Adapter, base: Base, pairing: Pairing) -> Iterator[Voca
         if rows is not None:
             yield _part(pair.module.name, rows, base, pairing.renaming)
     for extra in adapter.parts.extras:
-        name = _COPY.sub("", extra.module)
+        name = layer_name(extra)
         shape = extra.tensor.shape
         kept = extra.kind == "saved" and name.rpartition(".")[2] in EMBEDDINGS + HEADS and len(shape) == 2
         if kept and ".trainable_tokens_" not in extra.tensor.name:
@@ -280,7 +280,7 @@ def _part(name: str, rows: int, base: Base, renaming: Renaming) -> VocabularyPar
 
 def _tied(adapter: Adapter) -> list[str]:
     names = [module.name for module in adapter.modules]
-    names += [_COPY.sub("", extra.module) for extra in adapter.parts.extras if extra.kind == "saved"]
+    names += [layer_name(extra) for extra in adapter.parts.extras if extra.kind == "saved"]
     return sorted({name for name in names if name.rpartition(".")[2] in EMBEDDINGS + HEADS})
 
 
