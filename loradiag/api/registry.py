@@ -149,9 +149,9 @@ class Registry:
             if names:
                 hashes = tuple(find(session, name).sha256 for name in names)
                 wanted = msgspec.structs.replace(wanted, hashes=hashes)
-            rows = listed(session, wanted)
-        at, policy = now(), policy or default_policy()
-        known = [registered(row, self.store.name, at) for row in rows]
+            at = now()
+            known = [registered(row, self.store.name, at) for row in listed(session, wanted)]
+        policy = policy or default_policy()
         return [judged(subject, Measurements(registered=found), Accounting(), policy) for subject, found in known]
 
     def export(

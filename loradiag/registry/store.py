@@ -16,12 +16,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.lazy import require
 from loradiag.registry.places import place_of, reason_of, shown
 from loradiag.registry.upgrading import current, prepare
 from loradiag.storage.files import unreadable
-from loradiag.storage.sqlite import is_busy, is_of_the_disk, keep_a_log, uri_of
+from loradiag.storage.sqlite import DAMAGED, is_busy, is_of_the_disk, keep_a_log, uri_of
 
 WAIT = 30
 """Seconds for which another process's write is waited for."""
@@ -30,6 +31,9 @@ _TURN = 0x6C6F7261
 """The number of the advisory lock under which PostgreSQL's writers take turns."""
 
 _WRITES = "loradiag_writes"
+
+_NONSENSE = (*UNDECODABLE, TypeError, ValueError, ArithmeticError, LookupError)
+"""What reading values comes to that were never written: SQLite takes any value for any column."""
 
 
 class Store:
@@ -53,8 +57,13 @@ class Store:
         Raises:
             InputError: It is damaged, or the server went away.
         """
-        with self._told(), Session(self._reads) as session, session.begin():
-            yield session
+        try:
+            with self._told(), Session(self._reads) as session, session.begin():
+                yield session
+        except _NONSENSE as error:
+            if self._shared:
+                raise  # PostgreSQL holds columns to their types
+            raise _explained(self._place, error) from error
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -118,7 +127,7 @@ class Store:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:  # others are faults of this program
+        except (DBAPIError, PoolTimeout, *DAMAGED) as error:  # others are faults of this program
             raise _explained(self._place, error) from error
 
 

@@ -54,8 +54,8 @@ def version_of(connection: Connection, name: str, *, shared: bool) -> int | None
             raise InputError(name, "holds a registry without its version", "restore it from a backup", "damaged")
         return None
     found = connection.execute(select(Version.version)).scalar()
-    if found is None or found > VERSION:
-        said = "a version that it does not say" if found is None else f"version {found}"
+    if not isinstance(found, int) or found > VERSION:
+        said = f"version {found}" if isinstance(found, int) else "a version that it does not say"
         raise InputError(
             name, f"is a registry of {said}; this loradiag reads {VERSION}", "use a newer loradiag", "version"
         )
