@@ -6,11 +6,13 @@ from typing import Literal
 
 import msgspec
 
+Tone = Literal["pass", "inconclusive", "fail"]
+
 
 class Advice(msgspec.Struct, frozen=True):
     """What to do, and whether it is good news. ``more`` says what else there is to know. All text is safe to show."""
 
-    tone: Literal["pass", "inconclusive", "fail"]
+    tone: Tone
     text: str
     more: tuple[str, ...] = ()
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from loradiag.core.canary import Canary, CanaryMetric, CanaryStatus
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.advice import Advice
+from loradiag.outputs.advice import Advice, Tone
 from loradiag.outputs.figure import Figure
 
 MARKS: dict[CanaryStatus, str] = {"worse": "✗", "fine": "✓", "better": "✓", "undecided": "…", "insufficient": "–"}
@@ -19,7 +18,7 @@ WORDS: dict[CanaryStatus, str] = {
     "undecided": "undecided",
     "insufficient": "too few",
 }
-TONES: dict[CanaryStatus, Literal["pass", "inconclusive", "fail"]] = {
+TONES: dict[CanaryStatus, Tone] = {
     "worse": "fail",
     "fine": "pass",
     "better": "pass",

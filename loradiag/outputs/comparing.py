@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from loradiag.core.comparing import ComparedAdapter, ComparedModule, ComparedPair, Comparison, Relation
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.outputs.advice import Tone
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.figure import Figure
 
@@ -40,7 +40,7 @@ MARKS: dict[Relation, str] = {
     "not-compared": "?",
     "unjudged": " ",
 }
-TONES: dict[Relation, Literal["pass", "inconclusive", "fail"]] = {
+TONES: dict[Relation, Tone] = {
     "same": "inconclusive",
     "near-duplicate": "inconclusive",
     "one-start": "pass",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from loradiag.core.report import Report
 from loradiag.core.served import Answering, BesideStatus, Isolation, Served, ServedModel, ServedTimes
 from loradiag.core.text import listed, plural, printable, shorten
-from loradiag.outputs.advice import Advice
+from loradiag.outputs.advice import Advice, Tone
 from loradiag.outputs.figure import Figure
 
-Tone = Literal["pass", "inconclusive", "fail"]
 NONE = "–"
 ANSWERING: dict[Answering, tuple[Tone, str]] = {
     "answers": ("pass", "answers"),
@@ -58,8 +56,12 @@ def status(row: ServedModel) -> tuple[Tone, str]:
     return min(said, key=lambda part: _GRAVITY[part[0]])
 
 
+def _told(row: ServedModel) -> int:
+    return row.asked - row.failed - row.empty
+
+
 def _answers(row: ServedModel) -> str:
-    return f"{row.asked - row.failed - row.empty:,} of {row.asked:,}"
+    return f"{_told(row):,} of {row.asked:,}"
 
 
 def _same(row: ServedModel) -> str:
@@ -96,7 +98,7 @@ def ratio(times: ServedTimes | None) -> str:
 
 
 FIGURES: Sequence[Figure[ServedModel]] = (
-    Figure("answers", "requests with an answer that has text", 5, lambda row: row.asked - row.failed, _answers),
+    Figure("answers", "requests with an answer that has text", 5, _told, _answers),
     Figure(
         "as the base",
         "prompts to which an answer was word for word one of the base's",

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from loradiag.core.learning import FLAT, best_saved, flat_since, growth, late_gain, main_evaluation
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural
 from loradiag.core.trajectory import Evaluation, TrainingLog, Trajectory
-from loradiag.outputs.advice import Advice
+from loradiag.outputs.advice import Advice, Tone
 from loradiag.outputs.arrange import active
 from loradiag.outputs.learning import called, of_set, size
-
-Tone = Literal["pass", "inconclusive", "fail"]
 
 
 def story(report: Report) -> Advice:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from loradiag.core.drift import BASE_ROUTE, Drift, DriftWindow, TopicShare
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.core.windows import MIX
-from loradiag.outputs.advice import Advice
+from loradiag.outputs.advice import Advice, Tone
 from loradiag.outputs.arrange import gates
 from loradiag.outputs.scores import p_words
 from loradiag.outputs.shifts import about as about_shift
@@ -30,8 +29,6 @@ from loradiag.outputs.windows import (
     when,
     worst,
 )
-
-Tone = Literal["pass", "inconclusive", "fail"]
 
 _NAMED = 3
 """Measures, routes and reasons that a sentence names; topics two each way."""

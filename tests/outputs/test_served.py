@@ -11,7 +11,7 @@ import pytest
 from loradiag.core.report import Reports, decode, encode
 from loradiag.core.served import Served, ServedExample, ServedText
 from loradiag.outputs import FORMATS, renderer
-from loradiag.outputs.served import in_short, milliseconds, ratio, status, summary
+from loradiag.outputs.served import FIGURES, in_short, milliseconds, ratio, status, summary
 from loradiag.outputs.style import Style
 from tests.outputs.samples import HOSTILE, assert_harmless
 from tests.rules.served import ALIKE, EXAMPLE, MIXED, NEVER, OPEN, SILENT, model, report, served, times
@@ -137,3 +137,10 @@ def test_json_comes_back_and_holds_no_text() -> None:
     assert again.measurements == first.measurements
     assert isinstance(again.measurements.served, Served)
     assert again.measurements.served.adapters[2].examples[0].alone.text is None
+
+
+def test_answers_are_sorted_by_what_is_shown() -> None:
+    """Empty answers are none, in the words and in the number behind them."""
+    row = model(asked=10, failed=2, empty=3)
+    (figure,) = [figure for figure in FIGURES if figure.title == "answers"]
+    assert (figure.say(row), figure.value(row)) == ("5 of 10", 5)
