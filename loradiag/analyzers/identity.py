@@ -7,6 +7,7 @@ from collections import Counter
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.subject import path_text
 from loradiag.core.identity import Identity
 
 _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
@@ -26,7 +27,7 @@ def identity(inspection: Inspection) -> Identity:
         task_type=origin.task_type,
         init=origin.init,
         weight_format=adapter.weight_format,
-        weight_files=[path.name for path in adapter.weights],
+        weight_files=[path_text(path.name) for path in adapter.weights],
         pickle_only=adapter.weight_format == "torch",
         dtypes=_dtypes(adapter),
         fan_in_fan_out=fan if isinstance(fan, bool) else None,
