@@ -123,7 +123,7 @@ def settle_alarm(
         state: The state of the watch, where it is not in the lake.
 
     Raises:
-        InputError: There is no watch, no such alarm, or it is resolved.
+        InputError: There is no watch, no such alarm, or somebody has settled it so before.
         UsageError: There is no reason, or neither lake nor state is given.
     """
     from loradiag.watching.alarms import change_alarm

@@ -235,7 +235,7 @@ class Overview:
         """Acknowledge or resolve an alarm.
 
         Raises:
-            InputError: There is no such alarm, or it is resolved.
+            InputError: There is no such alarm, or somebody has settled it so before.
             UsageError: There is no reason.
         """
         changed = settle_alarm(number, status, by=by, why=why, lake=self._lake, state=self._state)
