@@ -13,6 +13,11 @@ from loradiag.outputs.style import Style
 from tests.outputs import samples, test_canary, test_comparing, test_fleet, test_learning, test_registered, test_watch
 from tests.outputs.samples import HOSTILE, assert_harmless
 from tests.outputs.spoiling import spoiled
+from tests.outputs.test_gitlab import issues_of
+from tests.outputs.test_html import page
+from tests.outputs.test_junit import suites
+from tests.outputs.test_markdown import shape
+from tests.outputs.test_sarif import run_of
 from tests.outputs.test_served import FAULTY
 from tests.rules import comparing, fleet, served
 
@@ -35,7 +40,10 @@ def changed(kind: str) -> Report:
     return spoiled(_OTHERS[kind]() if kind in _OTHERS else _BY_KIND[kind]()[0], HOSTILE)
 
 
-@pytest.mark.parametrize("kind", [*_BY_KIND, *_OTHERS])
+every_kind = pytest.mark.parametrize("kind", [*_BY_KIND, *_OTHERS])
+
+
+@every_kind
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_text_of_a_report_is_obeyed(name: str, kind: str) -> None:
     """In short and in full, alone and among others."""
@@ -52,3 +60,10 @@ def test_much_of_it_is_hostile(kind: str) -> None:
     assert set(texts) == {HOSTILE}
     assert all(code.startswith(HOSTILE) for code in report.policy.thresholds)
     assert report.verdict.status in ("pass", "fail", "inconclusive")
+
+
+@every_kind
+@pytest.mark.parametrize("read", [page, shape, suites, run_of, issues_of], ids=lambda read: read.__module__)
+def test_documents_stay_what_they_are(read: Callable[[list[Report]], object], kind: str) -> None:
+    """What is read by a program is well formed, and of the structure that its standard has."""
+    assert read([changed(kind)]) is not None
