@@ -121,9 +121,10 @@ class Memory:
             )
             self._use([key for key, _, _, day in rows if not (isinstance(day, int) and day > stale)])
             for key, row, sketch, _ in rows:
+                if not isinstance(sketch, bytes) or len(sketch) % _NUMBER:
+                    continue  # without its sketch it would never be compared with others
                 with suppress(*UNDECODABLE, TypeError):  # SQLite takes any value for any column
-                    sound = isinstance(sketch, bytes) and len(sketch) % _NUMBER == 0
-                    yield key, Measured(msgspec.json.decode(row, type=FleetAdapter), sketch if sound else b"")
+                    yield key, Measured(msgspec.json.decode(row, type=FleetAdapter), sketch)
 
     def report(self, key: str) -> bytes | None:
         """Return the compressed report of a state; None where it is not known."""

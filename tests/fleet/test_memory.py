@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +35,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
 def keep(file: Path, rules: str, *keys: str) -> None:
     """Remember adapters of these keys, and the pairs of neighbours."""
     kept = Memory(file, rules)
-    kept.keep((key, Measured(FleetAdapter(path=key), b"", b"report")) for key in keys)
+    kept.keep((key, Measured(FleetAdapter(path=key), b"", zlib.compress(b"report"))) for key in keys)
     pair = FleetPair(a=0, b=1, relation="same", cosine=1.0, distance=0.0)
     kept.keep_pairs([(both, pair) for both in pairwise(keys)])
     kept.close()
@@ -79,7 +80,7 @@ def test_what_no_scan_uses_for_a_season_is_forgotten(tmp_path: Path, later: Late
     assert rows(file, "pairs") == [("a", "b", "new")]
     assert known(file, "old", "a", "b") == set()
     kept = Memory(file, "new")
-    assert kept.report("a") == b"report"
+    assert kept.report("a") == zlib.compress(b"report")
     kept.close()
 
 
@@ -126,7 +127,7 @@ def test_a_file_of_an_older_program(tmp_path: Path, later: Later) -> None:
         "CREATE TABLE adapters (key TEXT NOT NULL, rules TEXT NOT NULL, row BLOB NOT NULL, sketch BLOB NOT NULL, "
         "report BLOB NOT NULL, PRIMARY KEY (key, rules)) WITHOUT ROWID"
     )
-    database.execute("INSERT INTO adapters VALUES ('a', 'old', '{\"path\": \"a\"}', '', '')")
+    database.execute("INSERT INTO adapters VALUES ('a', 'old', '{\"path\": \"a\"}', x'', x'')")
     database.commit()
     database.close()
     assert known(file, "old", "a") == {"a"}
