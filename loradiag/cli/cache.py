@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from loradiag.bases.remembered import KINDS
-from loradiag.cli.emit import echo_json
 from loradiag.cli.options import color_option
 from loradiag.core.errors import EXIT_OK, EXIT_USAGE
 from loradiag.core.text import plural, printable, shorten
@@ -90,6 +89,8 @@ def size_words(count: int) -> str:
 
 
 def _as_json(rows: Sequence[Item]) -> None:
+    from loradiag.cli.emit import echo_json
+
     document = [
         {"kind": row.kind, "path": str(row.path), "bytes": row.bytes, "days": round(row.days, 3), **row.about}
         for row in rows

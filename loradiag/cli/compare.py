@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from loradiag.cli.emit import Output, exit_code, tell_unread
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_UNREADABLE
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
 
 
 @click.command(
@@ -35,6 +39,7 @@ def compare(
     checkpoints is told as one story, and stands by its last checkpoint beside others.
     """
     from loradiag.api import compare as run
+    from loradiag.cli.emit import exit_code, tell_unread
     from loradiag.cli.progress import Bar
 
     with Bar(enabled=not output.quiet) as bar:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,11 +56,15 @@ def _place(folder: str | None) -> Iterator[Path]:
     if folder is not None:
         yield Path(folder)
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="loradiag-demo-") as name:
         yield Path(name)
 
 
 def _make(place: Path) -> None:
+    import shlex
+
     from loradiag.demo.building import PARTS, make_demo
     from loradiag.demo.folder import finished
 

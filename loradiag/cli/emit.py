@@ -14,7 +14,7 @@ import msgspec
 from loradiag.core.errors import EXIT_GATE_FAILED, EXIT_OK, EXIT_UNREADABLE, UsageError
 from loradiag.core.policy import Policy
 from loradiag.core.report import Report
-from loradiag.core.text import printable
+from loradiag.core.text import printable, printable_json
 from loradiag.core.verdict import Status
 from loradiag.outputs import format_of, renderer
 from loradiag.outputs.style import Style
@@ -62,6 +62,23 @@ class Output(msgspec.Struct, frozen=True):
         policy = msgspec.structs.replace(policy, fail_on=fail_on) if fail_on else policy
         return cls(policy, targets, bool(format_ or outputs), quiet, color)
 
+    def check_places(self, made: str | None = None) -> None:
+        """See whether files can be written, before work that takes long: what is not written in the end is lost.
+
+        Args:
+            made: A folder that the command makes itself.
+
+        Raises:
+            UsageError: There is no such folder, or nothing may be written into it.
+        """
+        for folder, file in ((Path(file).parent, file) for _, file in self.targets if file is not None):
+            if made is not None and Path(made).resolve() in (folder.resolve(), *folder.resolve().parents):
+                continue
+            if not os.path.isdir(folder):
+                raise UsageError(f"--output {printable(file)}: there is no such folder")
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise UsageError(f"--output {printable(file)}: cannot be written (its folder may not be written into)")
+
     @property
     def text_alone(self) -> bool:
         """Whether text on standard output is all that is asked for."""
@@ -105,10 +122,26 @@ class Display(msgspec.Struct, frozen=True):
         """How text is shown."""
         return style_for(self.color, verbose=verbose)
 
+    def title(self, text: str) -> str:
+        """The words that stand above others, in bold where there are colours."""
+        return click.style(text, bold=True) if self.style().color else text
+
 
 def echo_json(value: object) -> None:
-    """Print a value as JSON."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    """Print a value as JSON: NaN is null, and what a terminal would obey, or UTF-8 cannot hold, is written as an escape."""
+    try:
+        compact = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a path whose bytes are no UTF-8
+        compact = msgspec.json.encode(_as_utf8(msgspec.to_builtins(value)))
+    click.echo(printable_json(msgspec.json.format(compact, indent=2).decode()))
+
+
+def _as_utf8(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_as_utf8(key): _as_utf8(inner) for key, inner in value.items()}
+    return [_as_utf8(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def plan(format_: str | None, outputs: Sequence[str]) -> list[tuple[str, str | None]]:

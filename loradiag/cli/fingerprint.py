@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
 
 
 @click.command(
@@ -30,6 +33,7 @@ def fingerprint(base: str, fast: bool, revision: str | None, verbose: bool, disp
     remembered by file, size and time of change, so that the second time takes a moment. --fast reads 64 KiB of each tensor:
     enough to tell one model from another, not to see that a few numbers have changed.
     """
+    from loradiag.cli.emit import echo_json
     from loradiag.cli.progress import Bar
     from loradiag.stamping.fingerprint import fingerprint as run
 
@@ -37,17 +41,12 @@ def fingerprint(base: str, fast: bool, revision: str | None, verbose: bool, disp
         bar.subject(base)
         identity = run(base, revision=revision, fast=fast, progress=bar.advance)
     if display.json:
-        import json
-
-        import msgspec
-
-        text = json.dumps(msgspec.to_builtins(identity), indent=2) + "\n"
+        echo_json(identity)
     elif display.quiet:
-        text = (identity.full or identity.sampled) + "\n"
+        click.echo(identity.full or identity.sampled)
     else:
         from loradiag.stamping.show import render_identity
 
         style = display.style()
-        text = render_identity(identity, color=style.color, width=style.width, verbose=verbose)
-    sys.stdout.write(text)
-    sys.stdout.flush()
+        sys.stdout.write(render_identity(identity, color=style.color, width=style.width, verbose=verbose))
+        sys.stdout.flush()

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import Output, exit_code, tell_unread, tell_unused
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_INTERRUPTED, EXIT_UNREADABLE, UsageError
 from loradiag.outputs.style import BESIDE_BASE, MEASURES
 
 if TYPE_CHECKING:
     from loradiag.api import Against
+    from loradiag.cli.emit import Output
+    from loradiag.core.report import Report
 
 
 @click.command(
@@ -64,8 +65,8 @@ def inspect(
     imported that could run code from the files.
     """
     from loradiag.api import inspect_all
+    from loradiag.cli.emit import exit_code, tell_unread, tell_unused
     from loradiag.cli.progress import Bar
-    from loradiag.core.report import Report
 
     against = _against(base, revision, spectra, device, measure)
     reports: list[Report] = []

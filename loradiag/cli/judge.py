@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from loradiag.cli.emit import Output, tell_unread
 from loradiag.cli.options import output_options
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
 
 
 @click.command(
@@ -25,6 +29,7 @@ def judge(
     """Judge JSON reports again, by the rules of this version and the policy given. No adapter is read."""
     from loradiag.api import judge as judge_again
     from loradiag.api import read_reports
+    from loradiag.cli.emit import tell_unread
 
     judged = [judge_again(report, output.policy) for path in reports for report in read_reports(path)]
     output.emit(judged, verbose=verbose)

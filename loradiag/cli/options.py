@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import click
 
-from loradiag.cli.emit import Display, Output
 from loradiag.outputs import FORMATS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,6 +38,8 @@ def result_options(
     def wrap(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def run(**values: Any) -> None:
+            from loradiag.cli.emit import Display
+
             display = Display(values.pop("format_") == "json", values.pop("quiet"), values.pop("color"))
             function(display=display, **values)
 
@@ -62,6 +63,8 @@ def output_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(**values: Any) -> None:
+        from loradiag.cli.emit import Output
+
         names = ("format_", "outputs", "policy_path", "fail_on", "quiet", "color")
         output = Output.of(**{name: values.pop(name) for name in names})
         function(output=output, **values)

@@ -58,7 +58,6 @@ class Bar:
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.markup import escape
         from rich.progress import (
             BarColumn,
             DownloadColumn,
@@ -75,7 +74,7 @@ class Bar:
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, console=Console(file=self._stream), transient=True)
-        self._task = self._progress.add_task(escape(self._name))
+        self._task = self._progress.add_task(self._name)
         self._progress.start()
 
     def __exit__(

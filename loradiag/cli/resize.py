@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import Display, echo_json
 from loradiag.cli.options import result_options
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
 
 
 @click.command(
@@ -45,6 +48,7 @@ def resize(
     are; saved layers, biases and magnitudes are copied bit for bit. Give one of --rank, --energy and --error. The
     directory appears when it is complete and has been compared with ADAPTER.
     """
+    from loradiag.cli.emit import echo_json
     from loradiag.cli.progress import Bar
     from loradiag.resizing.resize import resize as run
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
 
 Value = TypeVar("Value")
 
@@ -63,6 +65,7 @@ def stamp(
     directory of data is hashed as its sorted list of names and hashes. Nothing is written unless a module of the adapter
     fits the base.
     """
+    from loradiag.cli.emit import echo_json
     from loradiag.cli.progress import Bar
     from loradiag.stamping.stamp import stamp as run
 
@@ -87,20 +90,13 @@ def stamp(
     for warning in result.warnings:
         click.echo(f"loradiag: {printable(adapter)}: {warning}", err=True)
     if display.json:
-        import json
-
-        import msgspec
-
-        text = json.dumps(msgspec.to_builtins(result), indent=2) + "\n"
-    elif display.quiet:
-        return
-    else:
+        echo_json(result)
+    elif not display.quiet:
         from loradiag.stamping.show import render_stamped
 
         style = display.style()
-        text = render_stamped(result, color=style.color, width=style.width)
-    sys.stdout.write(text)
-    sys.stdout.flush()
+        sys.stdout.write(render_stamped(result, color=style.color, width=style.width))
+        sys.stdout.flush()
 
 
 def _pairs(option: str, words: Sequence[str], kind: Callable[[str], Value]) -> dict[str, Value]:

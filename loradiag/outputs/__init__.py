@@ -6,11 +6,14 @@ Every output is one function ``render(reports, style) -> str``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import Entry, load
-from loradiag.core.report import Report
-from loradiag.outputs.style import Style
+
+if TYPE_CHECKING:
+    from loradiag.core.report import Report
+    from loradiag.outputs.style import Style
 
 FORMATS: Mapping[str, Entry] = {
     "text": Entry("loradiag.outputs.text:render", summary="for a terminal"),
@@ -35,7 +38,7 @@ _BY_SUFFIX = {
     ".txt": "text",
 }
 
-Render = Callable[[Sequence[Report], Style], str]
+Render = Callable[["Sequence[Report]", "Style"], str]
 
 
 def renderer(name: str) -> Render:

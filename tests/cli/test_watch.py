@@ -16,10 +16,10 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner, Result
 
-from loradiag.cli.alarms import alarms
 from loradiag.cli.drift import drift
+from loradiag.cli.drift.alarms import alarms
+from loradiag.cli.drift.watch import _lines
 from loradiag.cli.main import cli
-from loradiag.cli.watch import _lines
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.watching import WatchTotals
 from loradiag.watching.watcher import News

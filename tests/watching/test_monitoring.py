@@ -13,7 +13,7 @@ import yaml
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
-from loradiag.cli.monitoring import monitoring
+from loradiag.cli.drift.monitoring import monitoring
 from loradiag.core.errors import UsageError
 from loradiag.watching.metrics import Metrics
 from loradiag.watching.monitoring import SHIPPED, content, write_monitoring

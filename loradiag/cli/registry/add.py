@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.cli.registry.options import registry_option
 from loradiag.core.errors import EXIT_OK, EXIT_UNREADABLE
 from loradiag.core.text import plural, printable
 
 if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
     from loradiag.registry.recording import Recorded
 
 
@@ -65,9 +65,9 @@ def add(
         name = registry.store.name
     unread = [row for row in done if row.problem]
     if display.json:
-        from loradiag.registry.exporting import safe_json
+        from loradiag.cli.emit import echo_json
 
-        click.echo(safe_json(done), nl=False)
+        echo_json(done)
     elif not display.quiet:
         _tell(done, name, verbose=verbose)
     for row in unread:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.cli.registry.options import registry_option
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
 
 
 @click.command(
@@ -56,9 +58,9 @@ def best(task: str, where: str | None, display: Display, **asked: Any) -> None:
     with open_registry(where, read_only=True) as registry:
         found = registry.best(task, **asked)
     if display.json:
-        from loradiag.registry.exporting import safe_json
+        from loradiag.cli.emit import echo_json
 
-        click.echo(safe_json(found), nl=False)
+        echo_json(found)
     elif not display.quiet:
         from loradiag.registry.showing import best_text
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
 from loradiag.cli.registry.options import filter_options, registry_option, wanted_of
 from loradiag.core.text import plural
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
 
 
 @click.command(

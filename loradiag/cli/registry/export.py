@@ -11,7 +11,6 @@ import click
 from loradiag.cli.registry.options import filter_options, registry_option, wanted_of
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
-from loradiag.storage.writing import write_whole
 
 _ENDINGS = {".json": "json", ".csv": "csv", ".parquet": "parquet"}
 
@@ -53,6 +52,8 @@ def export(
     with open_registry(where, read_only=True) as registry:
         content = registry.export(kind, table, wanted_of(options), documents=documents)
     if output is not None:
+        from loradiag.storage.writing import write_whole
+
         write_whole(Path(output), content)
     else:
         sys.stdout.write(content if isinstance(content, str) else content.decode())

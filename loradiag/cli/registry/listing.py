@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Display, style_for
 from loradiag.cli.options import color_option, result_options
 from loradiag.cli.registry.options import filter_options, registry_option, wanted_of
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
 
 
 @click.command(
@@ -37,13 +39,19 @@ def ls(where: str | None, format_: str, color: str, **options: Any) -> None:
     with open_registry(where, read_only=True) as registry:
         rows = registry.ls(wanted)
     if format_ == "text":
+        from loradiag.cli.emit import style_for
         from loradiag.registry.showing import list_text
 
         click.echo(list_text(rows, style_for(color)), nl=False)
         return
-    from loradiag.registry.exporting import as_csv, columns_of, flat, safe_json
+    if format_ == "json":
+        from loradiag.cli.emit import echo_json
 
-    click.echo(safe_json(rows) if format_ == "json" else as_csv(map(flat, rows), columns_of("adapters")), nl=False)
+        echo_json(rows)
+        return
+    from loradiag.registry.exporting import as_csv, columns_of, flat
+
+    click.echo(as_csv(map(flat, rows), columns_of("adapters")), nl=False)
 
 
 @click.command(
@@ -73,9 +81,9 @@ def show(adapter: str, report: str | None, verbose: bool, where: str | None, dis
             return
         found = registry.show(adapter)
     if display.json:
-        from loradiag.registry.exporting import safe_json
+        from loradiag.cli.emit import echo_json
 
-        click.echo(safe_json(found), nl=False)
+        echo_json(found)
     elif not display.quiet:
         from loradiag.registry.portrait import detail_text
 

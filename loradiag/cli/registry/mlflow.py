@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import plural, printable
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
 
 _tracking_option = click.option(
     "--tracking-uri", metavar="URI", help="The MLflow server. [default: MLFLOW_TRACKING_URI]"
@@ -44,9 +48,9 @@ def log_mlflow(
         raise UsageError("name a run with --run-id, or an experiment to make one in with --experiment")
     done = log_to_mlflow(read_reports(report), run_id=run_id, experiment=experiment, tracking_uri=tracking_uri)
     if display.json:
-        from loradiag.registry.exporting import safe_json
+        from loradiag.cli.emit import echo_json
 
-        click.echo(safe_json(done), nl=False)
+        echo_json(done)
     elif not display.quiet:
         first = done[0]
         said = f"{plural(len(first.metrics), 'metric')}, {plural(sum(len(row.files) for row in done), 'file')}"

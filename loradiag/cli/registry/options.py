@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loradiag.cli.options import Function, with_options
+
+if TYPE_CHECKING:
+    from loradiag.registry.queries import Wanted
 
 registry_option = click.option(
     "--registry",
@@ -40,7 +43,7 @@ def filter_options(function: Function) -> Function:
     return with_options(function, options)
 
 
-def wanted_of(options: dict[str, Any]) -> Any:
+def wanted_of(options: dict[str, Any]) -> Wanted:
     """The filter that was asked for; the options that make it are taken out."""
     from loradiag.registry.queries import Wanted
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import Display
 from loradiag.cli.options import result_options
 from loradiag.cli.registry.options import registry_option, said_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
 
 if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
     from loradiag.registry.lifecycle import Result
 
 
@@ -102,9 +102,9 @@ def set_(
         changed = registry.set(adapters, change, who=by, why=why)
         live = registry.ls(Wanted(hashes=tuple(changed), stages=("live",), failing=True))
     if display.json:
-        from loradiag.registry.exporting import safe_json
+        from loradiag.cli.emit import echo_json
 
-        click.echo(safe_json(changed), nl=False)
+        echo_json(changed)
     elif not display.quiet:
         for sha256, lines in changed.items():
             for line in lines or ["nothing changed"]:

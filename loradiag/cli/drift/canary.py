@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
+from loradiag.core.text import printable
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
 
 
 @click.command(
@@ -71,5 +74,7 @@ def _margins(words: tuple[str, ...]) -> dict[str, float]:
         try:
             found[name] = float(value)
         except ValueError:
-            raise click.BadParameter(f"{word}: write NAME=VALUE, such as latency=0.2", param_hint="--margin") from None
+            raise click.BadParameter(
+                f"{printable(word)}: write NAME=VALUE, such as latency=0.2", param_hint="--margin"
+            ) from None
     return found

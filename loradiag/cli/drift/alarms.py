@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.emit import Display, echo_json
 from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
 
 if TYPE_CHECKING:
+    from loradiag.cli.emit import Display
     from loradiag.core.watching import WatchAlarm
 
 
@@ -82,6 +81,8 @@ def alarms(
 
 def _show(found: list[WatchAlarm], display: Display) -> None:
     if display.json:
+        from loradiag.cli.emit import echo_json
+
         echo_json(found)
     elif not display.quiet:
         from loradiag.outputs.terminal.alarms import alarms_text
@@ -90,6 +91,8 @@ def _show(found: list[WatchAlarm], display: Display) -> None:
 
 
 def _user() -> str:
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run as a user that has no name

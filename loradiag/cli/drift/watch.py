@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import count
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
 from loradiag.core.errors import UsageError
-from loradiag.core.report import now
 from loradiag.core.text import plural, printable
 
 if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
     from loradiag.core.watching import Watch, WatchTotals
     from loradiag.watching.watcher import News
 
@@ -132,6 +129,9 @@ def _serve(
     quiet: bool,
     **options: Any,
 ) -> None:
+    import signal
+    from threading import Event
+
     from loradiag.api.serving import serve_watch
 
     stop = Event()
@@ -159,6 +159,8 @@ def _serve(
 
 
 def _say(text: str, *, quiet: bool) -> None:
+    from loradiag.core.report import now
+
     if not quiet:
         click.echo(f"{now()}  {text}", err=True)
 
