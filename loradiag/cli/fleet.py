@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Output, exit_code, tell_unused
 from loradiag.cli.options import output_options
-from loradiag.core.errors import EXIT_INTERRUPTED
+from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
+from loradiag.core.text import printable
 
 if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
     from loradiag.core.report import Report
 
 
@@ -74,6 +75,7 @@ def fleet(
     """
     from loradiag.api import InterruptedScanError
     from loradiag.api import scan_fleet as run
+    from loradiag.cli.emit import exit_code, tell_unused
     from loradiag.cli.progress import Bar
 
     if table:
@@ -131,17 +133,31 @@ def _recorder(where: str | None) -> Iterator[Callable[[Report], None] | None]:
 
 
 def _writer(folder: str | None) -> Callable[[Report], None] | None:
-    """What writes the report of each adapter, named by its content."""
+    """What writes the report of each adapter, named by its content; of those of one name by its path as well.
+
+    Raises:
+        UsageError: The folder cannot be made.
+    """
     if folder is None:
         return None
+    import hashlib
+
     from loradiag.core.report import encode
     from loradiag.storage.writing import write_whole
 
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--reports {printable(folder)}: cannot be written ({error.strerror})") from error
+    taken: dict[str, str] = {}
 
     def write(report: Report) -> None:
-        name = (report.subject.sha256 or "unreadable")[:16]
-        write_whole(place / f"{Path(report.subject.path).name[:80] or 'adapter'}-{name}.json", encode(report))
+        path = report.subject.path
+        stem = printable(Path(path).name).encode()[:80].decode(errors="ignore") or "adapter"
+        name = f"{stem}-{(report.subject.sha256 or 'unreadable')[:16]}"
+        if taken.setdefault(name, path) != path:
+            name += f"-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+        write_whole(place / f"{name}.json", encode(report))
 
     return write

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from loradiag.cli.fleet import fleet
 from loradiag.core.errors import InputError, UsageError
 from tests.conftest import FIXTURES
-from tests.fleet.making import write_fleet
+from tests.fleet.making import write_adapter, write_fleet
 
 
 def run(*arguments: object) -> Result:
@@ -42,6 +42,21 @@ def test_a_fleet_in_every_form(tmp_path: Path) -> None:
     assert "14 as they were" in run(root).stdout
 
 
+def test_no_report_is_written_over_another(tmp_path: Path) -> None:
+    """Copies, and those that cannot be read, under one name in several places; and a name as long as names may be."""
+    long = "深" * 80
+    for team in ("one", "two"):
+        write_adapter(tmp_path / "fleet" / team / "same")
+        (tmp_path / "fleet" / team / "bad").mkdir()
+        (tmp_path / "fleet" / team / "bad" / "adapter_model.safetensors").write_bytes(b"version https://git-lfs")
+    write_adapter(tmp_path / "fleet" / long)
+    run(tmp_path / "fleet", "--reports", tmp_path / "each")
+    paths = [json.loads(path.read_text())["subject"]["path"] for path in (tmp_path / "each").iterdir()]
+    assert sorted(Path(path).relative_to(tmp_path / "fleet").as_posix() for path in paths) == sorted(
+        [*(f"{team}/{name}" for team in ("one", "two") for name in ("same", "bad/adapter_model.safetensors")), long]
+    )
+
+
 def test_a_fleet_that_fails() -> None:
     """Exit 1, with why, and the worst first."""
     done = run(FIXTURES / "adapters", FIXTURES / "broken")
@@ -67,6 +82,7 @@ def test_overlap_on_a_module(tmp_path: Path) -> None:
         (["{tmp}", "--engine", "spark"], InputError, "holds no adapter"),
         (["{adapters}", "--engine", "spark"], UsageError, "there are local, ray"),
         (["{adapters}", "--table", "x.xlsx"], UsageError, "end it in"),
+        (["{adapters}", "--reports", "{adapters}/healthy/adapter_config.json"], UsageError, "--reports"),
         (["{adapters}", "--overlap", "none"], UsageError, "no two adapters"),
         (["nosuch://bucket"], UsageError, "cannot be opened"),
     ],
