@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -77,6 +78,8 @@ def _width() -> int:
 
 def main() -> None:
     """Run the command line; every foreseen error is one line on stderr and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without σ is no reason to keep a verdict back
     try:
         code = cli.main(standalone_mode=False, terminal_width=_width())
         sys.stdout.flush()

@@ -258,6 +258,21 @@ def test_colours_only_when_wanted(dead: Path) -> None:
     assert "\x1b[" in run("inspect", dead, "--color", "always").stdout
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_letter_has_the_verdict(make_adapter: MakeAdapter, encoding: str) -> None:
+    """σ and ‖ are written as escapes; the exit code is that of the report."""
+    for words, said in ((("inspect", make_adapter()), "PASS"), (("rule", "LD202"), "largest median share of")):
+        done = subprocess.run(
+            [sys.executable, "-m", "loradiag", *map(str, words)],
+            capture_output=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert said in done.stdout.decode("latin-1")
+
+
 def test_a_fault_of_its_own_is_not_a_failed_gate(make_adapter: MakeAdapter) -> None:
     """An unforeseen exception is one line and exit 2, never 1, and can be seen in full on demand."""
     code = (
