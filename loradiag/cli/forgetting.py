@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
-from loradiag.core.policy import Policy
 from loradiag.core.text import printable
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
+    from loradiag.core.policy import Policy
 
 
 @click.command(
@@ -156,6 +157,7 @@ def forgetting(
     from loradiag.api import InterruptedRunError, forgetting_all
     from loradiag.cli.progress import Bar
 
+    output.check_places(options["write"])
     policy = with_margins(output.policy, margins)
     named = [name for word in tasks for name in word.split(",") if name]
     code = 0
@@ -198,6 +200,8 @@ def with_margins(policy: Policy, margins: Sequence[str]) -> Policy:
     Raises:
         UsageError: One is no share.
     """
+    import msgspec
+
     from loradiag.core.abilities import RULE
 
     limits = dict(policy.thresholds.get(RULE, {}))

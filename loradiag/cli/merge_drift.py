@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Output, exit_code, tell_unused
 from loradiag.cli.options import output_options
 from loradiag.core.errors import EXIT_GATE_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from loradiag.core.text import printable
 
 if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
     from loradiag.cli.progress import Bar
     from loradiag.core.report import Report
 
@@ -100,10 +100,16 @@ def merge_drift(
     and along every route. Finished parts of an interrupted run are kept: the same command goes on from there.
     """
     from loradiag.api import merge_drift as measure
+    from loradiag.cli.emit import exit_code, tell_unused
     from loradiag.cli.progress import Bar
 
     if save is None and (save_route is not None or force):
         raise UsageError("--save-route and --force say what to write where: name the directory with --save")
+    output.check_places()
+    if save is not None:
+        from loradiag.saving.save import check_place
+
+        check_place(save, base, adapter, force=force)
     with Bar(enabled=not output.quiet) as bar:
         try:
             report = measure(base, adapter, policy=output.policy, progress=bar.stage, **options)

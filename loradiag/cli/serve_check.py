@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.emit import Output
 from loradiag.cli.options import output_options
-from loradiag.cli.progress import Bar
+
+if TYPE_CHECKING:
+    from loradiag.cli.emit import Output
 
 
 @click.command(
@@ -74,10 +75,12 @@ def serve_check(
     same: answers are held against that. Exit 1 where an adapter is not served as itself.
     """
     from loradiag.api import serve_check as run
+    from loradiag.cli.progress import Bar
 
     names = [name.strip() for name in (adapters or "").split(",") if name.strip()]
     if adapters is not None and not names:
         raise click.BadParameter("names, with commas between them", param_hint="--adapters")
+    output.check_places()
     with Bar(enabled=not output.quiet, unit="requests") as bar:
         report = run(
             url,

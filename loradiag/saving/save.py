@@ -80,7 +80,7 @@ def save_merged(
     """
     row = chosen(report, route)
     tell = progress or (lambda _stage, _done, _total: None)
-    place = check_output(Path(output), {"adapter": Path(adapter), "base": Path(base)}, _CHECKPOINT, force=force)
+    place = check_place(output, base, adapter, force=force)
     opened = open_base(base, revision=revision)
     inspection = Inspection(open_adapter(adapter, allow_pickle=allow_pickle), base=opened)
     plan = _plan(opened, row, report)
@@ -97,6 +97,15 @@ def save_merged(
         prove(folder, jobs, inspection, formats, row, lambda done, total: tell("reading back", done, total))
         files = sorted(child.name for child in folder.iterdir())
     return Saved(str(output), row.route, size, files)
+
+
+def check_place(output: str | Path, base: str | Path, adapter: str | Path, *, force: bool = False) -> Path:
+    """Return the directory, if a checkpoint may be written there: to be asked before anything is measured, too.
+
+    Raises:
+        UsageError: As of :func:`save_merged`.
+    """
+    return check_output(Path(output), {"adapter": Path(adapter), "base": Path(base)}, _CHECKPOINT, force=force)
 
 
 def chosen(report: Report, route: str | None) -> Row:

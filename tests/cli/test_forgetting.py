@@ -115,6 +115,7 @@ def test_what_does_not_fail(cache: str) -> None:
         ([BASE, NARROW, "--tasks", "toy_facts", "--policy", "missing.toml"], 2, "missing.toml"),
         ([BASE, NARROW, "--tasks", "toy_facts", "--include-path", "missing"], 2, "no such directory"),
         ([BASE, NARROW, "--text", TEXT, "--text", TEXT], 2, "another file is called base_heldout"),
+        ([BASE, NARROW, "--tasks", "toy_facts", "-o", "nowhere/r.json"], 2, "nowhere/r.json: there is no such folder"),
         (["missing", NARROW, "--tasks", "toy_facts"], 3, "does not exist"),
         ([BASE, "missing", "--tasks", "toy_facts"], 3, "does not exist"),
         ([BASE, NARROW, "--text", "missing.jsonl"], 3, "does not exist"),
