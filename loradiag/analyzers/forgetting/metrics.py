@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from loradiag.analyzers.forgetting.questions import Aggregate
 from loradiag.core.errors import reason_of
+from loradiag.core.text import plural
 from loradiag.models.harness.answers import Metric
 from loradiag.statistics.bootstrap import Bootstrap
 from loradiag.statistics.checks import Floats, is_binary
@@ -65,7 +66,7 @@ def _floats(values: Iterable[Any]) -> Floats:
     found = np.array(rows, dtype=np.float64)
     bad = int(np.sum(~np.isfinite(found)))
     if bad:
-        raise NoValueError(f"{bad:,} documents have a value that is not finite")
+        raise NoValueError(f"the values of {plural(bad, 'document')} are not finite")
     return found
 
 

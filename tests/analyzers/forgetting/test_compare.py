@@ -194,7 +194,11 @@ def test_sources(labels: str, clusters: int | None) -> None:
 
 @pytest.mark.parametrize(
     ("values", "said"),
-    [([1.0, None], "no value of its own"), ([1.0, float("nan")], "1 documents"), (["a", "b"], "no value of its own")],
+    [
+        ([1.0, None], "no value of its own"),
+        ([1.0, float("nan")], "of 1 document are not finite"),
+        (["a", "b"], "no value of its own"),
+    ],
 )
 def test_values_that_cannot_be_compared(values: list[Any], said: str) -> None:
     """Leave the score without one, and say why."""
