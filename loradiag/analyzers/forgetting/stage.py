@@ -213,8 +213,8 @@ class Stage:
             places,
             extras,
             self.plan,
-            self.held,
-            self._wanted.device,
-            self.compute,
+            carrier=self.held,
+            device=self._wanted.device,
+            compute=self.compute,
             originals=self._originals,
         )

@@ -163,7 +163,7 @@ def _swapped(
     model = load_model(folder, dtype=stored_type(base), trust_remote_code=wanted.trust_remote_code)
     places = find_places(model, pairs, inspection.pairing.renaming, _WEIGHTS_ONLY)
     extras = extras_of(inspection.adapter, model, inspection.pairing.renaming, _WEIGHTS_ONLY)
-    return Swapped(model, base, pairs, places, extras, wanted.plan, held, wanted.device, compute)
+    return Swapped(model, base, pairs, places, extras, wanted.plan, carrier=held, device=wanted.device, compute=compute)
 
 
 def _longest(base: Base, most: int) -> int:

@@ -55,6 +55,7 @@ class Swapped:
         places: Mapping[str, Place],
         extras: Mapping[str, Tensor],
         plan: Plan,
+        *,
         carrier: str,
         device: str,
         compute: str,

@@ -168,9 +168,9 @@ def swapped(
         find_places(model, pairs_of(inspection), pairing.renaming, "there is one for all"),
         extras_of(adapter, model, pairing.renaming, "there is one for all"),
         planned(inspection, **settings),
-        carrier(base),
-        "cpu",
-        TORCH[compute],
+        carrier=carrier(base),
+        device="cpu",
+        compute=TORCH[compute],
     )
 
 

@@ -310,8 +310,7 @@ def test_swapped_is_only_given_what_fits(tmp_path: Path) -> None:
     from tests.analyzers.merge.making import planned
 
     assert inspection.base is not None
-    nothing = Swapped(
-        model, inspection.base, pairs_of(inspection), {}, {}, planned(inspection), "bf16", "cpu", "float32"
-    )
+    formats = {"carrier": "bf16", "device": "cpu", "compute": "float32"}
+    nothing = Swapped(model, inspection.base, pairs_of(inspection), {}, {}, planned(inspection), **formats)
     nothing.put_route(ROUTES["bf16"])
     assert differing(nothing.model, loaded(base)) == []
