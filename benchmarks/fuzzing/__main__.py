@@ -15,14 +15,15 @@ from typing import Any
 
 from benchmarks.fuzzing.targets import MODULES, NAMES
 
+_FASTEST = ("strict-json", "safetensors", "shards", "stamp", "policy", "trainer-state", "urls", "environment")
+_FAST = ("sources", "map", "gguf", "log-files", "jsonl", "json", "csv", "plain", "baseline", "report", "models-list")
+_SLOW = ("mlflow", "wire", "drift", "folded", "tokenizer")
+
 SHARES = {
-    **dict.fromkeys(("strict-json", "safetensors", "shards", "stamp", "policy", "trainer-state"), 8.0),
-    **dict.fromkeys(
-        ("sources", "map", "gguf", "log-files", "jsonl", "json", "csv", "plain", "baseline", "report"), 4.0
-    ),
-    **dict.fromkeys(("npz", "shelf"), 2.0),
-    **dict.fromkeys(("peft", "layouts", "judged", "pickle"), 0.6),
-    **dict.fromkeys(("ingest", "lake"), 0.1),
+    **dict.fromkeys(NAMES, 1.0),
+    **dict.fromkeys(_FASTEST, 4.0),
+    **dict.fromkeys(_FAST, 2.0),
+    **dict.fromkeys(_SLOW, 0.2),
 }
 """What each target gets of all inputs, by how fast it is."""
 

@@ -26,6 +26,17 @@ MEMORY = 1 << 30
 """Bytes of addresses that a target may take beyond what its imports and its first input took."""
 
 _ROOM = 1 << 21
+_ALONE = {
+    "HF_HUB_OFFLINE": "1",
+    "LORADIAG_THREADS": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "RUST_BACKTRACE": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""The environment, with a cache and a folder for temporary files of its own: nothing of the user's is read or written, nothing
+waits for a network, and one core is enough."""
 
 
 class Tally:
@@ -65,7 +76,11 @@ class Tally:
                 self.refusals += 1
                 if printable(str(error)) != str(error):
                     self._escape(error, data, "a message that is no plain line: ")
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except (
+                BaseException
+            ) as error:  # Rust's panics are no Exception, and nothing that is read may end the program
                 self._escape(error, data)
             faulthandler.cancel_dump_traceback_later()
             self._counted(time.perf_counter() - began)
@@ -84,7 +99,7 @@ class Tally:
         if self.done % 500 == 0 or self.done >= self._inputs:  # atheris ends the process without a word
             self.write()
 
-    def _escape(self, error: Exception, data: bytes, what: str = "") -> None:
+    def _escape(self, error: BaseException, data: bytes, what: str = "") -> None:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "fuzzing/child" not in frame.filename]
         ours = [frame for frame in frames if "/loradiag/" in frame.filename] or frames
         where = f"{ours[-1].filename.partition('/loradiag/')[2] or ours[-1].filename}:{ours[-1].lineno}"
@@ -113,6 +128,8 @@ class Tally:
 def main() -> None:
     """``python -m benchmarks.fuzzing.child TARGET INPUTS SEED ENGINE PLACE``."""
     name, inputs, seed, engine, place = sys.argv[1:]
+    os.environ.update(_ALONE | {"LORADIAG_CACHE": f"{place}/work/cache", "TMPDIR": f"{place}/work/tmp"})
+    Path(place, "work", "tmp").mkdir(parents=True, exist_ok=True)
     tally = Tally(Path(place), int(inputs))
     warnings.simplefilter("ignore")
     if engine == "seeded":

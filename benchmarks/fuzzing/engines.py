@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from random import Random
 
 from benchmarks.fuzzing.mutating import blindly
@@ -12,6 +15,12 @@ from benchmarks.fuzzing.targets import Target, target
 Once = Callable[[bytes], None]
 _MEANT = 0.6
 """Share of inputs that are changed where it has meaning."""
+
+_IN_FRAMES = 0.97
+"""The same of several files in one: one byte more in the first, and the others are none."""
+
+_KEPT = 64
+"""Inputs that were made of others and are changed further."""
 
 _AFRESH = 0.25
 """Share of atheris' inputs that are made of a sound one: most of what it keeps is refused early."""
@@ -27,17 +36,32 @@ def seeded(name: str, once: Callable[[Target], Once], inputs: int, seed: int) ->
         seed: Of all randomness.
     """
     found = target(name)
-    take, random = once(found), Random(f"{name} {seed}")
     pool = found.seeds()
+    _warm(found, pool)
+    take, random = once(found), Random(f"{name} {seed}")
     sound = len(pool)
     for number in range(inputs):
         data = pool[number] if number < sound else random.choice(pool)
         if number >= sound:
-            data = (found.mutate if random.random() < _MEANT else blindly)(data, random)[: found.largest]
+            data = (found.mutate if _is_meant(found, random) else blindly)(data, random)[: found.largest]
             if random.random() < 0.1:  # what was changed once is changed again
-                pool[sound + random.randrange(64) if len(pool) >= sound + 64 else len(pool) :][:1] = [data]
-                pool = pool[: sound + 64]
+                if len(pool) == sound + _KEPT:
+                    pool.pop(sound + random.randrange(_KEPT))
+                pool.append(data)
         take(data)
+
+
+def _warm(found: Target, seeds: list[bytes]) -> None:
+    """Read the seeds once, so that what is imported when it is needed is there before any input is timed."""
+    with tempfile.TemporaryDirectory(prefix="loradiag-fuzzing-") as folder:
+        for data in seeds:
+            with suppress(Exception):
+                found.run(data, Path(folder))
+
+
+def _is_meant(found: Target, random: Random) -> bool:
+    """Whether to change an input where that has meaning, and not its bytes, whatever they are."""
+    return random.random() < (_IN_FRAMES if found.framed else _MEANT)
 
 
 def guided(name: str, once: Callable[[Target], Once], inputs: int, seed: int, corpus: str) -> None:
@@ -56,7 +80,8 @@ def guided(name: str, once: Callable[[Target], Once], inputs: int, seed: int, co
         import loradiag.api  # noqa: F401 - what is imported here is watched
 
         found = target(name)
-    seeds = found.seeds()
+        seeds = found.seeds()
+        _warm(found, seeds)
     for number, data in enumerate(seeds):
         with open(f"{corpus}/{number}", "wb") as file:
             file.write(data)
@@ -66,7 +91,7 @@ def guided(name: str, once: Callable[[Target], Once], inputs: int, seed: int, co
         random = Random(draw)
         if random.random() < _AFRESH:
             data = random.choice(seeds)
-        return (found.mutate(data, random) if random.random() < _MEANT else atheris.Mutate(data, most))[:most]
+        return (found.mutate(data, random) if _is_meant(found, random) else atheris.Mutate(data, most))[:most]
 
     options = [f"-runs={inputs}", f"-seed={seed + 1}", f"-max_len={found.largest}", "-len_control=0", "-rss_limit_mb=0"]
     options += ["-timeout=1000", "-verbosity=0", f"-artifact_prefix={corpus}.", "-detect_leaks=0", "-reload=0"]

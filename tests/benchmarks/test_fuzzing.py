@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
@@ -13,12 +14,20 @@ import pytest
 
 from benchmarks.fuzzing import mutating
 from benchmarks.fuzzing.__main__ import SHARES
+from benchmarks.fuzzing.databases import as_database
+from benchmarks.fuzzing.showing import harmless
 from benchmarks.fuzzing.targets import MODULES, NAMES
 from loradiag.core.errors import InputError
 from loradiag.storage.safetensors import SafetensorsFile
 
 ROOT = Path(__file__).resolve().parents[2]
-INPUTS = {"lake": 40, "ingest": 60, "judged": 100, "peft": 150, "layouts": 150, "pickle": 150}
+INPUTS = {
+    **dict.fromkeys(("judged", "named", "recorded", "registry-file", "scanned", "compared"), 80),
+    **dict.fromkeys(("lake", "counted", "drift", "folded", "mlflow", "wire", "tokenizer"), 25),
+    **dict.fromkeys(
+        ("peft", "layouts", "containers", "pickle", "ingest", "beside", "stamped", "resized", "served"), 150
+    ),
+}
 
 
 @pytest.mark.models
@@ -48,6 +57,50 @@ def test_what_should_not_happen_is_found(tmp_path: Path) -> None:
     (what,) = json.loads((tmp_path / "tally.json").read_text())["escaped"]
     assert what.startswith("KeyError")
     assert b"NaN" in (tmp_path / "escaped-0").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("text", "a\x1b[31mb\n"),
+        ("text", "a\u202eb\n"),
+        ("json", '{"a": NaN}\n'),
+        ("gitlab", '[{"fingerprint": "x", "description": ""}]\n'),
+        (
+            "sarif",
+            '{"runs": [{"tool": {"driver": {"rules": []}}, "results": [], "artifacts": [{"location": {"uri": "a b"}}]}]}',
+        ),
+        ("junit", '<testsuites><testsuite tests="2" failures="0"><testcase/></testsuite></testsuites>'),
+        ("github", "loradiag: a\n::set-env name=x::y\n"),
+        ("github", "::error title=a,file=b::c\n"),
+        ("markdown", "a <img src=x>\n"),
+        ("markdown", "[a](javascript:b)\n"),
+        ("html", '<head><script>x</script></head><body><p onload="x">a</p></body>'),
+        ("html", "<head></head><body><hostile>a</hostile></body>"),
+        ("html", "<head></head><body><p>a</body>"),
+        ("html", "<head></head><body>a < b</body>"),
+    ],
+)
+def test_outputs_that_are_not_harmless_are_found(name: str, text: str) -> None:
+    """Each in its own way; a sound one of each kind passes in the fuzzing of reports."""
+    with pytest.raises(AssertionError):
+        harmless(name, text)
+
+
+def test_databases_stay_databases() -> None:
+    """Most that are changed by their own means can be opened and differ, and some are damaged."""
+    with sqlite3.connect(":memory:") as database:
+        database.execute("CREATE TABLE a (b TEXT, c BLOB)")
+        database.execute("INSERT INTO a VALUES (?, ?)", ['{"x": 1}', b"\x81\xa1x\x01"])
+        seed = database.serialize()
+    database.close()
+    random, sound = Random(3), 0
+    for _ in range(200):
+        changed = as_database(seed, random)
+        with suppress(sqlite3.Error), closing(sqlite3.connect(":memory:")) as again:
+            again.deserialize(changed)
+            sound += again.execute("PRAGMA integrity_check").fetchone() == ("ok",) and changed != seed
+    assert 60 < sound < 200
 
 
 def test_every_target_has_a_share() -> None:

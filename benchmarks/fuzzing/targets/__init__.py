@@ -12,12 +12,21 @@ from benchmarks.fuzzing.mutating import Mutator
 
 MODULES: Mapping[str, tuple[str, ...]] = {
     "weights": ("safetensors", "gguf", "npz", "pickle", "shards"),
-    "adapters": ("peft", "layouts"),
-    "documents": ("strict-json", "report", "judged", "policy", "shelf"),
-    "sidecars": ("stamp", "trainer-state", "baseline"),
+    "adapters": ("peft", "layouts", "containers"),
+    "together": ("stamped", "compared", "scanned", "resized"),
+    "bases": ("base", "beside", "folded", "tokenizer"),
+    "documents": ("strict-json", "report", "policy", "models-list"),
+    "shown": ("judged", "named", "shelf", "recorded"),
+    "sidecars": ("stamp", "trainer-state", "baseline", "baseline-arrays"),
     "logs": ("sources", "map", "log-files", "ingest"),
-    "lakes": ("lake",),
+    "lakes": ("lake", "counted", "drift"),
     "texts": ("jsonl", "json", "csv", "plain"),
+    "stored": ("watch-state", "registry-file", "fleet-memory"),
+    "caches": ("caches",),
+    "answers": ("served", "wire"),
+    "listening": ("listener",),
+    "tracking": ("mlflow",),
+    "remotes": ("listing", "urls", "environment"),
 }
 
 
@@ -29,12 +38,14 @@ class Target(msgspec.Struct, frozen=True):
         seeds: Sound inputs, made at run time.
         mutate: Changes one where it has meaning.
         largest: Bytes of an input.
+        framed: Whether an input holds several files, which only ``mutate`` keeps apart.
     """
 
     run: Callable[[bytes, Path], object]
     seeds: Callable[[], list[bytes]]
     mutate: Mutator
     largest: int = 1 << 16
+    framed: bool = False
 
 
 NAMES = tuple(name for names in MODULES.values() for name in names)

@@ -1,28 +1,22 @@
-"""Documents: strict JSON, reports, what is made of them, policies, and a dashboard's shelf."""
+"""Documents: strict JSON, reports, policies, and what ``/v1/models`` answers, saved."""
 
 from __future__ import annotations
 
-import gzip
 import json
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from benchmarks.fuzzing.mutating import as_json, blindly
+from benchmarks.fuzzing.mutating import as_json, blindly, joined, one_of, parted
 from benchmarks.fuzzing.targets import Target
-from loradiag.api.judging import judge
+from benchmarks.fuzzing.targets.kinds import reports
 from loradiag.core.policy import parse_policy, resolve
-from loradiag.core.report import SCHEMA_VERSION, decode, encode
-from loradiag.core.text import printable
-from loradiag.outputs import FORMATS, renderer
-from loradiag.outputs.style import Style
-from loradiag.overview.shelf import Shelf
+from loradiag.core.report import decode, encode
 from loradiag.rules import all_rules
 from loradiag.storage import strict_json
-
-ROOT = Path(__file__).resolve().parents[3]
-REPORTS = ROOT / "fixtures" / "reports"
+from loradiag.traffic.naming import attribute, names_of
+from loradiag.traffic.request import Request
+from loradiag.traffic.rows import row_of
 
 
 def _strict_json(data: bytes, _: Path) -> None:
@@ -35,16 +29,6 @@ def _report(data: bytes, _: Path) -> None:
         encode(report)
 
 
-def _judged(data: bytes, _: Path) -> None:
-    """As ``loradiag judge REPORT`` in every format: what is shown holds nothing that a terminal or a browser obeys."""
-    reports = [judge(report) for report in decode(data, "report.json")]
-    for name in FORMATS:
-        shown = renderer(name)(reports, Style())
-        assert "\x1b]0;" not in shown, f"a raw control in {name}"
-        if name == "html":
-            assert "<hostile" not in shown.partition("<body")[2], "markup of a report's text in the page"
-
-
 def _policy(data: bytes, _: Path) -> None:
     table = ("tool", "loradiag") if b"tool" in data else ()
     file = parse_policy(data, "loradiag.toml", table)
@@ -52,47 +36,21 @@ def _policy(data: bytes, _: Path) -> None:
         resolve(file, all_rules(), "loradiag.toml")
 
 
-def _shelf(data: bytes, folder: Path) -> None:
-    (folder / "report.json").write_bytes(data)
-    shelf = Shelf(folder)
-    shelf.refresh()
-    assert all(printable(problem) == problem for problem in shelf.flawed.values())
-    for card in shelf.cards:
-        shelf.report(card)
+def _models(data: bytes, folder: Path) -> None:
+    """A server's list of models, saved, as ``traffic ingest --models`` reads it; and words of the command line."""
+    told, words = parted(data, 2)
+    path = folder / "models.json"
+    path.write_bytes(told)
+    names = names_of(None, ("base",), path, tuple(words.decode("utf-8", "replace").split(",")))
+    for model in ("a", "base:a", "b", ""):
+        request = Request(id="r", model=model)
+        attribute(request, names)
+        row_of(request, "generic", keep_text=True)
 
 
-def _reports() -> list[bytes]:
-    """The fixtures' reports with their lists cut, since more entries are no more kinds of things; an empty one; two of them."""
-    whole = [_cut(json.loads(gzip.decompress(path.read_bytes()))) for path in sorted(REPORTS.glob("*.json.gz"))]
-    several = {"schema_version": SCHEMA_VERSION, "reports": [_MINIMAL, _MINIMAL]}
-    return [json.dumps(document).encode() for document in (*whole, _MINIMAL, several)]
-
-
-def _cut(value: Any, most: int = 2) -> Any:
-    if isinstance(value, list):
-        return [_cut(entry) for entry in value[:most]]
-    return {key: _cut(entry) for key, entry in value.items()} if isinstance(value, dict) else value
-
-
-_MINIMAL: dict[str, Any] = {
-    "schema_version": SCHEMA_VERSION,
-    "tool": {"name": "loradiag", "version": "1"},
-    "created": "2026-11-01T12:00:00Z",
-    "subject": {"path": "adapter"},
-    "measurements": {},
-    "accounting": {},
-    "findings": [],
-    "policy": {
-        "fail_on": "error",
-        "inconclusive": "pass",
-        "select": ["LD"],
-        "severity": {},
-        "thresholds": {},
-        "ignore": [],
-        "source": "default",
-    },
-    "verdict": {"status": "pass", "decided_by": []},
-}
+def _listed() -> list[bytes]:
+    cards = [{"id": "base", "object": "model", "parent": None, "root": "/x"}, {"id": "a", "parent": "base"}]
+    return [joined(json.dumps(told).encode(), b"x=a,y=b") for told in ({"object": "list", "data": cards}, cards)]
 
 
 def _policies() -> list[bytes]:
@@ -144,8 +102,7 @@ TARGETS = {
         as_json,
         1 << 12,
     ),
-    "report": Target(_report, _reports, as_json, 1 << 17),
-    "judged": Target(_judged, _reports, as_json, 1 << 17),
+    "report": Target(_report, reports, as_json, 1 << 17),
+    "models-list": Target(_models, _listed, one_of(as_json, blindly), 1 << 12, framed=True),
     "policy": Target(_policy, _policies, _toml, 1 << 12),
-    "shelf": Target(_shelf, _reports, as_json, 1 << 17),
 }

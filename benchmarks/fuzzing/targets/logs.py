@@ -110,6 +110,12 @@ def _records() -> list[bytes]:
     return [json.dumps(record).encode() for record in (*told, plain)]
 
 
+def _few() -> list[bytes]:
+    """Two records a log, each format beside the next: what takes time is a file for every day and adapter."""
+    records = _records()
+    return [b"\n".join(pair) for pair in zip(records, [*records[1:], records[0]], strict=True)]
+
+
 def _mapped() -> list[bytes]:
     record = {"prompt_col": "hi", "ts": 1_793_534_400, "deep": {"er": {"name": "a"}}}
     words = (b"text=prompt_col,time=ts,adapter=deep.er.name", b"text=deep", b"embedding=ts,text=" + b"a." * 2000)
@@ -146,7 +152,7 @@ def _after_suffix(data: bytes, random: Random) -> bytes:
 
 TARGETS = {
     "sources": Target(_sources, _records, as_json, 1 << 13),
-    "map": Target(_map, _mapped, one_of(blindly, as_json), 1 << 13),
+    "map": Target(_map, _mapped, one_of(blindly, as_json), 1 << 13, framed=True),
     "log-files": Target(_files, _log_files, _after_suffix, 1 << 14),
-    "ingest": Target(_ingest, lambda: [b"\n".join(_records()), b"\n".join(reversed(_records()))], by_line, 1 << 14),
+    "ingest": Target(_ingest, _few, by_line, 1 << 13),
 }

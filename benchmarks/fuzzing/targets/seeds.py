@@ -5,26 +5,46 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 LAYER = "base_model.model.model.layers"
+Stored = tuple[str, tuple[int, ...], bytes]
 
 
 def pack(shapes: Mapping[str, tuple[int, ...]], dtype: str = "F32", metadata: Mapping[str, str] | None = None) -> bytes:
     """A safetensors file of tensors that look trained."""
     random = np.random.default_rng(0)
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    blobs, offset = [], 0
+    stored: dict[str, Stored] = {}
     for name, shape in shapes.items():
         values = random.normal(0, 0.1, shape).astype("<f4")
         blob = (values.view("<u4") >> 16).astype("<u2").tobytes() if dtype == "BF16" else values.tobytes()
+        stored[name] = (dtype, shape, blob)
+    return pack_stored(stored, metadata)
+
+
+def pack_stored(tensors: Mapping[str, Stored], metadata: Mapping[str, str] | None = None) -> bytes:
+    """A safetensors file of tensors, each with its dtype, shape and bytes."""
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    offset = 0
+    for name, (dtype, shape, blob) in tensors.items():
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, offset + len(blob)]}
-        blobs.append(blob)
         offset += len(blob)
     text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + b"".join(blobs)
+    return struct.pack("<Q", len(text)) + text + b"".join(blob for _, _, blob in tensors.values())
+
+
+def lay(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write the files of an input into a folder; an empty one is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        if content:
+            (folder / name).write_bytes(content)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    return folder
 
 
 def peft_shapes(layers: int = 2, rank: int = 2) -> dict[str, tuple[int, ...]]:

@@ -7,15 +7,19 @@ import hashlib
 import io
 import json
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
-from benchmarks.fuzzing.mutating import as_json
+from benchmarks.fuzzing.mutating import as_json, blindly, joined, parted
 from benchmarks.fuzzing.targets import Target
+from benchmarks.fuzzing.targets.seeds import lay
 from loradiag.adapters.stamps import read_stamp
 from loradiag.adapters.trainer_state import read_state
 from loradiag.baselines import manifest as parts
-from loradiag.baselines.reading import expired, open_baselines
+from loradiag.baselines.reading import expired, open_baseline, open_baselines
+from loradiag.baselines.topics import assign
+from loradiag.watching.references import reference_of
 
 
 def _stamp(data: bytes, folder: Path) -> None:
@@ -40,7 +44,8 @@ def _baseline(data: bytes, folder: Path) -> None:
         expired(baseline)
 
 
-def _stamps() -> list[bytes]:
+def stamps() -> list[bytes]:
+    """A stamp with everything in it."""
     told = {
         "stamp_version": "1.0",
         "created": "2026-11-01T12:00:00Z",
@@ -64,7 +69,8 @@ def _stamps() -> list[bytes]:
     return [json.dumps(told).encode()]
 
 
-def _states() -> list[bytes]:
+def states() -> list[bytes]:
+    """A trainer's state with losses, evaluations and a step that was logged twice."""
     log = [
         {"step": step, "loss": 2.0 - step / 9, "grad_norm": 1.0, "learning_rate": 1e-4, "epoch": step / 9}
         for step in range(1, 6)
@@ -136,8 +142,63 @@ def _manifests() -> list[bytes]:
     return [json.dumps(told).encode()]
 
 
+def strange_baseline(data: bytes, folder: Path) -> Path:
+    """Lay down a baseline whose numbers and arrays are strange, with a manifest that says that its files are as written."""
+    names = [*_arrays()]
+    told, *contents = parted(data, 1 + len(names))
+    files = dict(zip(names, contents, strict=True))
+    try:
+        document = json.loads(told)
+        document["files"] = {
+            name: {"bytes": len(stored), "sha256": hashlib.sha256(stored).hexdigest()} for name, stored in files.items()
+        }
+        told = json.dumps(document).encode()
+    except (ValueError, TypeError, RecursionError):
+        pass
+    return lay(folder / "baseline", {**files, parts.NAME: told})
+
+
+def baselines() -> list[bytes]:
+    """Inputs of :func:`strange_baseline`."""
+    return [joined(_manifests()[0], *_arrays().values())]
+
+
+def as_baseline(data: bytes, random: Random) -> bytes:
+    """Change the manifest, or one array: its bytes, or all of its numbers to one that means something."""
+    content = parted(data, 1 + len(_arrays()))
+    place = random.randrange(len(content))
+    if place == 0:
+        content[0] = as_json(content[0], random)
+    elif random.random() < 0.5:
+        content[place] = blindly(content[place], random)
+    else:
+        array = [np.load(io.BytesIO(stored)) for stored in _arrays().values()][place - 1]
+        told = np.array(random.choice((-1, 0, 1, 7, 32767, -32768, np.nan, np.inf, 65504.0, 1e-8)))
+        with np.errstate(all="ignore"):
+            array[random.randrange(len(array)) :] = told.astype(array.dtype)
+        file = io.BytesIO()
+        np.save(file, array)
+        content[place] = file.getvalue()
+    return joined(*content)
+
+
+def _asked_baseline(data: bytes, folder: Path) -> None:
+    """A strange baseline, opened and asked everything that a check or a watch asks it."""
+    baseline = open_baseline(strange_baseline(data, folder))
+    told = baseline.manifest
+    vectors = np.eye(2, told.encoder.dimension, dtype=np.float16)
+    cosines, neighbours = baseline.search.nearest(vectors)
+    assert cosines.shape == neighbours.shape == (2,)
+    assign(vectors, baseline.centres)
+    baseline.texts(baseline.examples)
+    expired(baseline)
+    scores, topics = np.asarray(baseline.scores), np.asarray(baseline.topics)
+    reference_of(told.calibrated, scores, topics, least_share=0.08, tolerance=0.2, chance=0.001)
+
+
 TARGETS = {
-    "stamp": Target(_stamp, _stamps, as_json, 1 << 13),
-    "trainer-state": Target(_trainer_state, _states, as_json, 1 << 13),
+    "stamp": Target(_stamp, stamps, as_json, 1 << 13),
+    "trainer-state": Target(_trainer_state, states, as_json, 1 << 13),
     "baseline": Target(_baseline, _manifests, as_json, 1 << 13),
+    "baseline-arrays": Target(_asked_baseline, baselines, as_baseline, 1 << 13, framed=True),
 }

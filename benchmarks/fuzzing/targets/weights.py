@@ -54,6 +54,11 @@ class _Trap:
         return open, (self.place, "w")
 
 
+def is_sprung() -> bool:
+    """Whether some pickle was executed."""
+    return bool(_Trap.place) and Path(_Trap.place).exists()
+
+
 def _pickle(data: bytes, folder: Path) -> None:
     path = _file(data, folder, "adapter_model.bin")
     try:
@@ -67,7 +72,7 @@ def _pickle(data: bytes, folder: Path) -> None:
     try:
         _read_all(open_container(path, allow_pickle=True))
     finally:
-        assert not Path(_Trap.place).exists(), "a pickle was executed"
+        assert not is_sprung(), "a pickle was executed"
 
 
 def _shards(data: bytes, folder: Path) -> None:
@@ -77,7 +82,8 @@ def _shards(data: bytes, folder: Path) -> None:
     names_in(index)
 
 
-def _gguf_seeds() -> list[bytes]:
+def gguf_seeds() -> list[bytes]:
+    """Adapters as llama.cpp writes them, plain and quantized."""
     import tempfile
 
     import gguf
@@ -103,7 +109,8 @@ def _gguf_seeds() -> list[bytes]:
     return seeds
 
 
-def _npz_seeds() -> list[bytes]:
+def npz_seeds() -> list[bytes]:
+    """Archives as MLX writes them, and one of objects."""
     seeds = []
     for save, kind in ((np.savez, "<f4"), (np.savez_compressed, ">f8"), (np.savez, "<f2")):
         file = io.BytesIO()
@@ -117,7 +124,8 @@ def _npz_seeds() -> list[bytes]:
     return [*seeds, file.getvalue()]
 
 
-def _pickle_seeds() -> list[bytes]:
+def pickle_seeds() -> list[bytes]:
+    """Files of torch, new and old, and pickles that would run something."""
     import tempfile
 
     import torch
@@ -149,8 +157,8 @@ TARGETS = {
     "safetensors": Target(
         _safetensors, lambda: [*safetensors(), *(weights for _, weights in adapter_files())], as_safetensors
     ),
-    "gguf": Target(_gguf, _gguf_seeds, blindly, 1 << 14),
-    "npz": Target(_npz, _npz_seeds, as_archive, 1 << 13),
-    "pickle": Target(_pickle, _pickle_seeds, as_archive, 1 << 13),
+    "gguf": Target(_gguf, gguf_seeds, blindly, 1 << 14),
+    "npz": Target(_npz, npz_seeds, as_archive, 1 << 13),
+    "pickle": Target(_pickle, pickle_seeds, as_archive, 1 << 13),
     "shards": Target(_shards, _shard_seeds, as_json, 1 << 12),
 }
