@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,6 +15,7 @@ from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
 from loradiag.storage.files import unreadable
+from loradiag.storage.locking import alone
 from loradiag.storage.sqlite import DAMAGED, is_busy, is_of_the_disk, keep_a_log, uri_of
 from loradiag.watching.episodes import Episode
 
@@ -140,7 +139,14 @@ class State:
         Raises:
             UsageError: Another one is at work, or nobody can tell.
         """
-        with _lock(self.path.with_name(self.path.name + ".lock")) as free:
+        path = self.path.with_name(self.path.name + ".lock")
+        with ExitStack() as stack:
+            try:
+                free = stack.enter_context(alone(path))
+            except OSError as error:
+                reason = printable(error.strerror or str(error))
+                where = "give --state FILE on a disk of this machine, in a folder that can be written"
+                raise UsageError(f"{printable(str(path))}: cannot be locked ({reason}); {where}") from error
             if not free:
                 raise UsageError(f"{printable(str(self.path))}: another 'loradiag drift watch' is at work on it")
             yield
@@ -270,33 +276,3 @@ def _opened(path: Path, read_only: bool) -> sqlite3.Connection:
 
 def _writable(path: Path) -> bool:
     return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[bool]:
-    """Whether nobody else holds the lock; it goes with the process, however that ends.
-
-    Raises:
-        UsageError: The file system has no locks, or the file may not be written.
-    """
-    try:
-        file = path.open("a")
-    except OSError as error:
-        raise _unlockable(path, error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError as error:
-            raise _unlockable(path, error) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()} {time.time():.0f}\n")
-        file.flush()
-        yield True
-
-
-def _unlockable(path: Path, error: OSError) -> UsageError:
-    where = "give --state FILE on a disk of this machine, in a folder that can be written"
-    return UsageError(f"{printable(str(path))}: cannot be locked ({printable(error.strerror or str(error))}); {where}")
