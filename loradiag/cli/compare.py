@@ -42,6 +42,7 @@ def compare(
     from loradiag.cli.emit import exit_code, tell_unread
     from loradiag.cli.progress import Bar
 
+    output.check_places()
     with Bar(enabled=not output.quiet) as bar:
         reports = run(adapters, policy=output.policy, allow_pickle=allow_pickle, progress=bar.stage)
     if not (output.text_alone and len(reports) == 1 and exit_code(reports) == EXIT_UNREADABLE):

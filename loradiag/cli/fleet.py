@@ -78,6 +78,7 @@ def fleet(
     from loradiag.cli.emit import exit_code, tell_unused
     from loradiag.cli.progress import Bar
 
+    output.check_places(reports)
     if table:
         from loradiag.fleet.tables import check_table
 

@@ -68,6 +68,7 @@ def inspect(
     from loradiag.cli.emit import exit_code, tell_unread, tell_unused
     from loradiag.cli.progress import Bar
 
+    output.check_places()
     against = _against(base, revision, spectra, device, measure)
     reports: list[Report] = []
     interrupted = False

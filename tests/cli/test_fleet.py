@@ -29,7 +29,7 @@ def test_a_fleet_in_every_form(tmp_path: Path) -> None:
     """The terminal, reports, a table, and the report of each adapter."""
     root = write_fleet(tmp_path / "fleet")
     done = run(
-        *(root, "-o", tmp_path / "r.json", "-o", tmp_path / "r.html", "--table", tmp_path / "t.csv"),
+        *(root, "-o", tmp_path / "r.json", "-o", tmp_path / "each" / "r.html", "--table", tmp_path / "t.csv"),
         *("--reports", tmp_path / "each"),
     )
     assert done.exit_code == 0
@@ -83,6 +83,7 @@ def test_overlap_on_a_module(tmp_path: Path) -> None:
         (["{adapters}", "--engine", "spark"], UsageError, "there are local, ray"),
         (["{adapters}", "--table", "x.xlsx"], UsageError, "end it in"),
         (["{adapters}", "--reports", "{adapters}/healthy/adapter_config.json"], UsageError, "--reports"),
+        (["{adapters}", "-o", "nowhere/r.json"], UsageError, "nowhere/r.json: there is no such folder"),
         (["{adapters}", "--overlap", "none"], UsageError, "no two adapters"),
         (["nosuch://bucket"], UsageError, "cannot be opened"),
     ],

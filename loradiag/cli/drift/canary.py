@@ -62,6 +62,7 @@ def canary(
     """
     from loradiag.api import canary as run
 
+    output.check_places()
     report = run(old, new, margins=_margins(margins), policy=output.policy, **options)
     output.emit([report], verbose=verbose)
     output.end([report])

@@ -111,6 +111,7 @@ def _once(
     from loradiag.cli.progress import Bar
     from loradiag.watching.alerting import hooks_of
 
+    output.check_places()
     hooks_of(webhooks)  # what makes no sense is said before anything is counted
     with Bar(enabled=not output.quiet, unit="files") as bar:
         reports = run(lake, baselines, policy=output.policy, progress=bar.stage, **options)
