@@ -75,7 +75,8 @@ class RemoteFolder:
         with self._alone():
             there, known = self.listing(), self._known()
             for name in known.keys() - there.keys():
-                (self.local / name).unlink(missing_ok=True)
+                if os.path.isfile(self.local / name):
+                    (self.local / name).unlink(missing_ok=True)
                 del known[name]
             self._fetch(there, known, progress)
         return self.local
@@ -239,9 +240,10 @@ class RemoteFolder:
 
     def _known(self) -> dict[str, Known]:
         try:
-            return msgspec.json.decode(self._memory.read_bytes(), type=dict[str, Known])
+            found = msgspec.json.decode(self._memory.read_bytes(), type=dict[str, Known])
         except (OSError, *UNDECODABLE):
             return {}  # all is compared by what is here and there
+        return {name: known for name, known in found.items() if name and is_plain(name)}
 
     def _remember(self, known: Mapping[str, Known]) -> None:
         write_whole(self._memory, msgspec.json.encode(known))

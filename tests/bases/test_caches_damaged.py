@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,21 @@ def test_what_is_here_of_a_folder_elsewhere(tmp_path: Path, data: bytes) -> None
     (memory,) = remote.local.parent.glob("*.json")
     memory.write_bytes(data)
     assert (remote.fetch() / "a").read_bytes() == b"a"
+
+
+def test_names_that_lead_out_of_the_copy(tmp_path: Path) -> None:
+    """What lies elsewhere is no part of it, and stays, whatever the memory says."""
+    pytest.importorskip("fsspec")
+    remote = RemoteFolder(f"memory://caches-damaged/{tmp_path.name}", tmp_path)
+    (remote.local / "a").write_bytes(b"a")
+    remote.send()
+    (memory,) = remote.local.parent.glob("*.json")
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    names = ["../../outside", str(outside), "..", "", "a" * 3000, "b\0"]
+    memory.write_text(json.dumps({name: ["1", 1, 1] for name in names}))
+    assert (remote.fetch() / "a").read_bytes() == b"a"
+    assert outside.read_text() == "kept"
 
 
 def test_what_is_known_of_reports(tmp_path: Path) -> None:
