@@ -45,6 +45,8 @@ def names_in(index: Path) -> list[str]:
 
 def _weight_map(index: Path) -> dict[str, Any]:
     try:
+        if not index.is_file():  # a pipe waits for whoever writes into it
+            raise ValueError("no regular file")
         with index.open("rb") as file:
             data = file.read(MAX_INDEX + 1)
         if len(data) > MAX_INDEX:

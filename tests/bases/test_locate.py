@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -131,6 +132,16 @@ def test_an_index_that_points_elsewhere(tmp_path: Path) -> None:
     index = tmp_path / "base" / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "../secret.safetensors"}}))
     refused(tmp_path / "base", "header", "outside")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors.index.json", "model.safetensors"])
+def test_pipes_by_the_names_of_files_are_left_alone(name: str, tmp_path: Path) -> None:
+    """Nobody writes into them, and nobody waits for that."""
+    write_shards(tmp_path, base_tensors(), [3])
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match="is not a readable shard index|is no regular file"):
+        open_base(tmp_path)
 
 
 def test_shards_that_repeat_a_tensor(tmp_path: Path) -> None:
