@@ -140,7 +140,7 @@ def test_pipes_by_the_names_of_files_are_left_alone(name: str, tmp_path: Path) -
     write_shards(tmp_path, base_tensors(), [3])
     (tmp_path / name).unlink(missing_ok=True)
     os.mkfifo(tmp_path / name)
-    with pytest.raises(InputError, match="is not a readable shard index|is no regular file"):
+    with pytest.raises(InputError, match=r"is not a readable shard index|is no regular file"):
         open_base(tmp_path)
 
 
