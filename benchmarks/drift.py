@@ -33,7 +33,7 @@ from loradiag.baselines.reading import Baseline, open_baseline  # noqa: E402
 from loradiag.core.drift import DriftWindow  # noqa: E402
 from loradiag.core.windows import settle  # noqa: E402
 from loradiag.embeddings.encoder import Encoder, load_encoder  # noqa: E402
-from loradiag.statistics.tails import share_interval  # noqa: E402
+from loradiag.statistics.shares import share_interval  # noqa: E402
 from loradiag.traffic.reading import Lake  # noqa: E402
 from loradiag.traffic.vectors import write_vectors  # noqa: E402
 

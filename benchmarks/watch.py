@@ -36,7 +36,7 @@ from benchmarks.fleets import (  # noqa: E402
 from benchmarks.suites import ROOT  # noqa: E402
 from loradiag.embeddings.encoder import load_encoder  # noqa: E402
 from loradiag.statistics.budget import discoveries, weight_of  # noqa: E402
-from loradiag.statistics.tails import share_interval  # noqa: E402
+from loradiag.statistics.shares import share_interval  # noqa: E402
 from loradiag.watching.episodes import Episode, begin, signals, take, together  # noqa: E402
 from loradiag.watching.references import CALIBRATION, reference_of  # noqa: E402
 

@@ -14,7 +14,8 @@ from loradiag.statistics.holm import holm
 from loradiag.statistics.mcnemar import mcnemar
 from loradiag.statistics.mix import compare_mix
 from loradiag.statistics.paired import paired
-from loradiag.statistics.tails import beyond_p, share_interval
+from loradiag.statistics.shares import share_interval
+from loradiag.statistics.tails import beyond_p
 
 ALPHA = 0.05
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from loradiag.statistics.checks import Floats, inside, whole
+from loradiag.statistics.checks import Floats, whole
 from loradiag.statistics.tails import beyond_p
 
 ONE_IN = 100
@@ -35,26 +35,6 @@ class Flags(msgspec.Struct, frozen=True):
     count: int
     rate: float
     p: float
-
-
-def upper_bound(count: int, n: int, level: float = 0.95) -> float:
-    """Return the one-sided upper bound of a share (Clopper and Pearson, Biometrika 26, 1934, 404–413).
-
-    The largest share of which ``count`` or fewer of ``n`` are seen with a chance of 1 − ``level``: a quantile of the beta
-    distribution with count + 1 and n − count.
-
-    Raises:
-        ValueError: There are more than ``n``, none to count among, or ``level`` is not between 0 and 1.
-    """
-    count, n = whole(count, 0, "count"), whole(n, 1, "n")
-    inside(level, "level")
-    if count > n:
-        raise ValueError(f"{count} of {n}")
-    if count == n:
-        return 1.0
-    from scipy.special import betaincinv
-
-    return float(betaincinv(count + 1, n - count, level))
 
 
 def more_than_control(strata: Sequence[Stratum]) -> float:

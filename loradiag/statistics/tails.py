@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loradiag.statistics.checks import Floats, Indexes, inside, vector, whole
+from loradiag.statistics.checks import Floats, inside, vector, whole
 
 
 def rank_of(rate: float, n: int) -> int:
@@ -60,32 +60,3 @@ def conformal_p(values: Floats, held_out: Floats) -> Floats:
     """
     ordered = np.sort(vector(held_out, "held_out"))
     return (1.0 + np.searchsorted(ordered, values, side="right")) / (ordered.size + 1)
-
-
-def share_interval(count: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the exact two-sided interval of a share (Clopper and Pearson, Biometrika 26, 1934, 404–413).
-
-    Raises:
-        ValueError: There are more than ``n``, none to count among, or ``level`` is not between 0 and 1.
-    """
-    count, n = whole(count, 0, "count"), whole(n, 1, "n")
-    if count > n:
-        raise ValueError(f"{count} of {n}")
-    low, high = share_intervals(np.array([count]), np.array([n]), level)
-    return float(low[0]), float(high[0])
-
-
-def share_intervals(counts: Indexes, n: Indexes, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Return the lower and the upper ends of :func:`share_interval` for many shares at once [k].
-
-    Raises:
-        ValueError: Some count is negative or more than its ``n``, some ``n`` is below 1, or ``level`` is not between 0 and 1.
-    """
-    if counts.size and (int(counts.min()) < 0 or int(n.min()) < 1 or bool((counts > n).any())):
-        raise ValueError("counts: each from 0 to its n, which is at least 1")
-    from scipy.special import betaincinv
-
-    tail = (1 - inside(level, "level")) / 2
-    low: Floats = np.where(counts == 0, 0.0, betaincinv(np.maximum(counts, 1), n - counts + 1, tail))
-    high: Floats = np.where(counts == n, 1.0, betaincinv(counts + 1, np.maximum(n - counts, 1), 1 - tail))
-    return low, high

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loradiag.core.watching import WatchDay
-from loradiag.statistics.tails import share_intervals
+from loradiag.statistics.shares import share_intervals
 from loradiag.traffic.schema import DAY, date_of
 from loradiag.watching.alarms import line_of
 from loradiag.watching.episodes import Episode, Evidence, plain, together

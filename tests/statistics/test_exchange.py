@@ -11,24 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, binom, fisher_exact
 
-from loradiag.statistics.exchange import Stratum, flag, more_than_control, upper_bound
+from loradiag.statistics.exchange import Stratum, flag, more_than_control
 
 COUNTS = st.integers(0, 30).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
-
-
-@pytest.mark.parametrize(("count", "n"), [(0, 1), (0, 200), (3, 200), (199, 200), (18, 199)])
-def test_the_bound_is_where_so_few_become_rare(count: int, n: int) -> None:
-    """At the bound as few as were seen are seen once in twenty times."""
-    assert binom.cdf(count, n, upper_bound(count, n)) == pytest.approx(0.05)
-
-
-def test_bound_by_hand() -> None:
-    """None of 200: 1 − .05^(1/200), about 3/200. All: 1."""
-    assert upper_bound(0, 200) == pytest.approx(1 - 0.05 ** (1 / 200))
-    assert upper_bound(7, 7) == 1.0
-    for count, n in ((0, 0), (3, 2), (-1, 2)):
-        with pytest.raises(ValueError, match=r"n must|count must|3 of 2"):
-            upper_bound(count, n)
 
 
 @settings(deadline=None)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from loradiag.statistics.tails import beyond_p, conformal_p, rank_of, share_interval, share_intervals
+from loradiag.statistics.tails import beyond_p, conformal_p, rank_of
 
 
 @given(st.data())
@@ -47,36 +47,6 @@ def test_conformal_p_counts_what_is_as_small() -> None:
     """By hand: of 1, 2, 2, 5 the values 0, 2 and 9 have p-values 1/5, 4/5 and 1."""
     p = conformal_p(np.array([0.0, 2.0, 9.0]), np.array([5.0, 2.0, 1.0, 2.0]))
     assert p.tolist() == [0.2, 0.8, 1.0]
-
-
-@given(st.integers(1, 300), st.data())
-def test_share_interval_is_clopper_pearson(n: int, data: st.DataObject) -> None:
-    """Both ends are those of scipy's exact binomial interval."""
-    count = data.draw(st.integers(0, n))
-    interval = stats.binomtest(count, n).proportion_ci(0.95, method="exact")
-    assert share_interval(count, n) == pytest.approx((interval.low, interval.high), abs=1e-9)
-
-
-def test_share_intervals_are_those_of_each() -> None:
-    """Of many at once; none and all among them, and no shares at all."""
-    counts, n = np.array([0, 1, 5, 7, 300]), np.array([4, 1, 9, 2000, 300])
-    exact = [
-        stats.binomtest(*pair).proportion_ci(0.9, method="exact")
-        for pair in zip(counts.tolist(), n.tolist(), strict=True)
-    ]
-    low, high = share_intervals(counts, n, 0.9)
-    assert low == pytest.approx([interval.low for interval in exact], abs=1e-9)
-    assert high == pytest.approx([interval.high for interval in exact], abs=1e-9)
-    assert share_intervals(counts[:0], n[:0])[0].size == 0
-
-
-@pytest.mark.parametrize(("count", "n"), [(3, 2), (-1, 2), (0, 0)])
-def test_impossible_shares_are_refused(count: int, n: int) -> None:
-    """Of one, and of one among many."""
-    with pytest.raises(ValueError, match=r"of 2|must be|count"):
-        share_interval(count, n)
-    with pytest.raises(ValueError, match="each from 0 to its n"):
-        share_intervals(np.array([1, count]), np.array([1, n]))
 
 
 @pytest.mark.parametrize(("count", "m", "rank", "n"), [(3, 2, 1, 5), (1, 2, 6, 5), (-1, 2, 1, 5), (0, 1, 0, 5)])

@@ -18,7 +18,8 @@ from loradiag.core.errors import InputError
 from loradiag.core.windows import Thresholds, settle
 from loradiag.statistics.checks import Indexes
 from loradiag.statistics.mmd import closeness, scale_of
-from loradiag.statistics.tails import rank_of, share_interval
+from loradiag.statistics.shares import share_interval
+from loradiag.statistics.tails import rank_of
 from loradiag.traffic.reading import Lake
 from loradiag.traffic.vectors import write_vectors
 

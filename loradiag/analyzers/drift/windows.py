@@ -20,7 +20,8 @@ from loradiag.core.drift import DriftWindow, Exemplar, RouteShare, TopicShare
 from loradiag.statistics.checks import Indexes
 from loradiag.statistics.mix import Mix, compare_mix
 from loradiag.statistics.mmd import Discrepancy, compare_samples, tolerated_change
-from loradiag.statistics.tails import beyond_p, conformal_p, share_interval
+from loradiag.statistics.shares import share_interval
+from loradiag.statistics.tails import beyond_p, conformal_p
 from loradiag.traffic.reading import Lake, Rows
 
 _SAMPLE = 1000

@@ -40,7 +40,8 @@ from loradiag.models.harness.answers import SHOWN
 from loradiag.models.harness.asking import Progress
 from loradiag.models.harness.continuing import continue_greedily, document_nats
 from loradiag.statistics.checks import Floats
-from loradiag.statistics.exchange import Stratum, flag, more_than_control, upper_bound
+from loradiag.statistics.exchange import Stratum, flag, more_than_control
+from loradiag.statistics.shares import upper_bound
 
 EXAMPLES = 5
 
