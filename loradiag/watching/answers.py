@@ -9,12 +9,11 @@ those.
 from __future__ import annotations
 
 import hashlib
-from math import expm1
 
 import msgspec
 import numpy as np
 
-from loradiag.analyzers.drift.columns import Metric
+from loradiag.analyzers.drift.columns import Metric, change_of
 from loradiag.analyzers.drift.predictions import METRICS
 from loradiag.core.windows import RAISED, SHARES
 from loradiag.statistics.betting import Wealth, bet, log_e, rank_factors, wealth
@@ -107,7 +106,7 @@ def change(state: Days, metric: Metric) -> float | None:
     if len(state.past) < 2 * _RECENT:
         return None
     recent, before = np.mean(state.past[-_RECENT:]), np.mean(state.past[:-_RECENT])
-    return expm1(float(recent - before)) if metric.ratio else float(recent - before)
+    return change_of(metric, float(recent - before))
 
 
 def evidence(state: Days, metric: Metric) -> float:

@@ -105,6 +105,9 @@ def test_few_days_say_nothing() -> None:
     """Three recent ones need three before them."""
     assert change(days_of([1.0, 2.0, 3.0, 4.0, 5.0]), PERPLEXITY) is None
     assert change(days_of([1.0] * 6), PERPLEXITY) == pytest.approx(0.0)
+    beyond = change(days_of([1.0] * 6 + [999.0] * 3), PERPLEXITY)  # e to 998 is no float
+    assert beyond is not None
+    assert 1e300 < beyond < math.inf
 
 
 def test_what_is_tolerated() -> None:
