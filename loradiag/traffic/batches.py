@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import msgspec
@@ -35,7 +36,7 @@ class Pairs:
         """Take a half and yield what is complete: both as one record, and those that can wait no longer."""
         record = item.record
         name, asked = str(record["custom_id"])[:1000], is_asked(record)
-        half = Half(source, item, asked, len(msgspec.json.encode(record)))
+        half = Half(source, item, asked, _size(item))
         other = self._waiting.get(name)
         if other is not None and other.asked != asked:
             self._drop(name)
@@ -59,6 +60,16 @@ class Pairs:
         half = self._waiting.pop(name)
         self._size -= half.size
         return half
+
+
+def _size(item: Item) -> int:
+    """Bytes of a record, of a line as it stands there: what JSON can say and UTF-8 cannot has a size too."""
+    if item.data:
+        return len(item.data)
+    try:
+        return len(json.dumps(item.record, default=str))
+    except (ValueError, RecursionError):
+        return 0  # an entry of a document, which is in memory as a whole and has its own bound
 
 
 def is_half(record: object) -> bool:

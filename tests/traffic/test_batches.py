@@ -66,6 +66,16 @@ def test_halves_alone(tmp_path: Path) -> None:
     assert done.rejected == {"is a batch's input without its output": 1}
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+def test_half_a_surrogate_pair(tmp_path: Path, suffix: str) -> None:
+    """JSON can say it and UTF-8 cannot: as a key or as a value it ends nothing, and the pair is joined."""
+    rows = [asked(1) | {"\ud800": 1}, said(1) | {"note": "\udfff"}]
+    text = json.dumps(rows) if suffix == ".json" else "\n".join(map(json.dumps, rows))
+    (tmp_path / f"log{suffix}").write_text(text)
+    done = ingest(tmp_path / "lake", tmp_path / f"log{suffix}")
+    assert (done.written, done.rejected, done.without_text) == (1, {}, 0)
+
+
 def test_a_request_that_failed(tmp_path: Path) -> None:
     """Has no response, and an error in its place."""
     failed = {**said(1), "response": None, "error": {"code": "batch_expired", "message": "late"}}
