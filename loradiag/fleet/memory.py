@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.fleet import FleetAdapter, FleetPair
-from loradiag.storage.sqlite import DAMAGED
+from loradiag.storage.sqlite import DAMAGED, keep_a_log
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS adapters (key TEXT NOT NULL, rules TEXT NOT NULL, row BLOB NOT NULL, sketch BLOB NOT NULL, "
@@ -102,7 +102,7 @@ class Memory:
             with suppress(OSError, *DAMAGED):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
-                self._database.execute("PRAGMA journal_mode=WAL")
+                keep_a_log(self._database, _WAIT)
                 self._database.execute("PRAGMA synchronous=NORMAL")
                 self._database.execute(_TABLE)
                 self._database.execute(_PAIRS)

@@ -17,7 +17,7 @@ from loradiag.core.errors import InputError
 from loradiag.core.report import SCHEMA_VERSION, Report, decode, spans
 from loradiag.core.text import printable
 from loradiag.overview.cards import Card, cards_of
-from loradiag.storage.sqlite import DAMAGED
+from loradiag.storage.sqlite import DAMAGED, keep_a_log
 
 Progress = Callable[[int, int], None]
 
@@ -203,7 +203,7 @@ class _Memory:
         with suppress(OSError, *DAMAGED):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode=WAL")
+            keep_a_log(self._database, _WAIT)
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(_TABLE)
 
