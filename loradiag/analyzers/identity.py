@@ -7,8 +7,8 @@ from collections import Counter
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.inspection import Inspection
-from loradiag.analyzers.subject import path_text
 from loradiag.core.identity import Identity
+from loradiag.core.text import path_text
 
 _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
 _CONV1D_LEAF = re.compile(r"(^|\.)(c_attn|c_proj|c_fc)$")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from loradiag.adapters.locate import stamp_path
 from loradiag.analyzers.inspection import Inspection
-from loradiag.analyzers.subject import path_text
 from loradiag.core.errors import InputError
 from loradiag.core.identity import Provenance
+from loradiag.core.text import path_text
 from loradiag.storage.hashing import content_sha256
 
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loradiag.adapters.model import Adapter, Method
 from loradiag.core.report import Subject
+from loradiag.core.text import path_text
 
 if TYPE_CHECKING:
     from loradiag.bases.fingerprint import Fingerprint
@@ -69,8 +68,3 @@ def method_name(adapter: Adapter) -> str | None:
 def counted(values: Iterable[str]) -> dict[str, int]:
     """How often each value is there, the most frequent first."""
     return dict(Counter(values).most_common())
-
-
-def path_text(path: str | Path) -> str:
-    """A path as reports have it: bytes that are no UTF-8, which a file's name may have, are written as escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

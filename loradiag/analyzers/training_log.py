@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from loradiag.analyzers.inspection import Inspection
-from loradiag.analyzers.subject import path_text
 from loradiag.core.numbers import median
-from loradiag.core.text import plural
+from loradiag.core.text import path_text, plural
 from loradiag.core.trajectory import (
     EvalPoint,
     Evaluation,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,7 @@ from loradiag.core.lazy import load
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
-from loradiag.core.text import printable
+from loradiag.core.text import path_text, printable
 
 if TYPE_CHECKING:
     from loradiag.adapters.model import Adapter
@@ -169,10 +168,5 @@ def unreadable(path: str | Path, error: InputError, policy: Policy) -> Report:
     integrity = Integrity(
         modules=0, tensors=0, zero_modules=0, has_config=False, config_expected=False, problems=[], unreadable=reason
     )
-    subject = Subject(path=_text(shown))
+    subject = Subject(path=path_text(shown))
     return judged(subject, Measurements(integrity=integrity), Accounting(), policy)
-
-
-def _text(path: object) -> str:
-    """A path as text that JSON can hold: bytes that are no UTF-8 come out escaped."""
-    return os.fsencode(str(path)).decode("utf-8", "backslashreplace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from loradiag.core.errors import InputError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
+from loradiag.core.text import path_text
 
 if TYPE_CHECKING:
     from loradiag.adapters.model import Adapter
@@ -94,5 +94,4 @@ def _subject(path: str | Path, last: Adapter) -> Subject:
     """The series, described by its last checkpoint. There is no one hash of it."""
     from loradiag.analyzers.subject import subject_of
 
-    shown = os.fsencode(str(path)).decode("utf-8", "backslashreplace")
-    return msgspec.structs.replace(subject_of(last, ""), path=shown, sha256=None, step=None)
+    return msgspec.structs.replace(subject_of(last, ""), path=path_text(path), sha256=None, step=None)

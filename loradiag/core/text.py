@@ -6,6 +6,7 @@ them, and bidirectional overrides can make a name read as another. Every output 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 
@@ -39,6 +40,11 @@ def printable_json(document: str) -> str:
 def _escape_in_json(match: re.Match[str]) -> str:
     units = match.group().encode("utf-16-be")  # of what needs two units JSON wants two escapes
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def path_text(path: str | os.PathLike[str]) -> str:
+    """Return a path as text that JSON can hold: bytes that are no UTF-8, which names of files may have, come out escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def cell(value: object) -> object:

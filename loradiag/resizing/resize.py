@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from loradiag.adapters.model import Adapter, Method
 from loradiag.adapters.opening import open_adapter
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import UsageError
-from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.core.text import listed, path_text, plural, printable, shorten
 from loradiag.linalg.widen import count_nonfinite
 from loradiag.resizing.config import new_config
 from loradiag.resizing.groups import groups_of, nonfinite
@@ -162,8 +161,8 @@ def _result(
 ) -> Resized:
     measured = [row.measured_error for row in rows if row.measured_error is not None]
     return Resized(
-        path=_text(str(adapter.path)),
-        output=None if output is None else _text(output),
+        path=path_text(adapter.path),
+        output=None if output is None else path_text(output),
         criterion=wanted.kind,
         value=wanted.value,
         parameters_before=sum(tensor.size for tensor in adapter.tensors.values()),
@@ -179,8 +178,3 @@ def _result(
 
 def _size(piece: Piece) -> int:
     return nbytes(piece) // DTYPES[piece.dtype].itemsize
-
-
-def _text(path: str) -> str:
-    """A path as text that JSON can hold: bytes that are no UTF-8 come out escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loradiag.core.text import listed, printable, printable_json, ranges, shorten
+from loradiag.core.text import listed, path_text, printable, printable_json, ranges, shorten
 
 
 @given(st.text())
@@ -55,3 +57,11 @@ def test_ranges_and_lists() -> None:
     assert ranges([3, 0, 1, 2, 7, 9, 8]) == "0–3, 7–9"
     assert ranges([]) == ""
     assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
+
+
+@given(st.binary(min_size=1).filter(lambda name: b"\0" not in name))
+def test_any_name_of_a_file_is_text_that_json_holds(name: bytes) -> None:
+    """What is UTF-8 stays, each other byte is an escape."""
+    told = path_text(Path(os.fsdecode(name)))
+    assert json.loads(json.dumps(told, ensure_ascii=False).encode()) == told
+    assert path_text("a/ü\udce9") == "a/ü\\xe9"

@@ -12,10 +12,11 @@ from loradiag.adapters.model import Adapter, Module
 from loradiag.analyzers.comparing.deltas import NoDirectionsError, directions_of
 from loradiag.analyzers.comparing.matching import Row, aligned, stored_whole
 from loradiag.analyzers.comparing.pairs import Beside, pair_of
-from loradiag.analyzers.subject import counted, method_name, path_text
+from loradiag.analyzers.subject import counted, method_name
 from loradiag.analyzers.updates import Values
 from loradiag.core.comparing import ComparedAdapter, ComparedModule, ComparedPair, Comparison, Uncompared
 from loradiag.core.starts import holds_part_of_base
+from loradiag.core.text import path_text
 from loradiag.linalg.directions import Directions, overlap
 from loradiag.linalg.signs import SIDE, Signs, conflict, signs
 from loradiag.linalg.threads import parallel

@@ -13,11 +13,11 @@ import msgspec
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.comparing.trajectory import Cell, UnreadableError, change, cosine, measure
-from loradiag.analyzers.subject import method_name, path_text
+from loradiag.analyzers.subject import method_name
 from loradiag.core.errors import InputError
 from loradiag.core.numbers import median
 from loradiag.core.starts import holds_part_of_base
-from loradiag.core.text import listed, plural, printable, shorten
+from loradiag.core.text import listed, path_text, plural, printable, shorten
 from loradiag.core.trajectory import SeriesChange, Trajectory, TrajectoryStep, UnreadCheckpoint
 from loradiag.linalg.directions import Overlap
 
