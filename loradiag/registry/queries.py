@@ -51,7 +51,7 @@ def detail(session: Session, adapter: Adapter) -> Detail:
         adapter=line,
         stamp=msgspec.json.decode(adapter.stamp) if adapter.stamp else None,
         sightings=[as_row(SightingRow, row) for row in _of(session, Sighting, adapter, Sighting.last_seen)],
-        reports=[report_row(row) for row in _of(session, StoredReport, adapter, StoredReport.confirmed)],
+        reports=_reports(session, adapter),
         evaluations=[as_row(EvaluationRow, row) for row in _of(session, Evaluation, adapter, Evaluation.at)],
         history=[as_row(EventRow, row) for row in _of(session, Event, adapter, Event.id)],
     )
@@ -63,14 +63,18 @@ def _of(session: Session, table: type[Any], adapter: Adapter, order: Any) -> Seq
 
 def as_row(kind: type[Any], row: Any) -> Any:
     """A row of a table as a value that has some of its columns."""
-    found = values(row)
-    return kind(**{name: found[name] for name in kind.__struct_fields__})
+    return kind(**{name: getattr(row, name) for name in kind.__struct_fields__})
 
 
-def report_row(row: StoredReport) -> ReportRow:
-    """A stored report without itself."""
-    found = values(row) | {"number": row.id, "codes": row.codes.split(), "decided_by": row.decided_by.split()}
-    return ReportRow(**{name: found[name] for name in ReportRow.__struct_fields__})
+def _reports(session: Session, adapter: Adapter) -> list[ReportRow]:
+    """Its stored reports without their documents, which may have megabytes each and are not fetched."""
+    own = [column for column in StoredReport.__table__.columns if column.key != "document"]
+    query = select(*own).where(StoredReport.adapter_id == adapter.id).order_by(StoredReport.confirmed, StoredReport.id)
+    found = []
+    for row in session.execute(query).mappings():
+        told = {**row, "number": row["id"], "codes": row["codes"].split(), "decided_by": row["decided_by"].split()}
+        found.append(ReportRow(**{name: told[name] for name in ReportRow.__struct_fields__}))
+    return found
 
 
 def based_on(base: str) -> ColumnElement[bool]:

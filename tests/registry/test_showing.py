@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from loradiag.outputs.style import Style
 from loradiag.registry.best import Asked, best
@@ -38,6 +39,22 @@ def nasty(tmp_path: Path) -> Any:
         with store.writing() as session:
             change(session, find(session, sha("a")), said, who=NASTY, why=NASTY)
         yield store
+
+
+def test_reports_are_told_of_without_being_fetched(store: Store) -> None:
+    """Of an adapter with many reports their documents would be most of the registry."""
+    for day in (1, 2):
+        record(store, inspection("a", created=f"2026-08-0{day}T00:00:00Z", revision=f"{day}"))
+    asked: list[str] = []
+    with store.reading() as session:
+        event.listen(session.connection(), "before_cursor_execute", lambda *told: asked.append(told[2]))
+        found = detail(session, find(session, sha("a")))
+    assert [(row.created[:10], row.confirmed[:10], row.verdict) for row in found.reports] == [
+        ("2026-08-01", "2026-08-01", "pass"),
+        ("2026-08-02", "2026-08-02", "pass"),
+    ]
+    assert any("loradiag_reports" in query for query in asked)
+    assert not any("document" in query for query in asked)
 
 
 def test_nothing_raw_reaches_a_terminal(nasty: Store) -> None:
