@@ -118,3 +118,8 @@ class Comparison(Measure, kw_only=True, frozen=True):
     pairs: list[ComparedPair]
     modules_left_out: int
     sampled: int
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a pair is of adapters that are not there: rules and outputs look them up."""
+        if any(not 0 <= place < len(self.adapters) for pair in self.pairs for place in (pair.a, pair.b)):
+            raise ValueError("a pair is of adapters that are not there")

@@ -118,3 +118,10 @@ class Fleet(Measure, kw_only=True, frozen=True):
     overlaps: list[FleetOverlap]
     read: int
     incomplete: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where places are of adapters that are not there: rules and outputs look them up."""
+        places = [place for pair in self.pairs for place in (pair.a, pair.b)]
+        places += [place for row in self.overlaps for place in (*row.adapters, *row.nearest)]
+        if any(not 0 <= place < len(self.adapters) for place in places):
+            raise ValueError("a pair is of adapters that are not there")

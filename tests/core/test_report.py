@@ -15,6 +15,8 @@ from loradiag.core.errors import InputError, UsageError
 from loradiag.core.report import Reports, decode, encode, json_schema, now, spans
 from loradiag.core.text import printable
 from tests.conftest import MakeAdapter, peft_arrays
+from tests.rules import comparing
+from tests.rules import fleet as fleets
 
 SCHEMA = Path(loradiag.__file__).parent / "report.schema.json"
 
@@ -122,3 +124,16 @@ def test_spans_are_of_one_report_each(report: loradiag.Report, indent: int) -> N
     assert spans(encode(Reports(reports=[]), indent)) == []
     for other in (encode(report, indent), b"no JSON \xff", b"[]", b'{"reports": 3}', b"", b"[" * 100_000):
         assert spans(other) == [(0, len(other))]
+
+
+@pytest.mark.parametrize("place", [2, -1, 10**12])
+def test_pairs_of_adapters_that_are_not_there_are_refused(place: int) -> None:
+    """Rules and outputs look adapters up by their places: a document with others is no report."""
+    alone = [fleets.adapter("a"), fleets.adapter("b")]
+    related = fleets.fleet(*alone, pairs=[msgspec.structs.replace(fleets.SAME, a=0, b=1)], overlaps=[])
+    for made, table in ((comparing.report(comparing.comparison()), "comparison"), (fleets.report(related), "fleet")):
+        document = json.loads(encode(made))
+        rows = document["measurements"][table]["pairs"] or [json.loads(msgspec.json.encode(comparing.pair()))]
+        document["measurements"][table]["pairs"] = [{**rows[0], "b": place}]
+        with pytest.raises(InputError, match="is not a valid report: a pair is of adapters that are not there"):
+            decode(json.dumps(document).encode())
