@@ -59,7 +59,7 @@ def borne(score: Score) -> float | None:
     """The margin as a share of the base's score."""
     if score.margin is None or not score.base or not isfinite(score.base):
         return None
-    return score.margin / abs(score.base)
+    return min(score.margin / abs(score.base), _FARTHEST)
 
 
 def extent(scores: Iterable[Score]) -> tuple[float, float] | None:

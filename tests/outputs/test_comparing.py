@@ -67,6 +67,15 @@ def test_the_terminal_is_as_wide_as_it_is(width: int, found: Comparison) -> None
     assert "learned alike" in text
 
 
+def test_a_map_of_all_with_all_holds_any_share() -> None:
+    """Nothing at all and less than that are the lightest; a pair that is not there is unknown."""
+    rows = [adapter(label) for label in ("one", "two", "three")]
+    kinds = [pair(0, 1, interference=-1e300), pair(1, 2, interference=1.0)]
+    text = renderer("text")([report(comparison(*kinds, adapters=rows))], STYLE)
+    lines = [line.split() for line in text.partition("interference ")[2].splitlines()[2:5]]
+    assert lines == [["1", "one", "·", "▁▁", "?"], ["2", "two", "▁▁", "·", "██"], ["3", "three", "?", "██", "·"]]
+
+
 def test_two_adapters_in_a_sentence() -> None:
     """What they are to each other, and what adding them would do."""
     told = report(comparison(ALIKE)).measurements.comparison

@@ -10,6 +10,7 @@ from loradiag.outputs.forgetting import tally
 from loradiag.outputs.questions import asked, codes, parts
 from loradiag.outputs.scorefigures import figures
 from loradiag.outputs.scores import (
+    borne,
     change_words,
     extent,
     interval_words,
@@ -148,6 +149,23 @@ def test_strips_share_a_scale() -> None:
     assert strip(safe, on)[10] == "●"
     assert strip(msgspec.structs.replace(lost, difference=None), on) == ""
     assert scale([msgspec.structs.replace(lost, difference=None)], 9) is None
+
+
+def test_a_base_next_to_nothing_has_a_strip() -> None:
+    """Shares of it go beyond what a float holds, and are held at the border."""
+    tiny = Score(
+        task="a",
+        metric="acc",
+        base=5e-324,
+        adapter=0.3,
+        difference=0.3,
+        ci_low=0.1,
+        ci_high=0.5,
+        margin=0.1,
+        status="safe",
+    )
+    assert borne(tiny) == 1e100
+    assert strip(tiny, Scale(-1.0, 1.0, 21)) == "║         │         ▸"
 
 
 def test_a_margin_of_less_than_a_cell_is_still_left_of_zero() -> None:

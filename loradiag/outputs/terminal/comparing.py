@@ -83,10 +83,10 @@ def _matrix(found: Comparison, style: Style) -> Iterable[RenderableType]:
 def _cell(values: dict[tuple[int, int], float | None], row: int, column: int) -> str:
     if row == column:
         return "·"
-    value = values[min(row, column), max(row, column)]
+    value = values.get((min(row, column), max(row, column)))
     if value is None:
         return "?"
-    return SHADES[min(int(value * len(SHADES)), len(SHADES) - 1)] * 2
+    return SHADES[int(min(max(value, 0.0), 0.999) * len(SHADES))] * 2
 
 
 def _pairs(found: Comparison, style: Style) -> Iterable[RenderableType]:
