@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loradiag.api.alarms import alarms, settle_alarm, watch_days, watched
+from loradiag.api.alarming import alarms, settle_alarm, watch_days, watched
 from loradiag.api.beside import Stages, silent
 from loradiag.api.places import here
 from loradiag.api.watching import state_path
