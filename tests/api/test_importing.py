@@ -30,5 +30,5 @@ def test_no_file_has_the_name_of_a_function() -> None:
 
 def test_a_name_that_is_not_there() -> None:
     """The error names the module, as Python's own does."""
-    with pytest.raises(AttributeError, match="module 'loradiag.api' has no attribute 'inspekt'"):
+    with pytest.raises(AttributeError, match=r"module 'loradiag\.api' has no attribute 'inspekt'"):
         loradiag.api.inspekt  # noqa: B018
