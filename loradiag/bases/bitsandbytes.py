@@ -30,6 +30,9 @@ _KINDS = ("nf4", "fp4")
 _FLOATS = ("F16", "F32", "F64")
 _DTYPES = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 _MAX_STATE = 100_000
+_MAX_BLOCK = 1 << 20
+"""Values, or magnitudes, of a block; more would only set memory aside for what is not there."""
+
 _PER_BYTE = 2
 
 
@@ -182,7 +185,7 @@ def _nested_soundly(near: Mapping[str, Tensor], blocks: int, nested_block: int) 
         ".nested_quant_map" in near
         and near[".nested_quant_map"].size == 256
         and near[".absmax"].dtype == "U8"
-        and nested_block > 0
+        and 0 < nested_block <= _MAX_BLOCK
         and near[".nested_absmax"].size == -(-blocks // nested_block)
     )
 
@@ -196,7 +199,7 @@ def _described(stem: str, state: Tensor) -> _State:
         raise _nonsense(state, stem) from error
     block = described.blocksize
     # Blocks of a whole number of bytes: bitsandbytes has powers of two from 32 to 4096.
-    sound = 1 < block <= 1 << 20 and block % _PER_BYTE == 0 and math.isfinite(described.nested_offset)
+    sound = 1 < block <= _MAX_BLOCK and block % _PER_BYTE == 0 and math.isfinite(described.nested_offset)
     if not sound or not all(0 < extent < 1 << 31 for extent in described.shape):
         raise _nonsense(state, stem)
     return described

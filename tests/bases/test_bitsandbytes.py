@@ -195,6 +195,17 @@ def test_damaged_parts(tmp_path: Path) -> None:
     _refused(tmp_path / "kind", {**without_state, **described(SOUND, "x4")})
 
 
+@pytest.mark.parametrize("nested", [2**31, 2**62, 10**30])
+def test_blocks_of_magnitudes_without_end(nested: int, tmp_path: Path) -> None:
+    """One magnitude says that it is of billions: no memory is set aside for them."""
+    tensors = four_bits(4, 64, nested=4)
+    name = next(name for name in tensors if "quant_state" in name)
+    told = {**json.loads(tensors[name][2]), "nested_blocksize": nested}
+    state = np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)
+    with pytest.raises(InputError, match="makes no sense"):
+        open_base(write_base(tmp_path / "base", {**tensors, name: stored(state)}))
+
+
 @pytest.mark.parametrize("rows", [4, 6])
 def test_damaged_eight_bits(rows: int, tmp_path: Path) -> None:
     """A scale for each row, and whole numbers."""
