@@ -127,7 +127,7 @@ def open_baselines(path: str | Path, device: str | None = None) -> list[Baseline
         InputError: There is none.
     """
     folder = Path(path)
-    if (folder / parts.NAME).is_file() or not folder.is_dir():
+    if os.path.isfile(folder / parts.NAME) or not os.path.isdir(folder):
         return [open_baseline(folder, device)]
     found = sorted(entry.parent for entry in folder.glob(f"*/{parts.NAME}") if not entry.parent.name.startswith("."))
     if not found:

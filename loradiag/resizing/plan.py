@@ -41,7 +41,7 @@ def criterion(rank: int | None, energy: float | None, error: float | None) -> Cr
     if len(given) != 1:
         raise UsageError("give one of --rank, --energy and --error" + (", not several" if given else ""))
     ((kind, value),) = given.items()
-    sound = {"rank": value >= 1 and value == int(value), "energy": 0 < value <= 1, "error": 0 <= value < 1}
+    sound = {"rank": value >= 1 and float(value).is_integer(), "energy": 0 < value <= 1, "error": 0 <= value < 1}
     if not sound[kind]:
         bounds = {"rank": "a whole number from 1 on", "energy": "above 0 and at most 1", "error": "from 0 to below 1"}
         raise UsageError(f"--{kind} {value} is out of bounds: it is {bounds[kind]}")

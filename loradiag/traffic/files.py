@@ -56,11 +56,14 @@ def check_lake(lake: Path) -> None:
     """Look whether a folder is a lake; an empty one may become one.
 
     Raises:
-        InputError: There is no such folder, or it holds other things.
+        InputError: There is no such folder, it holds other things, or may not be looked into.
     """
-    if not lake.is_dir():
+    if not os.path.isdir(lake):
         raise InputError(lake, "is no lake: there is no such folder", "make one: loradiag traffic ingest", "missing")
-    names = [path.name for path in lake.iterdir()]
+    try:
+        names = os.listdir(lake)
+    except OSError as error:
+        raise InputError(lake, f"cannot be read ({error.strerror})", "check its permissions") from error
     if names and not any(name.startswith("date=") or name in OWN for name in names):
         raise InputError(lake, "is no lake: it holds other things", "name the folder that traffic ingest wrote")
 

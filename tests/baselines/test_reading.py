@@ -121,6 +121,8 @@ def test_no_baseline(tmp_path: Path) -> None:
         open_baselines(tmp_path)
     with pytest.raises(InputError, match="holds no baseline"):
         open_baseline(tmp_path / "none")
+    with pytest.raises(InputError, match="File name too long"):
+        open_baselines(tmp_path / ("x" * 300))
 
 
 def test_a_directory_of_baselines(whole: Path, tmp_path: Path) -> None:

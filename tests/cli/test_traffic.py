@@ -90,6 +90,16 @@ def test_wrong_usage_is_one_line(tmp_path: Path, arguments: list[str], said: str
     assert "\n" not in str(result.exception)
 
 
+@pytest.mark.parametrize("name", ["none", "x" * 300])
+def test_a_lake_that_is_none(tmp_path: Path, name: str) -> None:
+    """Also where the system refuses to look."""
+    from loradiag.core.errors import InputError
+
+    result = run("stats", "--lake", str(tmp_path / name))
+    assert isinstance(result.exception, InputError)
+    assert "is no lake" in str(result.exception)
+
+
 def test_a_log_of_nothing_but_rubbish(tmp_path: Path) -> None:
     """Exit 3: nothing could be read."""
     log = write_log(tmp_path / "a.jsonl", ["rubbish", "more"])

@@ -26,6 +26,8 @@ from tests.resizing.making import Arrays, Q
         ({"energy": 0.0}, "--energy"),
         ({"energy": 1.01}, "--energy"),
         ({"energy": float("nan")}, "--energy nan"),
+        ({"energy": float("inf")}, "--energy inf"),
+        ({"error": float("inf")}, "--error inf"),
         ({"error": -0.1}, "--error"),
         ({"error": 1.0}, "--error"),
     ],

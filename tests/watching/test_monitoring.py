@@ -110,6 +110,8 @@ def test_files_are_written_and_never_over_others(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="cannot be made"):
         write_monitoring(tmp_path / "file" / "x")
+    with pytest.raises(UsageError, match="cannot be made"):
+        write_monitoring(tmp_path / ("x" * 300))
 
 
 def test_the_table_in_the_documentation_is_that_of_the_metrics() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def write_monitoring(folder: Path, *, force: bool = False) -> list[Path]:
     Raises:
         UsageError: One is there, or the folder cannot be written.
     """
-    there = [folder / name for name in SHIPPED if (folder / name).exists()]
+    there = [folder / name for name in SHIPPED if os.path.exists(folder / name)]
     if there and not force:
         raise UsageError(f"{printable(str(there[0]))}: is there; name another folder, or replace it with --force")
     try:
