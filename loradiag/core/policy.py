@@ -110,7 +110,7 @@ def resolve(file: PolicyFile, rules: Iterable[Rule], source: str) -> Policy:
     for word, values in file.thresholds.items():
         code = code_of(word, "thresholds")
         for name, value in values.items():
-            if name.partition(".")[0] not in thresholds[code]:
+            if not _has(known[code], name):
                 raise PolicyError(
                     f"{source}: thresholds: {code} has no threshold {name!r}{_nearest(name, thresholds[code])}"
                 )
@@ -127,6 +127,12 @@ def resolve(file: PolicyFile, rules: Iterable[Rule], source: str) -> Policy:
         ignore=[msgspec.structs.replace(entry, code=code_of(entry.code, "ignore")) for entry in file.ignore],
         source=source,
     )
+
+
+def _has(rule: Rule, name: str) -> bool:
+    """Whether a threshold is the rule's: by its name, or ``name.task`` of one that may be set for single tasks."""
+    whole, dot, _ = name.partition(".")
+    return any(limit.name == whole and (limit.by_task or not dot) for limit in rule.thresholds)
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:

@@ -25,12 +25,14 @@ class Threshold(msgspec.Struct, frozen=True):
     """A number that a rule compares with.
 
     ``source`` says where the default comes from: a paper, a measured quantile, or a convention of practitioners.
+    ``by_task``: a policy may set it for single tasks as well, as ``NAME.TASK``.
     """
 
     name: str
     default: float
     description: str
     source: str
+    by_task: bool = False
 
 
 EVERY_ROUTE = "*"

@@ -80,7 +80,10 @@ def _loss(score: Score) -> float:
     Severity.ERROR,
     source=f"{_CONVENTION}; {_PAIRED}",
     advice="Train with replay of general data, for fewer steps or at a smaller scale; --sweep looks for a weaker form.",
-    thresholds=[Threshold("margin", 0.05, "share of the base's score that a task may lose", _CONVENTION), _ALPHA],
+    thresholds=[
+        Threshold("margin", 0.05, "share of the base's score that a task may lose", _CONVENTION, by_task=True),
+        _ALPHA,
+    ],
 )
 def ability_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """On a task that was asked, the adapter has lost more of the base's ability than the margin allows.

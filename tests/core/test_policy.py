@@ -54,6 +54,8 @@ def decide(
         ("[thresholds.LD999]\nx = 1", "LD999"),
         ("[thresholds.LD201]\nmin_shar = 1", "min_share"),
         ("[thresholds.LD201]\nmin_share = 'half'", "thresholds"),
+        ("[thresholds.LD201]\n'min_share.q_proj' = 0.5", "LD201 has no threshold 'min_share.q_proj'"),
+        ("[thresholds.LD701]\n'alpha.hellaswag' = 0.5", "LD701 has no threshold 'alpha.hellaswag'"),
         ("[thresholds.LD201]\nmin_share = nan", "min_share = nan is no finite number"),
         ("[thresholds.LD701]\n'margin.task' = inf", "margin.task = inf is no finite number"),
         ("[[ignore]]\ncode = 'LD107'", "reason"),
