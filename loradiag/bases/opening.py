@@ -11,7 +11,7 @@ from typing import Any
 from loradiag.bases.locate import LocatedBase, locate_base
 from loradiag.bases.model import Base
 from loradiag.bases.weights import weights_of
-from loradiag.core.errors import InputError
+from loradiag.core.errors import InputError, UsageError
 from loradiag.core.text import listed, plural, quoted
 from loradiag.storage import strict_json
 from loradiag.storage.files import unreadable
@@ -33,12 +33,17 @@ def open_base(name: str | Path, *, revision: str | None = None) -> Base:
     Raises:
         InputError: It cannot be read, is no base, or is not complete.
         MissingExtraError: It is a hub id and ``huggingface_hub`` is not installed.
+        UsageError: A revision is asked of what lies on this machine: what is there is the only one.
     """
     path, commit = Path(name), None
     if not os.path.exists(path) and _HUB_ID.fullmatch(str(name)):
         from loradiag.bases.hub import fetch
 
         path, commit = fetch(str(name), revision)
+    elif revision is not None and os.path.exists(path):
+        raise UsageError(
+            f"--revision: only bases on the hub have revisions, and {quoted(str(name))} lies on this machine"
+        )
     located = locate_base(path)
     config = _config(located.config)
     tensors = _tensors(located)

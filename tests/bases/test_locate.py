@@ -12,7 +12,7 @@ import pytest
 
 from loradiag.bases.locate import locate_base
 from loradiag.bases.opening import open_base
-from loradiag.core.errors import EXIT_UNREADABLE, InputError
+from loradiag.core.errors import EXIT_UNREADABLE, InputError, UsageError
 from tests.adapters.checks import assert_plain
 from tests.bases.making import base_tensors, write_base, write_shards, write_tensors
 from tests.conftest import FIXTURES, MakeAdapter, peft_arrays, write_safetensors
@@ -201,3 +201,9 @@ def test_opening_the_fixture() -> None:
     assert base.setting("model_type") == "llama"
     assert (base.scheme, base.obstacle, base.revision) == (None, None, None)
     assert base.weights["model.layers.0.mlp.up_proj.weight"].quantization is None
+
+
+def test_a_revision_of_a_local_base_is_refused() -> None:
+    """What lies on this machine has one version; to read it under another's name would be a lie."""
+    with pytest.raises(UsageError, match=r"only bases on the hub have revisions, and .*base.* lies on this machine"):
+        open_base(FIXTURES / "base", revision="v2")

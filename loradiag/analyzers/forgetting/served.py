@@ -39,7 +39,7 @@ class ServedStage:
     """
 
     def __init__(self, base: Base, wanted: Wanted, precisions: Sequence[str], adapters: Sequence[Inspection]) -> None:
-        _check(wanted, precisions, adapters)
+        _check(base, wanted, precisions, adapters)
         self.held = carrier(base)
         self.plan: Plan = plan_routes(base)
         self.compute = COMPUTE[wanted.compute or self.held]
@@ -81,11 +81,15 @@ class ServedStage:
         raise UsageError("intruder dimensions are reduced by PEFT: --backend transformers")
 
 
-def _check(wanted: Wanted, precisions: Sequence[str], adapters: Sequence[Inspection]) -> None:
+def _check(base: Base, wanted: Wanted, precisions: Sequence[str], adapters: Sequence[Inspection]) -> None:
     if wanted.routes or any(precision != AS_STORED for precision in precisions):
         raise UsageError("--backend vllm: cannot be combined with --route or --trained-on, which exchange weights")
     if wanted.device_map:
         raise UsageError("--backend vllm: spreads the model itself; leave --device-map out")
+    if not base.path.is_dir():
+        raise InputError(
+            base.path, "is one file, and vLLM loads whatever lies in its folder", "name the folder as the base"
+        )
     for inspection in adapters:
         if not read_by_peft(inspection.adapter):
             raise InputError(inspection.adapter.path, "is not in PEFT's layout, which is what vLLM reads", "convert it")
@@ -94,12 +98,11 @@ def _check(wanted: Wanted, precisions: Sequence[str], adapters: Sequence[Inspect
 def _engine(base: Base, wanted: Wanted, compute: str, adapters: Sequence[Inspection]) -> Any:
     require("vllm", EXTRA)
     make = require("lm_eval.models.vllm_causallms", "forgetting").VLLM
-    folder = base.path if base.path.is_dir() else base.path.parent
     rank = max((module.rank for inspection in adapters for module in inspection.adapter.modules), default=RANKS[0])
     try:
         with quietly():
             return make(
-                pretrained=str(folder),
+                pretrained=str(base.path),
                 dtype=compute,
                 tokenizer=wanted.tokenizer,
                 trust_remote_code=wanted.trust_remote_code,

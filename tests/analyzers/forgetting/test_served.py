@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+from pathlib import Path
 
 import pytest
 
 import loradiag
 from loradiag.analyzers.forgetting.served import RANKS, _room_for
-from loradiag.core.errors import MissingExtraError, UsageError
+from loradiag.core.errors import InputError, MissingExtraError, UsageError
 from tests.conftest import FIXTURES
 
 BASE, HEALTHY = FIXTURES / "base", FIXTURES / "adapters" / "healthy"
@@ -29,6 +31,20 @@ def test_what_it_does_not_do_is_refused_before_anything_is_loaded(option: dict) 
     """Weights are not exchanged in an engine."""
     with pytest.raises(UsageError, match="--backend vllm"):
         loradiag.forgetting(BASE, HEALTHY, backend="vllm", **TASKS, **option)
+
+
+@pytest.mark.models
+def test_a_base_named_as_one_file_is_refused(tmp_path: Path) -> None:
+    """The engine takes a folder: it might run another file of it than the one that was named."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: value for shard in BASE.glob("*.safetensors") for name, value in load_file(shard).items()}
+    save_file(tensors, tmp_path / "mine.safetensors", {"format": "pt"})
+    for other in BASE.glob("*.json"):
+        if "index" not in other.name:
+            shutil.copy(other, tmp_path)
+    with pytest.raises(InputError, match="is one file, and vLLM loads whatever lies in its folder"):
+        loradiag.forgetting(tmp_path / "mine.safetensors", HEALTHY, backend="vllm", **TASKS)
 
 
 @pytest.mark.models
