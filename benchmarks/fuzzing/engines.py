@@ -22,6 +22,9 @@ _IN_FRAMES = 0.97
 _KEPT = 64
 """Inputs that were made of others and are changed further."""
 
+_FURTHER = 0.3
+"""Share of inputs that may be made of one of these: most of what was changed often is refused early."""
+
 _AFRESH = 0.25
 """Share of atheris' inputs that are made of a sound one: most of what it keeps is refused early."""
 
@@ -41,7 +44,8 @@ def seeded(name: str, once: Callable[[Target], Once], inputs: int, seed: int) ->
     take, random = once(found), Random(f"{name} {seed}")
     sound = len(pool)
     for number in range(inputs):
-        data = pool[number] if number < sound else random.choice(pool)
+        some = pool if random.random() < _FURTHER else pool[:sound]
+        data = pool[number] if number < sound else random.choice(some)
         if number >= sound:
             data = (found.mutate if _is_meant(found, random) else blindly)(data, random)[: found.largest]
             if random.random() < 0.1:  # what was changed once is changed again
