@@ -217,3 +217,13 @@ class Trajectory(Measure, kw_only=True, frozen=True):
     spacing: int | None = None
     spacing_source: Literal["save_steps", "most"] | None = None
     missing: list[int] = []
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a module is known at other steps than there are: outputs show them side by side."""
+        known = (
+            len(values)
+            for row in self.modules
+            for values in (row.frobenius_norm, row.entropy_share, row.change, row.cosine_last)
+        )
+        if any(count != len(self.steps) for count in known):
+            raise ValueError("a module is known at other steps than there are")

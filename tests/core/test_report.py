@@ -15,6 +15,7 @@ from loradiag.core.errors import InputError, UsageError
 from loradiag.core.report import Reports, decode, encode, json_schema, now, spans
 from loradiag.core.text import printable
 from tests.conftest import MakeAdapter, peft_arrays
+from tests.outputs.test_learning import hostile
 from tests.rules import comparing
 from tests.rules import fleet as fleets
 
@@ -93,6 +94,16 @@ def test_foreign_documents_are_refused_in_one_line(text: bytes, said: str) -> No
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert printable(str(caught.value)) == str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["frobenius_norm", "entropy_share", "change", "cosine_last"])
+@pytest.mark.parametrize("values", [[1.0], [1.0, None, 1.0]])
+def test_a_run_whose_modules_are_known_at_other_steps(field: str, values: list[float | None]) -> None:
+    """What is shown side by side has to be of the same steps: such a report is refused in one line."""
+    document = json.loads(encode(hostile("run")))
+    document["measurements"]["trajectory"]["modules"][0][field] = values
+    with pytest.raises(InputError, match="a module is known at other steps than there are"):
+        decode(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("fixed", ["9" * 13, "9" * 30, "9" * 5000, "\u00b2"])
