@@ -17,7 +17,19 @@ from benchmarks.fuzzing.targets import MODULES, NAMES
 
 _FASTEST = ("strict-json", "safetensors", "shards", "stamp", "policy", "trainer-state", "urls", "environment")
 _FAST = ("sources", "map", "gguf", "log-files", "jsonl", "json", "csv", "plain", "baseline", "report", "models-list")
-_SLOW = ("mlflow", "wire", "drift", "folded", "tokenizer")
+_SLOW = (
+    "lake",
+    "counted",
+    "drift",
+    "folded",
+    "tokenizer",
+    "mlflow",
+    "wire",
+    "registry-file",
+    "named",
+    "recorded",
+    "scanned",
+)
 
 SHARES = {
     **dict.fromkeys(NAMES, 1.0),
