@@ -27,8 +27,9 @@ class Scale(msgspec.Struct, frozen=True):
 
     def at(self, share: float) -> int:
         """The cell of a share; what lies beyond is held at the border."""
-        place = round((share - self.low) / (self.high - self.low) * (self.cells - 1))
-        return min(max(place, 0), self.cells - 1)
+        held = min(max(share, self.low), self.high)
+        # Halves: the distance of two ends that a float holds may be one that it does not.
+        return round((held / 2 - self.low / 2) / (self.high / 2 - self.low / 2) * (self.cells - 1))
 
     @property
     def title(self) -> str:
