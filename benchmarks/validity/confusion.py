@@ -33,16 +33,25 @@ class Row(msgspec.Struct):
         """The code, and how it was asked where that matters."""
         return self.code + ((" alone" if self.alone else " beside base") if self.code in SIZE else "")
 
-    def count(self, outcome: Outcome, fired: bool, should: bool) -> None:
+    def count(self, label: str, fired: bool, *, should: bool) -> None:
         """Take one case into account."""
         if should:
             self.should += 1
             self.hits += fired
-            self.missed[outcome.label] += not fired
+            self.missed[label] += not fired
         else:
             self.should_not += 1
             self.alarms += fired
-            self.wrong[outcome.label] += fired
+            self.wrong[label] += fired
+
+    def add(self, other: Row) -> None:
+        """Take all cases of another row into account."""
+        self.hits += other.hits
+        self.should += other.should
+        self.alarms += other.alarms
+        self.should_not += other.should_not
+        self.missed.update(other.missed)
+        self.wrong.update(other.wrong)
 
 
 def interval(count: int, total: int) -> tuple[float, float]:
@@ -53,7 +62,7 @@ def interval(count: int, total: int) -> tuple[float, float]:
 
 
 def confusion(outcomes: Sequence[Outcome], codes: Sequence[str]) -> list[Row]:
-    """A row a rule, and two for those about sizes; rules that no label speaks of are left out."""
+    """A row a rule, and two for those about sizes; rules that neither a label nor the files speak of are left out."""
     rows: list[Row] = []
     for code in codes:
         if code.startswith(NOT_HERE):
@@ -68,18 +77,26 @@ def confusion(outcomes: Sequence[Outcome], codes: Sequence[str]) -> list[Row]:
                 _count(row, outcome)
             if row.should or (row.should_not and code not in DESCRIBE):
                 rows.append(row)
-    return [row for row in rows if row.should]
+    return [row for row in rows if row.should or row.code in SETTLED]
+
+
+def together(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+    """Rows of two kinds of cases as one table, in the order of codes."""
+    found = {(row.code, row.alone): row for row in rows}
+    for row in others:
+        found.setdefault((row.code, row.alone), Row(row.code, row.alone)).add(row)
+    return [row for _, row in sorted(found.items()) if row.should]
 
 
 def _count(row: Row, outcome: Outcome) -> None:
     expected, code = outcome.expected, row.code
     fired = code in outcome.codes(alone=row.alone)
     if code in expected.should:
-        row.count(outcome, fired, should=True)
+        row.count(outcome.label, fired, should=True)
     elif code in expected.may or (code in DESCRIBE and not _settled(outcome, code)):
         return
     else:
-        row.count(outcome, fired, should=False)
+        row.count(outcome.label, fired, should=False)
 
 
 def _settled(outcome: Outcome, code: str) -> bool:

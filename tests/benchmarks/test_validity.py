@@ -38,8 +38,8 @@ def test_rates_are_shown_with_the_rule() -> None:
     rate = measured("LD107")
     assert rate is not None
     assert rate in as_text(find_rule("LD107"))
-    assert measured("LD601") is None
-    assert "MEASURED" not in as_text(find_rule("LD601"))
+    assert measured("LD506") is None
+    assert "MEASURED" not in as_text(find_rule("LD506"))
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 12), (12, 12), (3, 40)])

@@ -1,0 +1,1 @@
+"""What configurations, names and plain arithmetic settle: targets, scales, sizes beside the base, methods not analysed."""

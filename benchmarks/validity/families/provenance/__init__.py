@@ -1,0 +1,1 @@
+"""Provenance: stamps beside adapters, and what a registry knows of them."""

@@ -1,0 +1,1 @@
+"""What comes over days: answers that change or do not, and streams of requests under watch."""

@@ -1,0 +1,1 @@
+"""Traffic: requests of the same source and planted mixtures, lakes with gaps."""
