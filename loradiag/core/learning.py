@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
+from statistics import median
 
 import msgspec
 
@@ -10,6 +12,11 @@ from loradiag.core.trajectory import EvalPoint, Evaluation, TrainingLog, Traject
 
 FLAT = 0.01
 """Nats by which validation may still improve where it is called flat: a convention."""
+
+_FEWEST = 5
+"""Evaluations from which their wavering can be told from their course: three second differences."""
+_QUARTILE = 0.6745
+"""Median of the absolute value of a standard normal number."""
 
 
 class Growth(msgspec.Struct, frozen=True):
@@ -30,6 +37,29 @@ def main_evaluation(log: TrainingLog | None) -> Evaluation | None:
     sets = log.evaluations if log else []
     unnamed = next((row for row in sets if not row.name), None)
     return unnamed or max(sets, key=lambda row: row.count, default=None)
+
+
+def summed_over(log: TrainingLog, least: float) -> float:
+    """Return how many times nats a token the training loss seems to be, by the validation loss; 1 below ``least``.
+
+    Some trainers log the sum over accumulation steps, whose rises and noise are as many times as large.
+    """
+    found = main_evaluation(log)
+    ratio = next((gap.ratio for gap in log.gaps if found is not None and gap.name == found.name), None)
+    return ratio if ratio is not None and ratio >= least else 1.0
+
+
+def wavering(found: Evaluation) -> float:
+    """Return the standard deviation of single evaluations about their course, in nats; 0 where there are fewer than five.
+
+    From the median of absolute second differences, which a smooth course hardly has and a single spike does not move: of
+    independent normal noise they have √6 times its deviation (differencing as in Gasser, Sroka & Jennen-Steinmetz 1986).
+    """
+    losses = [point.loss for point in found.points if point.loss is not None]
+    if len(losses) < _FEWEST:
+        return 0.0
+    bends = [abs(a - 2 * b + c) for a, b, c in zip(losses, losses[1:], losses[2:], strict=False)]
+    return median(bends) / (_QUARTILE * sqrt(6))
 
 
 def loss_at(found: Evaluation, step: int) -> EvalPoint | None:

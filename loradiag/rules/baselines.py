@@ -115,7 +115,7 @@ def traffic_unattributed(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Severity.WARNING,
     source="the 5% quantile of 500 held-out requests is known to a fifth of its rate",
     confidence=Confidence.MEDIUM,
-    advice="Give more training data to loradiag drift baseline: 2,500 distinct requests make 500 to calibrate with.",
+    advice="Give more training data to loradiag drift baseline: 1,000 distinct requests make 500 to calibrate with.",
     thresholds=[Threshold("least_calibration", 500, "held-out requests", "as the source says")],
 )
 def thin_baseline(evidence: Evidence, limits: Limits) -> Iterable[Match]:

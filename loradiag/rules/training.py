@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loradiag.core.findings import Confidence, Severity
+from loradiag.core.learning import summed_over
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import plural, printable, shorten
 
@@ -90,6 +91,9 @@ def _ended(what: str, count: int, of: int, first: int, since: int | None, about:
     thresholds=[
         Threshold("min_rise", 0.3, "rise of the smoothed training loss from its least to its end, in nats", RUNS),
         Threshold("lost_share", 0.5, "share of what had been gained from which its loss is an error", _CONVENTION),
+        Threshold(
+            "max_ratio", 1.8, "training loss over validation loss from which it is a sum of several (LD914)", RUNS
+        ),
     ],
 )
 def loss_diverged(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -101,7 +105,8 @@ def loss_diverged(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## How sure
     The loss is smoothed by running medians of a tenth of the log, so that a single bad batch is none. Of 12 runs at 30 and 100
     times the usual learning rate 7 rose by 0.49 to 2.5 nats; the others, which never learned much to lose, by up to 0.23.
-    Of 61 others none rose by more than 0.12. It is an error where half of what was gained is lost, and else a warning.
+    Of 61 others none rose by more than 0.12. It is an error where half of what was gained is lost, and else a warning. Where
+    the trainer logged sums over accumulation steps (LD914), rises are taken as parts of that sum.
 
     ## What to do
     Look for the step where the loss turned; everything after it is of no use.
@@ -111,12 +116,15 @@ def loss_diverged(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         return
     level = log.level
     rise, gained = level.end - level.least, level.start - level.least
-    if rise >= limits["min_rise"]:
+    times = summed_over(log, limits["max_ratio"])
+    if rise / times >= limits["min_rise"]:
         share = rise / gained if gained > 0 else float("inf")
         lost = f", {share:.0%} of what had been gained" if gained > 0 else ""
+        sums = f" (sums of about {times:.1f} losses)" if times > 1 else ""
         yield Match(
-            f"the training loss rose from {level.least:.2f} at step {level.least_step:,} to {level.end:.2f} at the end{lost}",
-            observed=rise,
+            f"the training loss{sums} rose from {level.least:.2f} at step {level.least_step:,} to {level.end:.2f} at the "
+            f"end{lost}",
+            observed=rise / times,
             threshold=limits["min_rise"],
             severity=None if share >= limits["lost_share"] else Severity.WARNING,
         )

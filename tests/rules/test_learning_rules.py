@@ -164,3 +164,23 @@ def test_logs_of_public_adapters_draw_notes_at_most(name: str, codes: set[str]) 
     findings = [row for row in loradiag.inspect(SHARED / name).findings if row.code.startswith("LD9")]
     assert {row.code for row in findings} == codes
     assert all(row.severity is Severity.INFO for row in findings)
+
+
+def test_a_best_evaluation_by_luck_is_none(tmp_path: Path) -> None:
+    """The same rise of 0.05 is told of a course that is smooth, and not of one that wavers by a third of it and more."""
+    smooth = {step: 1.0 + 0.00625 * max(0, step - 32) for step in range(2, 41, 2)}
+    assert found(tmp_path / "a", state(falling(), smooth))["LD906"].observed == pytest.approx(0.05)
+    wavers = {step: loss + (0.03 if step % 4 == 0 else 0.0) for step, loss in smooth.items()}
+    assert "LD906" not in found(tmp_path / "b", state(falling(), wavers))
+
+
+def test_a_sum_over_accumulation_steps_rises_as_one(tmp_path: Path) -> None:
+    """Noise that is eight times as large, because eight losses were summed, is no divergence; one that is, still is."""
+    held = {10: 1.3, 20: 1.1, 30: 1.05, 40: 1.0}
+    rough = {step: 8 * loss + (1.2 if step > 34 else 0.0) for step, loss in falling().items()}
+    assert "LD903" not in found(tmp_path / "a", state(rough, held))
+    apart = {step: 8 * (3 - 0.1 * step if step < 20 else 0.1 * step - 1) for step in falling()}
+    row = found(tmp_path / "b", state(apart, held))["LD903"]
+    assert row.observed is not None
+    assert 0.3 < row.observed < 2.5
+    assert "sums of about" in row.message
