@@ -70,7 +70,7 @@ def validation_gap(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         least = min(point.gap for point in gap.points)
         rise = 0.0 if found.last_loss is None or found.best_loss is None else found.last_loss - found.best_loss
         grown = last.gap - least >= limits["min_growth"]
-        warned = grown and rise >= _clear(found, limits)
+        warned = grown and rise >= max(limits["min_rise"], limits["min_over_noise"] * wavering(found))
         if warned:
             why = f"the gap has grown from {least:+.2f}, and validation is {rise:.2f} above its best"
         elif grown:
@@ -89,11 +89,6 @@ def validation_gap(evidence: Evidence, limits: Limits) -> Iterable[Match]:
             confidence=None if warned else Confidence.LOW,
             about=gap.name or None,
         )
-
-
-def _clear(found: Evaluation, limits: Limits) -> float:
-    """The rise from which it is neither too small to matter nor luck."""
-    return max(limits["min_rise"], limits["min_over_noise"] * wavering(found))
 
 
 def _trend(found: Evaluation, rise: float) -> str:
@@ -131,7 +126,7 @@ def best_is_not_last(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     if log is None or found is None or found.last_loss is None or found.best_loss is None or found.best_step is None:
         return
     rise = found.last_loss - found.best_loss
-    least = _clear(found, limits)
+    least = max(limits["min_rise"], limits["min_over_noise"] * wavering(found))
     if rise < least:
         return
     use, advice = _use(evidence, found)
