@@ -8,6 +8,7 @@ place when they are whole, here and there.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -71,6 +72,7 @@ class RemoteFolder:
 
         Raises:
             InputError: The folder cannot be read.
+            UsageError: There is no room for the copy.
         """
         with self._alone():
             there, known = self.listing(), self._known()
@@ -201,6 +203,15 @@ class RemoteFolder:
         except FileNotFoundError:
             part.unlink(missing_ok=True)
             return None  # it was merged with others meanwhile
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            place = printable(str(self.local))
+            remedy = "make room, or name another disk in LORADIAG_CACHE"
+            raise UsageError(
+                f"{place}: no room for a copy of {printable(name)} ({error.strerror}); {remedy}"
+            ) from error
         # A copy that a power cut tore would be taken for one that was changed here, and sent.
         with part.open("rb") as file:
             os.fsync(file.fileno())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from loradiag.core.errors import UsageError
+from loradiag.storage.remote import RemoteFolder
 from tests.conftest import FIXTURES, ROOT
 from tests.faults.commands import MODELS, QUICK, Command, refused, run
 from tests.watching.making import write
@@ -108,3 +110,13 @@ def test_a_watch_whose_disk_fills_up_on_the_way(small: Path) -> None:
     filler.unlink()
     assert run(words, small).returncode == 0
     assert command.left(small) == {"support": (620, 620, 620)}
+
+
+def test_no_room_for_a_copy_is_no_fault_of_the_url(small: Path, tmp_path: Path) -> None:
+    """The line names the disk that is full and what to set, and no part of a file stays behind."""
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "large.parquet").write_bytes(bytes(30_000_000))
+    with pytest.raises(UsageError, match=r"small.*: no room for a copy of large\.parquet .*LORADIAG_CACHE"):
+        RemoteFolder(f"file://{there}", small / "cache").fetch()
+    assert not [path for path in (small / "cache").rglob("*") if "large" in path.name]
