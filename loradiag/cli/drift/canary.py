@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loradiag.cli.drift.shared import lake_option
 from loradiag.cli.options import output_options
 from loradiag.core.text import printable
 
@@ -23,9 +24,7 @@ Examples:
 )
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
-@click.option(
-    "--lake", required=True, metavar="DIR_OR_URL", type=click.Path(path_type=str), help="What traffic ingest wrote."
-)
+@lake_option
 @click.option(
     "--metric", "metrics", multiple=True, metavar="NAME", help="Compare this; may be repeated. [default: all logged]"
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loradiag.cli.drift.shared import lake_option
 from loradiag.cli.options import output_options
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ Examples:
     type=click.Path(path_type=str),
     help="A baseline, or a directory of some; may be repeated. All are asked where novel requests belong.",
 )
-@click.option(
-    "--lake", required=True, metavar="DIR_OR_URL", type=click.Path(path_type=str), help="What traffic ingest wrote."
-)
+@lake_option
 @click.option(
     "--adapter",
     "adapters",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loradiag.cli.drift.shared import lake_option
 from loradiag.cli.options import output_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import plural, printable
@@ -36,9 +37,7 @@ Examples:
     type=click.Path(path_type=str),
     help="A baseline, or a directory of some; may be repeated. Their adapters are watched.",
 )
-@click.option(
-    "--lake", required=True, metavar="DIR_OR_URL", type=click.Path(path_type=str), help="What traffic ingest wrote."
-)
+@lake_option
 @click.option(
     "--state",
     metavar="FILE",
