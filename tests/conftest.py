@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "fixtures"
 SHARED = ROOT.parent / "shared"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+# A change is judged on the same examples wherever it is tested, so that it fails for what it changed. New examples are
+# looked for on purpose: `pytest --hypothesis-profile explore`.
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.register_profile("repeatable", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
