@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loradiag.outputs.page.axes import Axis, linear_axis, log_axis
+from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis, log_axis, whole_ticks
 from loradiag.outputs.page.colors import STEPS, ink_on, luminance, sequential, step_of
 from loradiag.outputs.page.markup import element, escape
 
@@ -63,6 +63,48 @@ def test_linear_axis_holds_its_values(values: list[float]) -> None:
     axis = linear_axis(values, 200, 10)
     assert all(10 <= axis.at(value) <= 200 for value in values)
     assert len(axis.ticks()) <= 12
+
+
+ABSURD = [0.0, 5e-324, -5e-324, 1e-310, 1e-12, 1.0, 1.0 + 2**-52, 1e15, 1e308, -1e308, 1.7e308, math.inf, -math.inf]
+absurd = st.one_of(st.sampled_from(ABSURD), st.floats(allow_nan=False))
+
+
+@given(st.lists(absurd, min_size=1, max_size=6), st.booleans())
+def test_axes_hold_absurd_numbers(values: list[float], log: bool) -> None:
+    """Denormals, the largest floats and infinities fall between the ends in their order, and the ticks can be drawn."""
+    axis = log_axis(values, 10, 300) if log else linear_axis(values, 10, 300)
+    if axis is None:
+        assert max(values) <= 0
+        return
+    places = [axis.at(value) for value in sorted([*values, -math.inf, math.inf])]
+    assert all(10 <= place <= 300 for place in places)
+    assert places == sorted(places)
+    ticks = axis.ticks()
+    assert len(ticks) <= 40
+    assert all(axis.low <= tick <= axis.high and math.isfinite(tick) for tick in ticks)
+    for drawn in (horizontal_lines(axis, 0, 100), below(axis, 10, values), whole_ticks(axis, 10)):
+        assert "nan" not in drawn
+
+
+@given(absurd, absurd)
+def test_ends_of_an_axis_may_be_absurd(one: float, other: float) -> None:
+    """The same of an axis whose ends are given, as those of bands and of steps are."""
+    low, high = sorted((one, other))
+    axis = Axis(low, high, 0, 100)
+    assert all(0 <= axis.at(value) <= 100 for value in (low, high, 0.0, -math.inf, math.inf))
+    assert len(axis.ticks()) <= 12
+    assert "nan" not in horizontal_lines(axis, 0, 100)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"), [(0.0, 1e308, 6), (-1e308, 1e308, 5), (0, 1e-200, 6), (1e15, 2e15, 6)]
+)
+def test_large_and_small_ticks_are_round_too(low: float, high: float, ticks: int) -> None:
+    """A handful of even steps, of one digit and perhaps two, however far from 1."""
+    found = Axis(low, high, 0, 100).ticks()
+    digits = [f"{tick:.15e}".partition("e")[0].rstrip("0") for tick in found]
+    assert ticks - 2 <= len(found) <= 12
+    assert all(len(mantissa) <= 4 or not tick for mantissa, tick in zip(digits, found, strict=True))
 
 
 def test_ticks_are_round() -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from loradiag.outputs.facts import short_number
 from loradiag.outputs.page.markup import Markup, element, join
+
+_MOST = sys.float_info.max / 4
+"""What lies beyond is held there, so that the length of no axis is infinite."""
+
+_LEAST_STEP = 1e-300
+"""Steps between ticks that are smaller would not be exact: few digits are left to such numbers."""
 
 
 class Axis(msgspec.Struct, frozen=True):
@@ -22,17 +29,23 @@ class Axis(msgspec.Struct, frozen=True):
 
     def at(self, value: float) -> float:
         """The coordinate of a value; values outside are held at the border."""
-        low, high, value = (math.log10(v) if self.log else v for v in (self.low, self.high, max(value, self.low)))
+        low, high = _held(self.low), _held(self.high)
+        low, high, value = (math.log10(v) if self.log else v for v in (low, high, _held(max(value, low))))
         share = (min(value, high) - low) / (high - low) if high > low else 0.5
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
         """Round values within the axis: powers of ten (with their 2 and 5 where there are few), or even steps."""
+        low, high = _held(self.low), _held(self.high)
         if not self.log:
-            return _even(self.low, self.high)
-        found = _decades(self.low, self.high)
+            return _even(low, high)
+        found = _decades(low, high)
         # Values close together may lie between two decades, where even steps read as well.
-        return found if len(found) > 1 or self.low < 1e-9 else _even(self.low, self.high)
+        return found if len(found) > 1 or low < 1e-9 else _even(low, high)
+
+
+def _held(value: float) -> float:
+    return min(max(value, -_MOST), _MOST)
 
 
 def log_axis(values: Iterable[float], start: float, end: float) -> Axis | None:
@@ -45,8 +58,10 @@ def log_axis(values: Iterable[float], start: float, end: float) -> Axis | None:
 
 def linear_axis(values: Sequence[float], start: float, end: float) -> Axis:
     """A linear axis around ``values`` with some air."""
-    low, high = min(values), max(values)
-    air = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
+    low, high = _held(min(values)), _held(max(values))
+    span = high - low
+    # Values that differ in their last digits only are one value on paper.
+    air = span * 0.12 if span > abs(high) * 1e-12 else abs(high) * 0.1 or 1.0
     return Axis(max(low - air, 0.0) if low >= 0 else low - air, high + air, start, end)
 
 
@@ -54,7 +69,7 @@ def _decades(low: float, high: float) -> list[float]:
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1, 2, 5) if len(exponents) <= 5 else (1,)
     skip = max(len(exponents) // 8, 1)
-    ticks = [factor * 10.0**exponent for exponent in exponents[::skip] for factor in factors]
+    ticks = [float(f"{factor}e{exponent}") for exponent in exponents[::skip] for factor in factors]
     return [tick for tick in ticks if low <= tick <= high]
 
 
@@ -63,10 +78,13 @@ def _even(low: float, high: float) -> list[float]:
     if span <= 0:
         return [low]
     rough = span / 5
+    if rough < max(_LEAST_STEP, abs(low) * 1e-14, abs(high) * 1e-14):
+        return [low, high]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     first = math.ceil(low / step)
-    return [round(index * step, 12) for index in range(first, math.floor(high / step) + 1)]
+    ticks = (float(f"{index * step:.15g}") for index in range(first, math.floor(high / step) + 1))
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -74,6 +92,8 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def _label(tick: float) -> str:
     """A tick in few characters; powers of ten that would be long are written as such."""
+    if not math.isfinite(tick):
+        return f"{tick:g}"
     if tick and not 1e-3 <= abs(tick) < 1e5:
         mantissa, _, exponent = f"{tick:e}".partition("e")
         power = "10" + str(int(exponent)).translate(_RAISED)
