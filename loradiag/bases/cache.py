@@ -52,7 +52,7 @@ class Entry(msgspec.Struct, frozen=True):
             return
         with contextlib.suppress(OSError, UsageError, ValueError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.file, msgspec.json.encode(hashes))
+            write_whole(self.file, msgspec.json.encode(hashes), lasting=False)
 
 
 def entry(path: Path) -> Entry:

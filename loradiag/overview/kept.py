@@ -55,4 +55,4 @@ def write(place: Path | None, known: dict[str, Known], table: Any) -> None:
     parquet.write_table(marked, data, compression="zstd", write_page_checksum=True)
     with contextlib.suppress(OSError, UsageError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(place, data.getvalue().to_pybytes())
+        write_whole(place, data.getvalue().to_pybytes(), lasting=False)

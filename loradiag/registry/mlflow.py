@@ -25,6 +25,7 @@ from loradiag.core.text import listed, printable, shorten
 from loradiag.outputs import renderer
 from loradiag.outputs.style import Style
 from loradiag.registry.metrics import metrics, tags
+from loradiag.storage.syncing import sync_below
 from loradiag.storage.urls import shown
 
 SCHEMES = ("models:/", "runs:/")
@@ -181,6 +182,8 @@ def _put(folder: Path, target: Path, *, over: bool) -> None:
     """Rename a folder to its place: over what is there, or giving way to what another process has put there meanwhile."""
     if over:
         shutil.rmtree(target, ignore_errors=True)
+    else:
+        sync_below(folder)  # it is never looked at again: one that a power cut tore would stay torn
     try:
         os.replace(folder, target)
     except OSError:

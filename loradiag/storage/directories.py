@@ -12,6 +12,7 @@ import msgspec
 
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
+from loradiag.storage.syncing import sync, sync_below
 from loradiag.storage.writing import name_beside
 
 
@@ -69,6 +70,8 @@ def _check_replaceable(place: Path, shown: str, kind: Kind, *, force: bool) -> N
 def installed(place: Path) -> Iterator[Path]:
     """Give a new directory beside ``place``, and rename it to ``place`` at the end. After an error nothing is left of it.
 
+    What was written into it is on the disk before it gets its name, and what it replaces is removed after that.
+
     Raises:
         UsageError: The system does not let us write there.
     """
@@ -77,6 +80,7 @@ def installed(place: Path) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
+            sync_below(temporary)
             _move(temporary, place)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -89,6 +93,7 @@ def installed(place: Path) -> Iterator[Path]:
 def _move(temporary: Path, place: Path) -> None:
     if not (place.is_dir() and any(place.iterdir())):
         os.replace(temporary, place)
+        sync(place.parent)
         return
     aside = name_beside(place, "old.")
     os.replace(place, aside)
@@ -97,4 +102,5 @@ def _move(temporary: Path, place: Path) -> None:
     except BaseException:
         os.replace(aside, place)
         raise
+    sync(place.parent)
     shutil.rmtree(aside, ignore_errors=True)

@@ -23,6 +23,7 @@ import msgspec
 from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
+from loradiag.storage.syncing import sync
 from loradiag.storage.urls import opened, told
 from loradiag.storage.versions import Known, below, is_as, is_plain, version
 from loradiag.storage.writing import write_whole
@@ -213,8 +214,7 @@ class RemoteFolder:
                 f"{place}: no room for a copy of {printable(name)} ({error.strerror}); {remedy}"
             ) from error
         # A copy that a power cut tore would be taken for one that was changed here, and sent.
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(part)
         os.replace(part, target)
         return target.stat()
 

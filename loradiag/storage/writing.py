@@ -8,14 +8,16 @@ from pathlib import Path
 
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
+from loradiag.storage.syncing import sync
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, *, lasting: bool = True) -> None:
     """Write a file under another name beside it and rename it into place, so that no reader sees half of it.
 
     Args:
         path: The file. One that is there is replaced.
         content: Text is written as UTF-8.
+        lasting: Whether it is whole after a power cut too, which costs the time of two syncs; caches are made again instead.
 
     Raises:
         UsageError: The directory is missing or cannot be written.
@@ -28,10 +30,14 @@ def write_whole(path: Path, content: str | bytes) -> None:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
+            if lasting:
+                sync(temporary)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
+        if lasting:
+            sync(path.parent)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no file can be called so"
         raise UsageError(f"{printable(str(path))}: cannot be written ({reason})") from error

@@ -12,6 +12,7 @@ import numpy as np
 
 from loradiag.core.errors import InputError
 from loradiag.core.lazy import require
+from loradiag.storage.syncing import sync
 from loradiag.traffic.files import LakeFile, files_of, find_files
 from loradiag.traffic.schema import schema
 from loradiag.traffic.taking import opened
@@ -66,6 +67,7 @@ def compact(
             if len(batch) > 1:
                 done.repeated += _merge(batch)
         done.after += len(files_of(folder)[0])
+        sync(folder)  # what is swept lies in files whose names are on the disk
         done.removed += _sweep(folder, grace, removed)
         progress(number, len(partitions))
     return done

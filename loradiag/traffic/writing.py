@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.lazy import require
 from loradiag.core.text import printable
+from loradiag.storage.syncing import make_folder, sync
 from loradiag.traffic.files import files_of
 from loradiag.traffic.rows import Row
 from loradiag.traffic.schema import MARK, MERGES, VERSION, partition, schema
@@ -26,7 +27,7 @@ def make_lake(path: Path) -> None:
         UsageError: It cannot be made.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise UsageError(f"{printable(str(path))}: cannot be made a lake ({error.strerror})") from error
 
@@ -57,6 +58,19 @@ def write_new(lake: Path, rows: Sequence[Row]) -> None:
     for folder, new in parts.items():
         new.sort(key=lambda row: (row["adapter"] or "", row["time"] if row["time"] is not None else -1, row["key"]))
         write_table(folder, _table(new))
+    _sync_names(lake, parts)
+
+
+def _sync_names(lake: Path, folders: Iterable[Path]) -> None:
+    """Wait until the names of files in partitions are on the disk, before anybody notes that they need not be read again.
+
+    Once for a batch: only the first sync after many changes takes long.
+    """
+    try:
+        for folder in dict.fromkeys(place for part in folders for place in (part, part.parent, lake)):
+            sync(folder)
+    except OSError as error:
+        raise UsageError(f"{printable(str(lake))}: cannot be written ({error.strerror})") from error
 
 
 def unknown(lake: Path, rows: Sequence[Row]) -> list[int]:
@@ -107,7 +121,7 @@ def _table(rows: Sequence[Row]) -> Any:
 
 
 def write_table(folder: Path, table: Any, merges: Sequence[str] = ()) -> Path:
-    """Write a file into a partition under another name and rename it.
+    """Write a file into a partition under another name and rename it. Its bytes are on the disk then; its name may not be.
 
     Args:
         folder: The partition.
@@ -127,7 +141,7 @@ def write_table(folder: Path, table: Any, merges: Sequence[str] = ()) -> Path:
             parquet.write_table(
                 table.replace_schema_metadata(metadata), temporary, compression="zstd", row_group_size=32_768
             )
-            _sync(temporary)
+            sync(temporary)  # one that was renamed before its bytes reached the disk would be torn after a power cut
             os.replace(temporary, folder / name)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -135,9 +149,3 @@ def write_table(folder: Path, table: Any, merges: Sequence[str] = ()) -> Path:
     except OSError as error:
         raise UsageError(f"{printable(str(folder))}: cannot be written ({error.strerror})") from error
     return folder / name
-
-
-def _sync(path: Path) -> None:
-    """A file that was renamed before its bytes reached the disk would be torn after a power cut."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -59,6 +59,28 @@ def test_rows_and_vectors_come_back(tmp_path: Path) -> None:
     assert {path.parent.name for path in files(tmp_path / "lake")} == {f"bucket={bucket_of('support')}"}
 
 
+def test_names_are_on_the_disk_when_all_is_said_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of files, partitions and days: else a power cut takes requests that are noted as read. All of it is really done."""
+    seen, fsync, replace = [], os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        seen.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def renamed(source: Path, target: Path) -> None:
+        assert os.stat(source).st_ino in seen
+        replace(source, target)
+        seen.clear()
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    lake = tmp_path / "lake"
+    ingest(lake, write_log(tmp_path / "a.jsonl", [plain(0), plain(1, time=NOON + 90_000)]))
+    folders = [lake, *lake.glob("date=*"), *lake.glob("date=*/bucket=*")]
+    assert len(folders) == 5
+    assert {folder.stat().st_ino for folder in folders} <= set(seen)
+
+
 def test_measures_of_a_line(tmp_path: Path) -> None:
     """By hand: nll (.5 + .25)/2, entropy of two tops each, prompt nll 2, lengths, session and time."""
     ingest(tmp_path / "lake", write_log(tmp_path / "a.jsonl", [vllm(1)]))

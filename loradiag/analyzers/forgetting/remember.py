@@ -96,7 +96,7 @@ class Memory:
             data = msgspec.json.encode(Entry({**self._about, **about}, scored))
             read = msgspec.json.decode(data, type=Entry[type(scored)])  # type: ignore[misc]
             if read.scored == scored:  # JSON has no NaN, and no tuples
-                write_whole(file, data)
+                write_whole(file, data, lasting=False)
 
     def forget(self, questions: Iterable[str]) -> None:
         """Drop the answers to questions."""

@@ -82,7 +82,7 @@ class Kept:
         """Keep what was measured of a route's outputs."""
         if self._folder is not None:
             with contextlib.suppress(OSError, UsageError):
-                write_whole(self._folder / f"{route}.json", msgspec.json.encode(found))
+                write_whole(self._folder / f"{route}.json", msgspec.json.encode(found), lasting=False)
 
     def forget(self) -> None:
         """The run is complete: its report has everything."""
