@@ -69,7 +69,7 @@ def embed_traffic(
 
 def _worker(item: _Item) -> Embedded:
     """Embed one file, in whatever process."""
-    from loradiag.bases.cache import folder
+    from loradiag.storage.cache import folder
     from loradiag.storage.remote import RemoteFolder
     from loradiag.traffic.embedding import Embedded, embed_file
 

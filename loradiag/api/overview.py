@@ -76,8 +76,8 @@ class Overview:
     def __init__(
         self, reports: str | Path | None, traffic: str | Path | None, *, state: str | Path | None = None
     ) -> None:
-        from loradiag.bases.cache import folder
         from loradiag.overview.shelf import Shelf
+        from loradiag.storage.cache import folder
 
         self.shelf = (
             None if reports is None else Shelf(Path(reports), folder() / "overview" / f"{_mark(reports)}.sqlite")

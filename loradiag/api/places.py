@@ -31,7 +31,7 @@ def folder_of(path: str | Path) -> RemoteFolder | None:
     """
     if not is_remote(path):
         return None
-    from loradiag.bases.cache import folder
+    from loradiag.storage.cache import folder
     from loradiag.storage.remote import RemoteFolder
 
     return RemoteFolder(str(path), folder())

@@ -246,8 +246,8 @@ def _of_path(path: str, policy: Policy, allow_pickle: bool) -> Iterator[Item | F
 def _adapters(path: str, origin: str | None, policy: Policy, allow_pickle: bool) -> Iterator[Item | Found]:
     """The adapter at a path or a URL, or those below it; of a run the last checkpoint. ``origin``: what it is a copy of."""
     from loradiag.api.inspecting import inspect_all
-    from loradiag.bases.cache import folder
     from loradiag.fleet.finding import brought, find
+    from loradiag.storage.cache import folder
 
     for found in find([path], folder()):
         if found.problem is not None:

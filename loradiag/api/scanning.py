@@ -102,8 +102,8 @@ def scan_fleet(
 
 
 def _found(paths: Sequence[str | Path], checkpoints: bool) -> list[Found]:
-    from loradiag.bases.cache import folder
     from loradiag.fleet.finding import find
+    from loradiag.storage.cache import folder
 
     found = list(find([str(path) for path in paths], folder(), checkpoints=checkpoints))
     if not any(one.problem is None for one in found):
@@ -115,9 +115,9 @@ def _found(paths: Sequence[str | Path], checkpoints: bool) -> list[Found]:
 
 @contextmanager
 def _remembering(policy: Policy, allow_pickle: bool) -> Iterator[Memory]:
-    from loradiag.bases.cache import folder
-    from loradiag.bases.remembered import FLEET
     from loradiag.fleet.memory import Memory
+    from loradiag.storage.cache import folder
+    from loradiag.storage.remembered import FLEET
 
     told = msgspec.json.encode((__version__, SCHEMA_VERSION, allow_pickle, msgspec.structs.replace(policy, unused=[])))
     memory = Memory(folder() / FLEET, hashlib.sha256(told).hexdigest())

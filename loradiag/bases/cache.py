@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from pathlib import Path
 
@@ -18,16 +17,8 @@ import msgspec
 
 from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import UsageError
+from loradiag.storage.cache import folder
 from loradiag.storage.writing import write_whole
-
-
-def folder() -> Path:
-    """Where the cache lies: ``LORADIAG_CACHE``, else ``loradiag`` in the user's cache directory."""
-    said = os.environ.get("LORADIAG_CACHE")
-    if said:
-        return Path(said)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "loradiag"
-
 
 SETTLED = 2_000_000_000
 """Nanoseconds that a file must have been left alone: file systems keep times to within 2 s at worst."""

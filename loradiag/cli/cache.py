@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.bases.remembered import KINDS
 from loradiag.cli.options import color_option
 from loradiag.core.errors import EXIT_OK, EXIT_USAGE
 from loradiag.core.text import plural, printable, shorten
+from loradiag.storage.remembered import KINDS
 
 if TYPE_CHECKING:
-    from loradiag.bases.remembered import Item
+    from loradiag.storage.remembered import Item
 
 _kind_option = click.option(
     "--kind",
@@ -46,8 +46,8 @@ def cache() -> None:
 @color_option
 def ls(kinds: tuple[str, ...], format_: str, *, verbose: bool, color: str) -> None:  # noqa: ARG001
     """List what is remembered, with sizes."""
-    from loradiag.bases.cache import folder
-    from loradiag.bases.remembered import items
+    from loradiag.storage.cache import folder
+    from loradiag.storage.remembered import items
 
     found = list(items(kinds or tuple(KINDS)))
     if format_ == "json":
@@ -104,7 +104,7 @@ def _as_json(rows: Sequence[Item]) -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
 def clear(kinds: tuple[str, ...], *, older_than: float, quiet: bool) -> None:
     """Remove what is remembered."""
-    from loradiag.bases.remembered import items, remove
+    from loradiag.storage.remembered import items, remove
 
     rows = [item for item in items(kinds or tuple(KINDS)) if item.days >= older_than]
     gone = [row for row in rows if remove(row)]

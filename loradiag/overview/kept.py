@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from loradiag.bases.cache import folder
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import require
 from loradiag.overview.folders import Known
 from loradiag.overview.tallies import VERSION, schema
+from loradiag.storage.cache import folder
 from loradiag.storage.writing import write_whole
 
 _KNOWN, _VERSION = b"loradiag.folders", b"loradiag.counted"

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from loradiag.adapters.locate import CONFIG_NAME, PREFERRED, locate
-from loradiag.bases.cache import folder
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.kinds import kind_of
 from loradiag.core.lazy import require
@@ -25,6 +24,7 @@ from loradiag.core.text import listed, printable, shorten
 from loradiag.outputs import renderer
 from loradiag.outputs.style import Style
 from loradiag.registry.metrics import metrics, tags
+from loradiag.storage.cache import folder
 from loradiag.storage.syncing import sync_below
 from loradiag.storage.urls import shown
 

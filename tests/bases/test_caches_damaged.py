@@ -9,10 +9,11 @@ import pytest
 
 from loradiag.analyzers.forgetting.remember import BASES, Memory
 from loradiag.analyzers.merge.keep import Kept
-from loradiag.bases.cache import Entry, folder
-from loradiag.bases.remembered import items
+from loradiag.bases.cache import Entry
 from loradiag.models.harness.answers import Scored
 from loradiag.overview.shelf import Shelf
+from loradiag.storage.cache import folder
+from loradiag.storage.remembered import items
 from loradiag.storage.remote import RemoteFolder
 
 NONSENSE = [b"", b"{", b'{"a": "\xff"}', b'"\xff"', b'{"about": {"\xff": "x"}}', b'{"a": ' + b"[" * 5000, b"\x9f\0"]

@@ -16,10 +16,11 @@ from loradiag.analyzers.forgetting.compare import Subject, compare
 from loradiag.analyzers.forgetting.remember import BASES, Memory
 from loradiag.analyzers.merge.keep import Kept
 from loradiag.analyzers.merge.measure import Sums
-from loradiag.bases.cache import Entry, folder
-from loradiag.bases.remembered import items
+from loradiag.bases.cache import Entry
 from loradiag.core.errors import InputError
 from loradiag.models.harness.answers import Answer, Metric, Scored
+from loradiag.storage.cache import folder
+from loradiag.storage.remembered import items
 from loradiag.storage.remote import RemoteFolder
 from loradiag.traffic.following import Follower
 from loradiag.traffic.ingesting import Ingestion, Options

@@ -20,7 +20,6 @@ from benchmarks.fuzzing.targets import Target
 from loradiag.adapters.locate import may_be_weights
 from loradiag.analyzers.served.address import endpoint_at
 from loradiag.api.watching import state_path
-from loradiag.bases.cache import folder as cache
 from loradiag.core.errors import LoradiagError
 from loradiag.core.report import now
 from loradiag.core.text import name_of, printable
@@ -28,6 +27,7 @@ from loradiag.fleet.finding import brought, find
 from loradiag.linalg.threads import workers
 from loradiag.registry.places import place_of
 from loradiag.registry.places import shown as shown_place
+from loradiag.storage.cache import folder as cache
 from loradiag.storage.remote import RemoteFolder
 from loradiag.storage.urls import fetch_file, is_remote, opened, remote_files, shown
 from loradiag.watching.alerting import hooks_of

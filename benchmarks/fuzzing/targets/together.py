@@ -18,13 +18,13 @@ from loradiag.api.comparing import compare
 from loradiag.api.inspecting import inspect_all
 from loradiag.api.judging import default_policy
 from loradiag.api.scanning import scan_fleet
-from loradiag.bases.cache import folder as cache
-from loradiag.bases.remembered import FLEET
 from loradiag.core.errors import LoradiagError
 from loradiag.fleet.tables import write_table
 from loradiag.resizing.resize import resize
 from loradiag.resizing.show import render
 from loradiag.stamping.stamp import stamp
+from loradiag.storage.cache import folder as cache
+from loradiag.storage.remembered import FLEET
 
 STAMP, STATE = "loradiag-stamp.json", "trainer_state.json"
 

@@ -13,9 +13,9 @@ from typing import Any
 from benchmarks.fuzzing.mutating import as_json, as_safetensors, joined, one_of, parted
 from benchmarks.fuzzing.targets import Target
 from benchmarks.fuzzing.targets.seeds import adapter_files
-from loradiag.bases.cache import folder as cache
 from loradiag.core.errors import LoradiagError
 from loradiag.registry.mlflow import adapter_from
+from loradiag.storage.cache import folder as cache
 
 
 def _mlflow(data: bytes, folder: Path) -> None:

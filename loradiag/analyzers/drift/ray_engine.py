@@ -17,10 +17,10 @@ import numpy as np
 from loradiag.analyzers.drift.scoring import Scores, nothing
 from loradiag.baselines.reading import Baseline, open_baseline
 from loradiag.baselines.topics import assign
-from loradiag.bases.cache import folder
 from loradiag.core.errors import InputError, LoradiagError
 from loradiag.core.lazy import require
 from loradiag.statistics.checks import Indexes
+from loradiag.storage.cache import folder
 from loradiag.storage.cluster import begin
 from loradiag.storage.remote import RemoteFolder
 from loradiag.traffic import taking

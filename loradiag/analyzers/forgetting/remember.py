@@ -16,9 +16,9 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from loradiag.bases.cache import folder
 from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import UsageError
+from loradiag.storage.cache import folder
 from loradiag.storage.writing import write_whole
 
 FORMAT = 1

@@ -1,4 +1,4 @@
-"""Finished work of an interrupted run, kept beside the fingerprints of bases until the run is complete.
+"""Finished work of an interrupted run, kept in the cache until the run is complete.
 
 One directory a run, named by everything that decides its numbers: another base, adapter, text, option or version of a
 package never finds it. Survivals of modules are lines of one file, routes are files of their own; a line that was cut short
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from loradiag.analyzers.merge.measure import Sums
-from loradiag.bases.cache import folder
 from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import UsageError
+from loradiag.storage.cache import folder
 from loradiag.storage.writing import write_whole
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loradiag.bases.remembered import KINDS, items, remove
+from loradiag.storage.remembered import KINDS, items, remove
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from loradiag.bases.cache import folder
 from loradiag.core.decoding import UNDECODABLE
+from loradiag.storage.cache import folder
 
 KINDS: Mapping[str, str] = {
     "fingerprints": "hashes of bases",
