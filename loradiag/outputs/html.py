@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from importlib import resources
 
 from loradiag.core.findings import Severity
+from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report
 from loradiag.core.text import plural, shorten
+from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts, origin
 from loradiag.outputs.page import (
@@ -45,6 +47,9 @@ CURVES, ROWS = 120, 400
 """How many curves and table rows the whole page may hold, shared by its reports, so that it stays quick to open."""
 
 LEAST_CURVES, LEAST_ROWS = 16, 24
+
+WHOLE = 60
+"""Reports of a page that have charts and tables of modules, those that did not pass first; the others have their findings."""
 
 WIDE = frozenset(
     [
@@ -113,15 +118,24 @@ def _masthead(reports: Sequence[Report]) -> Markup:
 
 def _main(reports: Sequence[Report], style: Style) -> Markup:
     if len(reports) == 1:
-        return element("main", _report(reports[0], style, 0, heatmap.scales(reports), 1, series=False))
+        report = reports[0]
+        return element(
+            "main", _whole(report, style, 0, heatmap.scales(reports), 1, series=False), _judged(report.policy)
+        )
     series = is_series(reports)
     common = heatmap.scales(reports) if series else None
-    opened = _opened(reports)
+    opened, whole = _opened(reports), _shown_whole(reports)
+    alike = all(report.policy == reports[0].policy for report in reports)
     parts = [element("h1", "Checkpoints of one run" if series else plural(len(reports), "adapter"))]
-    parts.append(element("section", overview(reports), class_="card"))
+    parts.append(element("section", overview(reports), _left_out(len(reports), len(whole)), class_="card"))
     for index, (report, name) in enumerate(zip(reports, labels(reports), strict=True)):
-        scale = common or heatmap.scales([report])
-        content = _report(report, style, index, scale, len(reports), series=series)
+        if index in whole:
+            scale = common or heatmap.scales([report])
+            content = _whole(report, style, index, scale, len(whole), series=series)
+        else:
+            content = join([_banner(report), _section("Findings", "", findings(report))])
+        if not alike:
+            content = join([content, _judged(report.policy)])
         status = report.verdict.status
         summary = element(
             "summary",
@@ -130,7 +144,25 @@ def _main(reports: Sequence[Report], style: Style) -> Markup:
             element("small", tally(report)),
         )
         parts.append(element("details", summary, content, class_="report", id=f"r{index}", open=index == opened))
-    return element("main", *parts)
+    return element("main", *parts, _judged(reports[0].policy) if alike else "")
+
+
+def _judged(used: Policy) -> Markup:
+    return _section("Policy", "", policy(used))
+
+
+def _shown_whole(reports: Sequence[Report]) -> frozenset[int]:
+    """The places of the reports that are shown whole."""
+    urgency = {Status.FAIL: 0, Status.INCONCLUSIVE: 1}
+    ranked = sorted(range(len(reports)), key=lambda place: urgency.get(reports[place].verdict.status, 2))
+    return frozenset(ranked[:WHOLE])
+
+
+def _left_out(reports: int, whole: int) -> Markup:
+    if whole == reports:
+        return Markup("")
+    said = f"Charts and tables are shown of {whole:,}, those that did not pass first; of the others, the findings."
+    return element("p", said, class_="dim")
 
 
 def _opened(reports: Sequence[Report]) -> int:
@@ -139,7 +171,7 @@ def _opened(reports: Sequence[Report]) -> int:
     return next((index for index, status in enumerate(statuses) if status != "pass"), len(reports) - 1)
 
 
-def _report(
+def _whole(
     report: Report, style: Style, index: int, scales: dict[str, heatmap.Scale | None], reports: int, *, series: bool
 ) -> Markup:
     key = f"r{index}"
@@ -179,7 +211,6 @@ def _report(
         ("Reach", "", reach.reach(report)),
         ("Provenance", "", base.provenance(report)),
         ("Accounting", "", _accounting(report.accounting)),
-        ("Policy", "", policy(report.policy)),
     ]
     filled = [(title, note, content) for title, note, content in sections if content]
     return join([_banner(report), *(_section(title, note, content) for title, note, content in filled)])

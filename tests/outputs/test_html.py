@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loradiag.core.report import Report
-from loradiag.outputs.html import render
+from loradiag.outputs.html import WHOLE, render
 from loradiag.outputs.style import BESIDE_BASE, MEASURES, Style
 from tests.outputs import forgetting_reports, merge_reports, samples, traffic_reports
 
@@ -185,3 +186,32 @@ def test_many_reports_share_the_room() -> None:
     """A hundred adapters give a page that a browser still opens."""
     text = render([report for _ in range(25) for report in samples.several()], Style())
     assert len(text.encode()) < 8_000_000
+
+
+def test_hundreds_of_reports_are_whole_where_it_matters() -> None:
+    """Those that did not pass have all their sections, others their findings; the page says so, and stays quick to open."""
+    sound, bad = samples.healthy(), samples.broken()
+    reports = [sound[0]] * 300 + [*bad] + [sound[0]] * 199
+    text = render(reports, Style())
+    assert len(text.encode()) < 8_000_000
+    assert f"Charts and tables are shown of {WHOLE}, those that did not pass first" in text
+    parts = text.split('<details class="report"')[1:]
+    assert len(parts) == len(reports)
+    whole = [index for index, part in enumerate(parts) if "Singular values" in part]
+    assert len(whole) == WHOLE
+    assert whole[-1] == 300
+    assert all("<h3>Findings</h3>" in part for part in parts)
+    assert all(
+        "<h3>Findings</h3>" in part for part in render(reports[:3], Style()).split('<details class="report"')[1:]
+    )
+
+
+def test_the_policy_is_told_once_where_it_is_one() -> None:
+    """Of many reports as of one; reports that were judged by different policies have their own."""
+    reports = samples.several()
+    alike = [msgspec.structs.replace(report, policy=reports[0].policy) for report in reports]
+    assert render(alike, Style()).count("<h3>Policy</h3>") == 1
+    other = msgspec.structs.replace(alike[0].policy, source="other.toml")
+    apart = [*alike[1:], msgspec.structs.replace(alike[0], policy=other)]
+    assert render(apart, Style()).count("<h3>Policy</h3>") == len(reports)
+    assert render(apart[-1:], Style()).count("<h3>Policy</h3>") == 1

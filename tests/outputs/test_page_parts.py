@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loradiag.core.text import printable
 from loradiag.outputs.page.axes import Axis, below, horizontal_lines, linear_axis, log_axis, whole_ticks
 from loradiag.outputs.page.colors import STEPS, ink_on, luminance, sequential, step_of
 from loradiag.outputs.page.markup import element, escape
@@ -115,8 +118,23 @@ def test_ticks_are_round() -> None:
     assert math.isclose(Axis(1, 100, 0, 10, log=True).at(10), 5)
 
 
+@given(st.text(st.characters(exclude_categories=[]), max_size=12))
+def test_what_needs_no_escape_is_left_alone(text: str) -> None:
+    """The short way that plain text takes comes to what the standard library makes of it."""
+    kept = re.sub("[\ufdd0-\ufdef\ufffe\uffff]", "\ufffd", printable(text))
+    assert escape(text) == html.escape(kept, quote=True)
+    assert escape(f"{text}<") == escape(text) + "&lt;"
+
+
+@pytest.mark.parametrize("code", range(128))
+def test_every_character_of_ascii(code: int) -> None:
+    """The same of each that the short way must know."""
+    assert escape(chr(code)) == html.escape(printable(chr(code)), quote=True)
+
+
 def test_markup_escapes_all_but_markup() -> None:
     """Text is escaped once, attributes too, and elements nest unharmed."""
     assert element("p", "a<b", element("b", "&"), title='"x"') == '<p title="&quot;x&quot;">a&lt;b<b>&amp;</b></p>'
     assert escape("\x1b\uffff") == "\\x1b\ufffd"
+    assert element("i", "x", x=1e-7, y=-3, z=math.inf) == '<i x="1e-07" y="-3" z="inf">x</i>'
     assert element("input", checked=True, disabled=False, data_v=None) == "<input checked>"

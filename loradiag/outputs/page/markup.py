@@ -5,12 +5,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from loradiag.core.text import printable
 
 _VOID = frozenset({"meta", "input", "br", "hr", "wbr"})
 # Code points that HTML and XML forbid in text and that `printable`, made for terminals, lets through.
 _NONCHARACTERS = re.compile("[\ufdd0-\ufdef\ufffe\uffff]")
+# A page of hundreds of reports escapes millions of texts, and nearly all are of ASCII that needs nothing.
+_PLAIN = re.compile(r"[ !#-%(-;=?-~]*").fullmatch
 
 
 class Markup(str):
@@ -26,6 +29,8 @@ def escape(text: str) -> Markup:
     """Return ``text`` as HTML that shows it: invisible and direction-changing characters come out as escapes."""
     if isinstance(text, Markup):
         return text
+    if _PLAIN(text):
+        return Markup(text)
     return Markup(html.escape(_NONCHARACTERS.sub("\ufffd", printable(text)), quote=True))
 
 
@@ -35,7 +40,7 @@ def element(tag: str, *children: str, **attributes: Attribute) -> Markup:
     Attributes are named as in HTML, with ``_`` for ``-`` and ``class_`` for ``class``; ``True`` gives a bare
     attribute, ``None`` and ``False`` none.
     """
-    opening = tag + "".join(_attribute(name, value) for name, value in attributes.items())
+    opening = tag + "".join([_attribute(name, value) for name, value in attributes.items()])
     if tag in _VOID:
         return Markup(f"<{opening}>")
     return Markup(f"<{opening}>{join(children)}</{tag}>")
@@ -43,14 +48,19 @@ def element(tag: str, *children: str, **attributes: Attribute) -> Markup:
 
 def join(parts: Iterable[str]) -> Markup:
     """Concatenate, escaping what is no markup."""
-    return Markup("".join(map(escape, parts)))
+    return Markup("".join([part if type(part) is Markup else escape(part) for part in parts]))
 
 
 def _attribute(name: str, value: Attribute) -> str:
     if value is None or value is False:
         return ""
-    label = name.rstrip("_").replace("_", "-")
+    label = _label(name)
     return f" {label}" if value is True else f' {label}="{escape(str(value))}"'
+
+
+@lru_cache(maxsize=256)
+def _label(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
 
 
 def name(text: str) -> Markup:
