@@ -33,6 +33,8 @@ def compare(
     aggregate: Callable[[Metric], Aggregate | None],
     primary: str | None = None,
     examples: int = 0,
+    alone: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Score]:
     """Compare two models by every metric of a question, the primary one first.
 
@@ -43,6 +45,8 @@ def compare(
         aggregate: The function from documents' values to the score, of a metric that is no mean.
         primary: The metric to judge by; None: the first.
         examples: Documents to show for each direction.
+        alone: Whether the primary metric is all that is wanted.
+        tell: Told what is being computed, where that takes a while.
 
     Raises:
         InputError: The answers are not to the same documents, or there is no metric of the name.
@@ -50,10 +54,26 @@ def compare(
     _check_same(subject.name, base, adapter)
     metrics = _primary_first(subject.name, base.metrics, primary)
     found = []
-    for index, metric in enumerate(metrics):
-        score = _metric(subject, metric, base, adapter, aggregate(metric), examples if index == 0 else 0)
+    for index, metric in enumerate(metrics[:1] if alone else metrics):
+        how = _How(aggregate(metric), examples if index == 0 else 0, tell)
+        score = _metric(subject, metric, base, adapter, how)
         found.append(msgspec.structs.replace(score, primary=index == 0))
     return found
+
+
+class _How(msgspec.Struct, frozen=True):
+    """How one metric is compared: by which function, with how many documents to show, and who is told."""
+
+    aggregate: Aggregate | None
+    examples: int
+    tell: Callable[[str], None] | None
+
+    def telling(self, subject: str, metric: str) -> Callable[[int, int], None] | None:
+        """What is told of a metric that is resampled."""
+        tell = self.tell
+        if tell is None:
+            return None
+        return lambda done, count: tell(f"resample {done:,} of {count:,}: {subject}, {metric}")
 
 
 def _check_same(name: str, base: Scored, adapter: Scored) -> None:
@@ -72,9 +92,7 @@ def _primary_first(name: str, metrics: Sequence[Metric], primary: str | None) ->
     return [*first, *(metric for metric in metrics if metric not in first)]
 
 
-def _metric(
-    subject: Subject, metric: Metric, base: Scored, adapter: Scored, aggregate: Aggregate | None, examples: int
-) -> Score:
+def _metric(subject: Subject, metric: Metric, base: Scored, adapter: Scored, how: _How) -> Score:
     score = Score(
         task=subject.name,
         metric=metric.name,
@@ -91,7 +109,8 @@ def _metric(
         score = msgspec.structs.replace(score, clusters=len(set(labels)), cluster_field=base.cluster_field)
     same = all(a.replies == b.replies for a, b in zip(base.answers, adapter.answers, strict=True))
     try:
-        found = measured(Column(metric, before, after, labels, aggregate))
+        tell = how.telling(subject.name, metric.name)
+        found = measured(Column(metric, before, after, labels, how.aggregate, tell))
     except NoValueError as error:
         return msgspec.structs.replace(score, reason=str(error))
     score = msgspec.structs.replace(score, identical=same, **found)
@@ -99,7 +118,7 @@ def _metric(
         score = msgspec.structs.replace(score, **_NOTHING)
     if score.binary:
         score = msgspec.structs.replace(score, chance=_chance(base.answers))
-    return _with_moves(score, metric, before, after, base, adapter, examples)
+    return _with_moves(score, metric, before, after, base, adapter, how.examples)
 
 
 _NOTHING: Mapping[str, Any] = {

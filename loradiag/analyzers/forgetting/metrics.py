@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from loradiag.analyzers.forgetting.questions import Aggregate
+from loradiag.analyzers.forgetting.resampled import Resampled
 from loradiag.core.errors import reason_of
 from loradiag.core.text import plural
 from loradiag.models.harness.answers import Metric
@@ -29,12 +29,12 @@ REPORTED, JUDGED = 0.95, 0.90
 """Levels of the two-sided interval that is reported, and of the one whose ends are the bounds by which is judged."""
 
 _METHODS = {"student": "student", "score": "score", "identical": "identical", "none": None}
-_SECONDS = 10.0
-_FEWEST, _MOST = 200, 2000
-"""Resamples of a corpus metric: as many as take some seconds."""
+_TOLD = 20
+"""Resamples after which it is told how many there were."""
 
 Values = Sequence[Any]
 Labels = Sequence[str] | None
+_Found = TypeVar("_Found")
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -46,6 +46,7 @@ class Column(msgspec.Struct, frozen=True):
             takes.
         labels: The source of each document; None where documents are independent.
         aggregate: The function from values to the score, of a metric that is no mean.
+        tell: Told how many resamples were computed, and their number.
     """
 
     metric: Metric
@@ -53,6 +54,7 @@ class Column(msgspec.Struct, frozen=True):
     after: Values
     labels: Labels = None
     aggregate: Aggregate | None = None
+    tell: Callable[[int, int], None] | None = None
 
 
 class NoValueError(Exception):
@@ -152,20 +154,15 @@ def _corpus(column: Column) -> dict[str, Any]:
     def both(indexes: npt.NDArray[np.int64]) -> tuple[float, float]:
         key = hashlib.blake2b(indexes.tobytes(), digest_size=16).digest()
         if key not in known:
-            try:
-                first, second = (float(aggregate([values[index] for index in indexes])) for values in (before, after))
-            except Exception as error:  # a task brings functions of its own, with whatever errors
-                reason = f"{column.metric.aggregation} cannot be computed of a resample ({reason_of(error)})"
-                raise NoValueError(reason) from error
-            known[key] = first, second
+            known[key] = _of_resample(column, lambda: resampled.at(indexes))
+            if column.tell is not None and len(known) % _TOLD == 0:
+                column.tell(len(known), resampled.count)
         return known[key]
 
-    start = time.monotonic()
-    both(np.arange(len(before)))
-    taken = max(time.monotonic() - start, 1e-6)
-    resamples = int(min(max(_SECONDS / taken / 2, _FEWEST), _MOST))
+    resampled = _of_resample(column, lambda: Resampled(aggregate, before, after))
     wide, narrow = (
-        bootstrap_difference(both, len(before), column.labels, resamples, level=level) for level in (REPORTED, JUDGED)
+        bootstrap_difference(both, len(before), column.labels, resampled.count, level=level)
+        for level in (REPORTED, JUDGED)
     )
     return {
         **_ends(wide, narrow),
@@ -175,6 +172,14 @@ def _corpus(column: Column) -> dict[str, Any]:
         "minimum_detectable": minimum_detectable(wide.standard_error or 0.0),
         "reason": None if wide.certain else "resamples do not bound the difference",
     }
+
+
+def _of_resample(column: Column, compute: Callable[[], _Found]) -> _Found:
+    try:
+        return compute()
+    except Exception as error:  # a task brings functions of its own, with whatever errors
+        reason = f"{column.metric.aggregation} cannot be computed of a resample ({reason_of(error)})"
+        raise NoValueError(reason) from error
 
 
 def normal_p(difference: float, error: float) -> float | None:

@@ -41,8 +41,11 @@ def scores_of(
     for question in done:
         tell(f"statistics: {question.name}")
         for route, answers in own.items():
-            found = _compared(question, base, answers, route, wanted)
-            rows += found if route is None else _beside_adapter(question, found, own[None], answers, wanted)
+            found = _compared(question, base, answers, route, wanted, tell)
+            if route is not None:
+                between = _compared(question, own[None], answers, None, wanted, tell)
+                found = _beside_adapter(found, between)
+            rows += found
     finished = {question.name for question in done}
     groups = [group for group in questions.groups if finished.issuperset(group.tasks)]
     combined = group_scores(groups, rows, questions.asked)
@@ -51,7 +54,14 @@ def scores_of(
     return judged[: len(rows)], judged[len(rows) :]
 
 
-def _compared(question: Question, base: Answers, other: Answers, route: str | None, wanted: Wanted) -> list[Score]:
+def _compared(
+    question: Question,
+    base: Answers,
+    other: Answers,
+    route: str | None,
+    wanted: Wanted,
+    tell: Callable[[str], None],
+) -> list[Score]:
     return compare(
         Subject(question.name, question.role, question.asked, route),
         base[question.name],
@@ -59,14 +69,12 @@ def _compared(question: Question, base: Answers, other: Answers, route: str | No
         aggregate=question.aggregate,
         primary=wanted.metrics.get(question.name),
         examples=wanted.examples,
+        tell=tell,
     )
 
 
-def _beside_adapter(
-    question: Question, rows: Sequence[Score], adapter: Answers, served: Answers, wanted: Wanted
-) -> list[Score]:
+def _beside_adapter(rows: Sequence[Score], between: Sequence[Score]) -> list[Score]:
     """Add to the scores of a route what it does to those of the adapter beside its base."""
-    between = _compared(question, adapter, served, None, wanted)
     return [
         msgspec.structs.replace(
             row,

@@ -179,7 +179,7 @@ class _Bench:
             return []
         subject = Subject(question.name, question.role, question.asked)
         named = self._metrics.get(question.name)
-        return compare(subject, before, after, aggregate=question.aggregate, primary=named)[:1]
+        return compare(subject, before, after, aggregate=question.aggregate, primary=named, alone=True)
 
     def _domain(self, answers: Answers, half: int) -> tuple[Floats, Floats]:
         """Nats and tokens of the domain's documents."""

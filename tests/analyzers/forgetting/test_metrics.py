@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import time
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -11,7 +13,6 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from loradiag.analyzers.forgetting import metrics
 from loradiag.analyzers.forgetting.metrics import Column, NoValueError, by_document, measured
 from loradiag.models.harness.answers import Metric
 
@@ -175,19 +176,30 @@ def test_metrics_of_all_documents_together() -> None:
     assert (found["interval"], found["test"]) == ("bootstrap", "normal")
 
 
-def test_slow_metrics_are_resampled_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many times as take some seconds; both levels look at the same resamples."""
+def test_a_slow_machine_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores, interval and p are those of the answers, whatever a clock says of how long an evaluation takes."""
+    before, after = corpus(60)
+    quick = measured(Column(F1, before, after, aggregate=f1))
+    hours = itertools.count(0.0, 3600.0)
+    for clock in ("monotonic", "perf_counter", "time", "process_time"):
+        monkeypatch.setattr(time, clock, lambda: next(hours))
+    assert measured(Column(F1, before, after, aggregate=f1)) == quick
+
+
+def test_both_levels_look_at_the_same_resamples_and_progress_is_told() -> None:
+    """2,000 of each model, and the documents as they are."""
     before, after = corpus(20)
-    calls = 0
+    calls, told = 0, []
 
     def counted(items: Sequence[Any]) -> float:
         nonlocal calls
         calls += 1
         return f1(items)
 
-    monkeypatch.setattr(metrics, "_SECONDS", 0.0)
-    measured(Column(F1, before, after, aggregate=counted))
-    assert calls == 2 * (metrics._FEWEST + 1)
+    measured(Column(F1, before, after, aggregate=counted, tell=lambda done, count: told.append((done, count))))
+    assert calls == 2 * (2000 + 1)
+    assert told[:2] == [(20, 2000), (40, 2000)]
+    assert told[-1] == (2000, 2000)
 
 
 def test_the_same_answers_in_a_metric_of_all_documents() -> None:
