@@ -21,8 +21,8 @@ _kind_option = click.option(
     "kinds",
     multiple=True,
     type=click.Choice(list(KINDS)),
-    help="Only this: hashes of bases, answers of bases, what interrupted runs left, adapters of fleets, or what the dashboard "
-    "has read; may be repeated. [default: all]",
+    help="Only this: hashes of bases, answers of bases, what interrupted runs left, adapters of fleets, what the dashboard has "
+    "read, copies of what lies behind URLs or in MLflow; may be repeated. [default: all]",
 )
 
 
@@ -33,10 +33,11 @@ Examples:
   loradiag cache ls
   loradiag cache clear --kind scores --older-than 30
 \b
-It lies in LORADIAG_CACHE, or loradiag in the user's cache directory. Everything in it can be computed again.""",
+It lies in LORADIAG_CACHE, or loradiag in the user's cache directory. Everything in it can be computed or
+fetched again; what waits to be sent to a URL, and the state of a watch, stay.""",
 )
 def cache() -> None:
-    """Show or clear what is remembered: hashes of bases, their answers to tasks, what interrupted runs left, fleets."""
+    """Show or clear what is remembered: hashes of bases, their answers, what interrupted runs left, fleets, copies."""
 
 
 @cache.command("ls", epilog="Example: loradiag cache ls --kind scores")
@@ -44,8 +45,9 @@ def cache() -> None:
 @click.option("-f", "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
 @click.option("-v", "--verbose", is_flag=True, help="Show every file.")
 @color_option
-def ls(kinds: tuple[str, ...], format_: str, *, verbose: bool, color: str) -> None:  # noqa: ARG001
+def ls(kinds: tuple[str, ...], format_: str, *, verbose: bool, color: str) -> None:
     """List what is remembered, with sizes."""
+    from loradiag.cli.emit import style_for
     from loradiag.storage.cache import folder
     from loradiag.storage.remembered import items
 
@@ -53,12 +55,13 @@ def ls(kinds: tuple[str, ...], format_: str, *, verbose: bool, color: str) -> No
     if format_ == "json":
         _as_json(found)
         return
+    colored = style_for(color).color
     click.echo(printable(str(folder())))
     for kind in kinds or tuple(KINDS):
         rows = [item for item in found if item.kind == kind]
-        click.echo(
-            f"  {kind:<18} {size_words(sum(row.bytes for row in rows)):>9}  {plural(len(rows), 'file')}: {KINDS[kind]}"
-        )
+        size = size_words(sum(row.bytes for row in rows))
+        title = click.style(f"{kind:<18}", bold=True) if colored else f"{kind:<18}"
+        click.echo(f"  {title} {size:>9}  {plural(len(rows), 'file')}: {KINDS[kind]}", color=colored)
         for line in _lines(rows) if verbose or kind == "scores" else ():
             click.echo(f"    {line}")
 
@@ -111,5 +114,7 @@ def clear(kinds: tuple[str, ...], *, older_than: float, quiet: bool) -> None:
     if not quiet:
         click.echo(f"removed {plural(len(gone), 'file')}, {size_words(sum(row.bytes for row in gone))}")
     if len(gone) < len(rows):
-        click.echo(f"loradiag: {plural(len(rows) - len(gone), 'file')} could not be removed", err=True)
+        left = [row for row in rows if row not in gone]
+        why = ": copies stay that are in use, or wait to be sent" if any(row.kind == "remote" for row in left) else ""
+        click.echo(f"loradiag: {plural(len(left), 'file')} could not be removed{why}", err=True)
     sys.exit(EXIT_OK if len(gone) == len(rows) else EXIT_USAGE)

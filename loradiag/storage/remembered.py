@@ -12,6 +12,7 @@ import msgspec
 
 from loradiag.core.decoding import UNDECODABLE
 from loradiag.storage.cache import folder
+from loradiag.storage.copies import Copy
 
 KINDS: Mapping[str, str] = {
     "fingerprints": "hashes of bases",
@@ -21,6 +22,8 @@ KINDS: Mapping[str, str] = {
     "fleet": "adapters that fleet scans have measured",
     "overview": "what the dashboard knows of folders of reports",
     "traffic": "what the dashboard has counted of lakes",
+    "remote": "copies of folders behind URLs",
+    "mlflow": "adapters fetched from MLflow",
 }
 """Folders of the cache, and what they hold; fleets have a file."""
 
@@ -31,6 +34,8 @@ _BESIDE = ("-wal", "-shm")
 """How the names of files end that SQLite keeps beside a database, and that mean nothing without it."""
 
 _DAY = 86400.0
+
+_COPIES = "remote"
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -69,6 +74,8 @@ def items(kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Item]:
 def _paths(kind: str) -> Iterator[Path]:
     if kind == "fleet":
         yield from folder().glob(FLEET)
+    elif kind == _COPIES:
+        yield from (path for path in (folder() / kind).iterdir() if path.is_dir() and Copy(path).here())
     else:
         yield from (path for path in (folder() / kind).iterdir() if not path.name.endswith(_BESIDE))
 
@@ -79,7 +86,10 @@ def _beside(path: Path) -> list[Path]:
 
 
 def _item(kind: str, path: Path) -> Item:
-    files = [path, *_beside(path)] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    if kind == _COPIES:
+        files = [path / name for name in Copy(path).here()]
+    else:
+        files = [path, *_beside(path)] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     status = [file.stat() for file in files] or [path.stat()]
     newest = max(row.st_mtime for row in status)
     size = sum(row.st_size for row in status) if files else 0
@@ -95,8 +105,15 @@ def _about(path: Path) -> Mapping[str, str]:
 
 
 def remove(item: Item) -> bool:
-    """Remove an item; False if it could not be removed."""
+    """Remove an item.
+
+    Returns:
+        False if it could not be removed: a copy of a folder behind a URL stays as long as somebody is at work on it, and
+        what of it was not sent yet.
+    """
     try:
+        if item.kind == _COPIES:
+            return Copy(item.path).drop()
         if item.path.is_dir() and not item.path.is_symlink():
             shutil.rmtree(item.path)
         else:

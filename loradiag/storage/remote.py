@@ -9,28 +9,22 @@ place when they are whole, here and there.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-import msgspec
-
-from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
+from loradiag.storage.copies import PART, Copy
 from loradiag.storage.syncing import sync
 from loradiag.storage.urls import opened, told
 from loradiag.storage.versions import Known, below, is_as, is_plain, version
-from loradiag.storage.writing import write_whole
 
 Progress = Callable[[int, int], None]
 
-_PART = ".part"
 _STORES = frozenset(("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "memory"))
 """Where a file appears only when it is whole, so that none needs to be renamed."""
 
@@ -59,7 +53,7 @@ class RemoteFolder:
         names = self._system.protocol
         self._is_store = bool(_STORES & {names} if isinstance(names, str) else _STORES.intersection(names))
         self.local = cache / "remote" / hashlib.sha256(self.url.encode()).hexdigest()[:24]
-        self._memory = self.local.with_suffix(".json")
+        self._copy = Copy(self.local)
         try:
             self.local.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -75,8 +69,8 @@ class RemoteFolder:
             InputError: The folder cannot be read.
             UsageError: There is no room for the copy.
         """
-        with self._alone():
-            there, known = self.listing(), self._known()
+        with self._copy.alone():
+            there, known = self.listing(), self._copy.known()
             for name in known.keys() - there.keys():
                 if os.path.isfile(self.local / name):
                     (self.local / name).unlink(missing_ok=True)
@@ -115,11 +109,11 @@ class RemoteFolder:
             InputError: It cannot be read.
         """
         place = self.local / name
-        if not (name in self._known() and place.is_file()):
-            with self._alone():
+        if not (name in self._copy.known() and place.is_file()):
+            with self._copy.alone():
                 there = self.listing(name)
                 chosen = {file: mark for file, mark in there.items() if wanted is None or wanted(file)}
-                self._fetch(chosen, self._known(), None)
+                self._fetch(chosen, self._copy.known(), None)
         return place
 
     def send(self, progress: Progress | None = None, removed: Collection[Path] = ()) -> int:
@@ -138,23 +132,23 @@ class RemoteFolder:
         Raises:
             UsageError: The folder cannot be written; what was not sent waits.
         """
-        with self._alone():
-            known = self._known()
-            here = self._here()
+        with self._copy.alone():
+            known = self._copy.known()
+            here = self._copy.here()
             waiting = [name for name, (size, changed) in here.items() if not is_as(known.get(name), size, changed)]
             try:
                 for number, _ in enumerate(self._sent(waiting, here, known), 1):
                     if progress:
                         progress(number, len(waiting))
                     if number % _KEPT == 0:
-                        self._remember(known)
+                        self._copy.remember(known)
                 gone = {path.relative_to(self.local).as_posix() for path in removed}
                 for name in known.keys() - here.keys():
                     if name in gone:
                         self._remove(name)
                     del known[name]
             finally:
-                self._remember(known)
+                self._copy.remember(known)
         return len(waiting)
 
     def _sent(self, names: list[str], here: Mapping[str, tuple[int, int]], known: dict[str, Known]) -> Iterator[str]:
@@ -176,7 +170,7 @@ class RemoteFolder:
 
     def has_any(self) -> bool:
         """Whether there is any file in the copy."""
-        return any(True for _ in self._here())
+        return any(True for _ in self._copy.here())
 
     def _fetch(self, there: Mapping[str, str], known: dict[str, Known], progress: Progress | None) -> None:
         missing = [name for name in sorted(there) if self._is_missing(name, there[name], known.get(name))]
@@ -190,7 +184,7 @@ class RemoteFolder:
                         progress(number, len(missing))
             finally:
                 pool.shutdown(cancel_futures=True)
-                self._remember(known)
+                self._copy.remember(known)
 
     def _is_missing(self, name: str, there: str, known: Known | None) -> bool:
         return known is None or known.there != there or not (self.local / name).is_file()
@@ -198,7 +192,7 @@ class RemoteFolder:
     def _fetch_one(self, name: str) -> os.stat_result | None:
         target = self.local / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}{_PART}")
+        part = target.with_name(f".{target.name}{PART}")
         try:
             self._system.get_file(f"{self._root}/{name}", str(part))
         except FileNotFoundError:
@@ -218,16 +212,6 @@ class RemoteFolder:
         os.replace(part, target)
         return target.stat()
 
-    def _here(self) -> dict[str, tuple[int, int]]:
-        """Files of the copy with size and time of change, the oldest first; without those that are being written."""
-        found = {}
-        for path in self.local.rglob("*"):
-            name = path.relative_to(self.local).as_posix()
-            with suppress(FileNotFoundError):  # another process has merged it with others
-                if is_plain(name) and stat.S_ISREG((status := path.stat()).st_mode):
-                    found[name] = (status.st_size, status.st_mtime_ns)
-        return dict(sorted(found.items(), key=lambda row: (row[1][1], row[0])))
-
     def _send_one(self, name: str, size: int, changed: int) -> Known:
         target = f"{self._root}/{name}"
         folder, _, last = target.rpartition("/")
@@ -235,7 +219,7 @@ class RemoteFolder:
             if self._is_store:
                 self._system.put_file(str(self.local / name), target)
             else:
-                part = f"{folder}/.{last}{_PART}"
+                part = f"{folder}/.{last}{PART}"
                 self._system.makedirs(folder, exist_ok=True)
                 self._system.put_file(str(self.local / name), part)
                 self._system.mv(part, target)
@@ -248,23 +232,6 @@ class RemoteFolder:
                 self._system.rm_file(f"{self._root}/{name}")
             except FileNotFoundError:
                 return
-
-    def _known(self) -> dict[str, Known]:
-        try:
-            found = msgspec.json.decode(self._memory.read_bytes(), type=dict[str, Known])
-        except (OSError, *UNDECODABLE):
-            return {}  # all is compared by what is here and there
-        return {name: known for name, known in found.items() if name and is_plain(name)}
-
-    def _remember(self, known: Mapping[str, Known]) -> None:
-        write_whole(self._memory, msgspec.json.encode(known))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time brings a copy up to date."""
-        with self.local.with_suffix(".lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
     @contextmanager
     def _told(self, done: str, kind: Callable[[str, str, str], LoradiagError]) -> Iterator[None]:

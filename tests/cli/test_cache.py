@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from loradiag.api import open_overview, scan_fleet
 from loradiag.cli.cache import cache, size_words
 from loradiag.core.report import encode
+from loradiag.storage.remote import RemoteFolder
 from tests.fleet.making import write_adapter
 
 
@@ -39,6 +40,38 @@ def test_ls_as_json(filled: Path) -> None:
     done = CliRunner().invoke(cache, ["ls", "-f", "json"])
     (row,) = json.loads(done.output)
     assert (row["kind"], row["task"], row["path"]) == ("scores", "toy", str(filled / "scores" / "a.json"))
+
+
+@pytest.mark.parametrize(("color", "bold"), [("always", True), ("never", False), ("auto", False)])
+def test_ls_in_color(color: str, bold: bool, filled: Path) -> None:
+    """Kinds stand out where colours are wanted; what a file holds colours nothing."""
+    done = CliRunner().invoke(cache, ["ls", "--color", color])
+    assert ("\x1b[1mscores" in done.output) is bold
+    assert "\x1b[31m" not in done.output
+    assert str(filled) in done.output
+
+
+def test_copies_of_what_lies_elsewhere(filled: Path) -> None:
+    """Are listed and cleared, but for what was never sent; the state of a watch lies nowhere else, and stays."""
+    (filled / "there").mkdir()
+    (filled / "there" / "a.txt").write_text("12345")
+    copy = RemoteFolder(f"file://{filled}/there", filled)
+    copy.fetch()
+    (copy.local / "waits.txt").write_text("w")
+    (copy.local / "_state").mkdir()
+    (copy.local / "_state" / "watch.sqlite").write_text("s")
+    (filled / "mlflow" / "0123" / "adapter").mkdir(parents=True)
+    (filled / "mlflow" / "0123" / "adapter" / "adapter_config.json").write_text("{}")
+    rows = json.loads(CliRunner().invoke(cache, ["ls", "--kind", "remote", "--kind", "mlflow", "-f", "json"]).output)
+    assert [(row["kind"], row["bytes"]) for row in rows] == [("remote", 6), ("mlflow", 2)]
+    done = CliRunner().invoke(cache, ["clear"])
+    assert (done.exit_code, "1 file could not be removed: copies stay that" in done.output) == (2, True)
+    assert (not (copy.local / "a.txt").exists(), any((filled / "mlflow").iterdir())) == (True, False)
+    copy.send()
+    assert (filled / "there" / "waits.txt").read_text() == "w"
+    assert (filled / "there" / "a.txt").read_text() == "12345"
+    assert CliRunner().invoke(cache, ["clear"]).exit_code == 0
+    assert [path.name for path in copy.local.rglob("*")] == ["_state", "watch.sqlite"]
 
 
 def test_clear(filled: Path) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from loradiag.storage.copies import Copy
 from loradiag.storage.remembered import KINDS, items, remove
+from loradiag.storage.remote import RemoteFolder
+from loradiag.storage.versions import Known
 
 
 @pytest.fixture
@@ -63,13 +66,12 @@ def test_a_link_is_removed_and_not_what_it_points_to(cache: Path, tmp_path_facto
 
 
 def test_databases_with_what_lies_beside_them(cache: Path) -> None:
-    """A fleet's file and the dashboard's, each as one thing; another database and a copy of a lake are left alone."""
+    """A fleet's file and the dashboard's, each as one thing; another database is left alone."""
     for name in ("fleet.sqlite", "overview/reports.sqlite"):
         for ending, size in (("", 10), ("-wal", 200), ("-shm", 3000)):
             (cache / f"{name}{ending}").write_bytes(b"x" * size)
     (cache / "traffic" / "lake.parquet").write_bytes(b"1234567")
     (cache / "other.sqlite").write_text("x")
-    (cache / "remote").mkdir()
     found = list(items(("fleet", "overview", "traffic")))
     assert [(item.kind, item.path.name, item.bytes) for item in found] == [
         ("fleet", "fleet.sqlite", 3210),
@@ -77,8 +79,36 @@ def test_databases_with_what_lies_beside_them(cache: Path) -> None:
         ("traffic", "lake.parquet", 7),
     ]
     assert all(remove(item) for item in found)
-    assert sorted(path.name for path in cache.iterdir() if path.name not in KINDS) == ["other.sqlite", "remote"]
+    assert sorted(path.name for path in cache.iterdir() if path.name not in KINDS) == ["other.sqlite"]
     assert not any((cache / "overview").iterdir())
+
+
+def test_a_copy_that_somebody_brings_up_to_date_is_left_alone(cache: Path) -> None:
+    """And goes, with what is remembered of it, when nobody does."""
+    (cache / "there" / "inner").mkdir(parents=True)
+    (cache / "there" / "inner" / "a.txt").write_text("a")
+    folder = RemoteFolder(f"file://{cache}/there", cache)
+    folder.fetch()
+    (found,) = items(("remote",))
+    with Copy(folder.local).alone():
+        assert not remove(found)
+    assert (folder.local / "inner" / "a.txt").read_text() == "a"
+    assert remove(found)
+    assert [path.suffix for path in (cache / "remote").iterdir()] == [".lock"]
+    assert list(items(("remote",))) == []
+
+
+def test_what_killed_processes_left_in_a_copy_goes(cache: Path) -> None:
+    """Half a file of an hour ago; one that is being written stays."""
+    copy = cache / "remote" / "0123"
+    copy.mkdir()
+    for name in (".old.part", ".new.part", "sent"):
+        (copy / name).write_text(name)
+    status = (copy / "sent").stat()
+    Copy(copy).remember({"sent": Known("there", status.st_size, status.st_mtime_ns)})
+    os.utime(copy / ".old.part", (time.time() - 4000,) * 2)
+    assert Copy(copy).drop()
+    assert os.listdir(copy) == [".new.part"]
 
 
 def test_no_cache_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
