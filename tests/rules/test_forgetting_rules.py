@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from scipy import stats
 
 from loradiag.api.judging import judged
 from loradiag.core.findings import Finding, Severity
@@ -146,6 +148,29 @@ def test_ignored_tasks_do_not_count() -> None:
 def test_silence(measurement: Forgetting, silent: str) -> None:
     """Rules keep silent where there is nothing to say."""
     assert not said(measurement).keys() & set(silent.split())
+
+
+@pytest.mark.parametrize("chance", [0.25, 0.5, 0.1])
+@pytest.mark.parametrize("n", [50, 100, 300, 1000, 3000])
+def test_nearly_all_that_guess_are_told(n: int, chance: float) -> None:
+    """With any number of documents: 94% and more by the binomial distribution, of scores that the rule takes for guesses."""
+
+    def guesses(right: int) -> bool:
+        return "LD706" in said(found(score(right / n, right / n, n=n, chance=chance)))
+
+    most = bisect.bisect_left(range(n + 1), True, key=lambda right: not guesses(right)) - 1
+    assert stats.binom.cdf(most, n, chance) >= 0.94
+    assert most + 1 >= n * (chance + 0.02)
+
+
+def test_who_knows_something_is_told_from_one_who_guesses() -> None:
+    """Where there are documents enough: 10 points above a chance of a quarter, by 300; two points of 10,000 are enough."""
+    assert "LD706" in said(found(score(0.29, 0.29, n=300, chance=0.25)))
+    assert "LD706" not in said(found(score(0.295, 0.295, n=300, chance=0.25)))
+    assert "LD706" in said(found(score(0.269, 0.269, n=10_000, chance=0.25)))
+    assert "LD706" not in said(found(score(0.271, 0.271, n=10_000, chance=0.25)))
+    message = said(found(score(0.29, 0.29, n=300, chance=0.25)))["LD706"].message
+    assert "chance is 0.2500, and 300 documents tell from 0.2928 on" in message
 
 
 def test_names_of_tasks_are_escaped() -> None:

@@ -74,6 +74,7 @@ def _group(group: Group, scores: Sequence[Score], route: str | None, *, asked: b
         p_value=normal_p(difference, error),
         test="normal",
         minimum_detectable=minimum_detectable(error),
+        chance=_chance(weights, parts),
         lost=sum(part.lost or 0 for part in parts),
         won=sum(part.won or 0 for part in parts),
     )
@@ -96,6 +97,19 @@ def _problem(group: Group, parts: Sequence[Score]) -> str | None:
     if any(part.difference is None or part.ci_low is None or part.bound_low is None for part in parts):
         return "some of its tasks have no interval"
     return None
+
+
+def _chance(weights: Sequence[float], parts: Sequence[Score]) -> float | None:
+    """What one who guesses has; None where some part gives no choices, or where tasks count as if they had as many documents.
+
+    There ``n`` documents would seem to tell a guesser more surely than they do.
+    """
+    known = [part.chance for part in parts if part.chance is not None]
+    documents = sum(part.n for part in parts)
+    as_documents = all(math.isclose(weight, part.n / documents) for weight, part in zip(weights, parts, strict=True))
+    if len(known) < len(parts) or not as_documents:
+        return None
+    return sum(weight * chance for weight, chance in zip(weights, known, strict=True))
 
 
 def _ends(weights: Sequence[float], parts: Sequence[Score], low: str, high: str) -> tuple[float, float]:

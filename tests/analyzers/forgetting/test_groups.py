@@ -58,6 +58,16 @@ def test_means(by_documents: bool, weights: tuple[float, float]) -> None:
     assert (found.role, found.interval, found.test, found.binary) == ("group", "mover", "normal", True)
 
 
+def test_who_guesses_in_a_group() -> None:
+    """Has the mean over documents of what guessing gives; told of no group whose tasks differ in size and count the same."""
+    first, second = (msgspec.structs.replace(row, chance=chance) for row, chance in ((A, 0.5), (B, 0.25)))
+    by_documents, by_tasks = (Group("g", ["a", "b"], "acc", by_documents=by) for by in (True, False))
+    assert one(by_documents, first, second).chance == pytest.approx((100 * 0.5 + 300 * 0.25) / 400)
+    assert one(by_tasks, first, second).chance is None
+    assert one(by_tasks, first, msgspec.structs.replace(second, n=100)).chance == pytest.approx(0.375)
+    assert one(by_documents, first, B).chance is None
+
+
 @pytest.mark.models
 @pytest.mark.parametrize("by_documents", [True, False])
 def test_scores_are_lm_evals(by_documents: bool) -> None:
