@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report, Subject
 from loradiag.core.text import listed, printable
+from loradiag.core.times import moment_of
 from loradiag.storage.urls import shown
 
 if TYPE_CHECKING:
@@ -134,10 +134,9 @@ def moment(word: str | None, option: str) -> int | None:
     if word is None:
         return None
     try:
-        time = datetime.fromisoformat(word)
+        return int(moment_of(word).timestamp() * 1e6)
     except ValueError as error:
         raise UsageError(f"--{option} {printable(word)}: write 2026-11-02 or 2026-11-02T10:00:00Z") from error
-    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1e6)
 
 
 def _named(paths: Sequence[str | Path], device: str | None) -> Names:

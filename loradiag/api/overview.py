@@ -17,6 +17,7 @@ from loradiag.api.places import here
 from loradiag.api.watching import state_path
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
+from loradiag.core.times import written
 from loradiag.storage.urls import is_remote, shown
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def _requests(rows: Sequence[Mapping[str, Any]]) -> dict[str, Requests]:
         name: Requests(
             total=total,
             recent=sum(days[name].get(day, 0) for day in shown_days[-RECENT_DAYS:]),
-            newest=newest[name].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if name in newest else None,
+            newest=written(newest[name]) if name in newest else None,
             daily=[days[name].get(day, 0) for day in shown_days],
         )
         for name, total in totals.items()

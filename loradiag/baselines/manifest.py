@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from loradiag.core.decoding import UNDECODABLE
 from loradiag.core.errors import InputError
 from loradiag.core.text import printable
+from loradiag.core.times import own_moment
 from loradiag.embeddings.encoder import Identity
 from loradiag.statistics.mmd import Closeness
 
@@ -97,7 +98,7 @@ def moment(manifest: Manifest) -> datetime:
     Raises:
         ValueError: It says so in no way that is understood.
     """
-    return datetime.strptime(manifest.created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return own_moment(manifest.created)
 
 
 def read_manifest(folder: Path) -> Manifest:

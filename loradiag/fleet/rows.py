@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from loradiag.core.findings import Disposition, Severity
 from loradiag.core.fleet import FleetAdapter
 from loradiag.core.numbers import median
 from loradiag.core.report import Report
+from loradiag.core.times import written_at
 from loradiag.core.updates import ModuleSpectrum
 from loradiag.linalg.sketches import Sampled, Sketcher, sample
 
@@ -90,7 +90,7 @@ def _modified(weights: list[Path]) -> str | None:
         newest = max(os.stat(path).st_mtime for path in weights)
     except (OSError, ValueError):
         return None
-    return datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written_at(newest)
 
 
 def sampled_of(adapter: Adapter) -> Sampled:

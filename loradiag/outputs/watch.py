@@ -9,6 +9,7 @@ from datetime import datetime
 
 from loradiag.core.report import Report
 from loradiag.core.text import plural, printable, shorten
+from loradiag.core.times import moment_of
 from loradiag.core.watching import LARGEST_E, AlarmStatus, Watch, WatchAlarm, WatchSignal, WatchTotals
 from loradiag.outputs.advice import Advice
 from loradiag.outputs.figure import Figure
@@ -69,7 +70,7 @@ def is_overdue(totals: WatchTotals, now: datetime) -> bool:
     """
     if totals.polled is None or totals.polls < 2:
         return False
-    first, last = (datetime.fromisoformat(moment) for moment in (totals.started, totals.polled))
+    first, last = (moment_of(moment) for moment in (totals.started, totals.polled))
     usual = (last - first).total_seconds() / (totals.polls - 1)
     return (now - last).total_seconds() > max(_LATE * usual, _LEAST_LATE)
 

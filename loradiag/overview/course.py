@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from loradiag.analyzers.drift.wanted import FLOOR
 from loradiag.core.drift import Drift, DriftWindow, TopicShare
+from loradiag.core.times import moment_of
 from loradiag.core.watching import WatchDay
 from loradiag.outputs.windows import DRIFTED
 
@@ -16,10 +16,9 @@ _JUDGED = ("steady", *DRIFTED)
 def seconds(moment: str | None) -> float | None:
     """Seconds since 1970 of a time in a report; None of what is no time."""
     try:
-        parsed = datetime.fromisoformat(moment or "")
+        return moment_of(moment or "").timestamp()
     except ValueError:
         return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
 def floor_of(found: Drift | None) -> int:

@@ -16,6 +16,7 @@ from loradiag.core.findings import Disposition, Severity
 from loradiag.core.kinds import OF_TRAFFIC, kind_of
 from loradiag.core.report import Report
 from loradiag.core.text import name_of
+from loradiag.core.times import written
 from loradiag.registry.scores import of_report, of_stamp
 from loradiag.registry.stamped import Stamped, stamped
 from loradiag.registry.texts import MAX_PATH, MAX_TEXT, kept, maybe, moment
@@ -77,7 +78,7 @@ def prepared(report: Report, stamp: Stamp | None, path: str | Path | None) -> Pr
 
 def _tomorrow() -> str:
     """Clocks differ a little; nobody's is a day ahead."""
-    return moment((datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)).isoformat()) or ""
+    return written(datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1))
 
 
 def place_of(path: str | Path) -> str:

@@ -7,6 +7,7 @@ import re
 
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable, shorten
+from loradiag.core.times import moment_of, own_moment, written
 
 MAX_NAME, MAX_PATH, MAX_TEXT = 500, 4_000, 20_000
 """Characters of a name, of a path, and of notes and reasons."""
@@ -15,7 +16,6 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What PostgreSQL refuses in text, and UTF-8 lacks."""
 
 _AGO = re.compile(r"(\d{1,4})([dw])", re.ASCII)
-_ZULU = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def kept(text: str, most: int = MAX_NAME) -> str:
@@ -31,9 +31,8 @@ def maybe(text: str | None, most: int = MAX_NAME) -> str | None:
 def moment(text: str) -> str | None:
     """A time of a file, in UTC to the second; None if it is none."""
     try:
-        parsed = datetime.datetime.fromisoformat(text)
-        aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)
-        return aware.astimezone(datetime.UTC).strftime(_ZULU) if parsed.year >= 1000 else None
+        parsed = moment_of(text)
+        return written(parsed) if parsed.year >= 1000 else None
     except (ValueError, OverflowError):
         return None
 
@@ -49,7 +48,7 @@ def bound(option: str, text: str | None, now: str) -> str | None:
     ago = _AGO.fullmatch(text.strip())
     if ago:
         days = int(ago[1]) * (7 if ago[2] == "w" else 1)
-        return (datetime.datetime.strptime(now, _ZULU) - datetime.timedelta(days=days)).strftime(_ZULU)
+        return written(own_moment(now) - datetime.timedelta(days=days))
     found = moment(text.strip())
     if found is None:
         raise UsageError(f"{option} {printable(text)}: write a date (2026-07-01), a time, or days ago (90d)")
@@ -58,5 +57,4 @@ def bound(option: str, text: str | None, now: str) -> str | None:
 
 def days_between(earlier: str, later: str) -> float:
     """Days from one time of the tables to another."""
-    seconds = datetime.datetime.strptime(later, _ZULU) - datetime.datetime.strptime(earlier, _ZULU)
-    return seconds.total_seconds() / 86_400
+    return (own_moment(later) - own_moment(earlier)).total_seconds() / 86_400

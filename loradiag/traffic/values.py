@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from loradiag.core.times import zoned
 from loradiag.traffic.request import MAX_TEXT, RejectedError
 
 Node = Mapping[str, Any]
@@ -130,7 +131,7 @@ def _of_text(told: str) -> int | None:
 
 def _of_time(time: datetime) -> int | None:
     try:
-        since = (time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH
+        since = zoned(time) - _EPOCH
     except OverflowError:
         return None
     return _within(since // timedelta(microseconds=1))

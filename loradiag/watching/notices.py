@@ -6,13 +6,14 @@ Alertmanager would send it (webhook payload, version 4), so that whatever takes 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from loradiag.core.text import printable, shorten
+from loradiag.core.times import own_moment, written
 from loradiag.core.watching import WatchAlarm
 
 ALERTMANAGER = "/api/v2/alerts"
@@ -54,8 +55,7 @@ def payload(notice: Notice, url: str) -> Any:
 
 
 def _later(moment: str) -> str:
-    begun = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return f"{begun + timedelta(days=_OPEN_DAYS):%Y-%m-%dT%H:%M:%SZ}"
+    return written(own_moment(moment) + timedelta(days=_OPEN_DAYS))
 
 
 def _alert(notice: Notice) -> dict[str, Any]:

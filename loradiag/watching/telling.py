@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from loradiag.analyzers.drift.windows import stamp
+from loradiag.core.times import own_moment
 from loradiag.core.watching import Watch, WatchAlarm, WatchSignal, WatchSnapshot, WatchTotals
 from loradiag.statistics.budget import left_of
 from loradiag.watching.alarms import alarms, line_of
@@ -97,4 +97,4 @@ def totals_of(told: Totals) -> WatchTotals:
 
 def seconds_of(moment: str) -> float:
     """Return a moment as reports write it, in seconds since 1970."""
-    return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    return own_moment(moment).timestamp()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from loradiag.core.times import moment_of
+
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600))
 
 
@@ -12,10 +14,10 @@ def ago(moment: str | None) -> str:
     if moment is None:
         return "–"
     try:
-        parsed = datetime.fromisoformat(moment)
+        parsed = moment_of(moment)
     except ValueError:
         return "–"
-    seconds = (datetime.now(UTC) - (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))).total_seconds()
+    seconds = (datetime.now(UTC) - parsed).total_seconds()
     if seconds < 0:
         return "in the future"
     for most, unit, size in _STEPS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from loradiag.analyzers.drift.scoring import Scores, vectors_of
 from loradiag.analyzers.drift.wanted import Wanted
 from loradiag.baselines.reading import Baseline
 from loradiag.core.drift import DriftWindow, Exemplar, RouteShare, TopicShare
+from loradiag.core.times import written_at
 from loradiag.statistics.checks import Indexes
 from loradiag.statistics.mix import Mix, compare_mix
 from loradiag.statistics.mmd import Discrepancy, compare_samples, tolerated_change
@@ -60,7 +60,7 @@ def stamp(moment: int | None) -> str | None:
     """Microseconds as reports write a time."""
     if moment is None or moment < 0:
         return None
-    return datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written_at(moment / 1e6)
 
 
 def judged(window: Cut, wanted: Wanted) -> bool:
