@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loradiag.cli.options import output_options
+from loradiag.cli.pairs import name_and_value
 from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
 from loradiag.core.text import printable
 
@@ -188,8 +189,8 @@ def _tell_interrupted() -> None:
 
 
 def _split(option: str, word: str) -> tuple[str, str]:
-    name, sign, value = word.partition("=")
-    if not (sign and name and value):
+    name, value = name_and_value(option, word, "TASK=VALUE")
+    if not value:
         raise UsageError(f"{option} {printable(word)}: write TASK=VALUE")
     return name, value
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from loradiag.cli.options import result_options
-from loradiag.core.errors import UsageError
+from loradiag.cli.pairs import name_and_number, name_and_value
 from loradiag.core.text import printable
 
 if TYPE_CHECKING:
     from loradiag.cli.emit import Display
-
-Value = TypeVar("Value")
 
 
 @click.command(
@@ -78,8 +75,8 @@ def stamp(
             data=data,
             data_hash=data_hash,
             owner=owner,
-            hyperparameters=_pairs("--hyperparameter", hyperparameters, str),
-            evaluation=_pairs("--evaluation", evaluations, float),
+            hyperparameters=dict(name_and_value("--hyperparameter", word) for word in hyperparameters),
+            evaluation=dict(name_and_number("--evaluation", word) for word in evaluations),
             notes=notes,
             fast=fast,
             update=update,
@@ -97,21 +94,3 @@ def stamp(
         style = display.style()
         sys.stdout.write(render_stamped(result, color=style.color, width=style.width))
         sys.stdout.flush()
-
-
-def _pairs(option: str, words: Sequence[str], kind: Callable[[str], Value]) -> dict[str, Value]:
-    """``KEY=VALUE`` words as a dictionary.
-
-    Raises:
-        UsageError: One has no key, no ``=``, or a value of another kind.
-    """
-    pairs: dict[str, Value] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not (key.strip() and equals):
-            raise UsageError(f"{option} {printable(word)}: write it as NAME=VALUE")
-        try:
-            pairs[key.strip()] = kind(value.strip())
-        except ValueError as error:
-            raise UsageError(f"{option} {printable(word)}: {printable(value)!r} is no number") from error
-    return pairs

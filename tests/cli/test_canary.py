@@ -118,4 +118,6 @@ def test_wrong_usage_is_said_in_a_line(lake: Path) -> None:
     ):
         with pytest.raises(error, match=said):
             run(*arguments)
-    assert run("old", "same", *where, "--margin", "latency").exit_code == 2
+    for margin, said in (("latency", "write NAME=VALUE"), ("=0.2", "write NAME=VALUE"), ("latency=much", "no number")):
+        with pytest.raises(UsageError, match=said):
+            run("old", "same", *where, "--margin", margin)

@@ -8,7 +8,7 @@ import click
 
 from loradiag.cli.drift.shared import lake_option
 from loradiag.cli.options import output_options
-from loradiag.core.text import printable
+from loradiag.cli.pairs import name_and_number
 
 if TYPE_CHECKING:
     from loradiag.cli.emit import Output
@@ -62,19 +62,7 @@ def canary(
     from loradiag.api import canary as run
 
     output.check_places()
-    report = run(old, new, margins=_margins(margins), policy=output.policy, **options)
+    wanted = dict(name_and_number("--margin", word, "NAME=VALUE, such as latency=0.2") for word in margins)
+    report = run(old, new, margins=wanted, policy=output.policy, **options)
     output.emit([report], verbose=verbose)
     output.end([report])
-
-
-def _margins(words: tuple[str, ...]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for word in words:
-        name, _, value = word.partition("=")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise click.BadParameter(
-                f"{printable(word)}: write NAME=VALUE, such as latency=0.2", param_hint="--margin"
-            ) from None
-    return found

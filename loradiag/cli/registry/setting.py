@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loradiag.cli.options import result_options
+from loradiag.cli.pairs import name_and_number
 from loradiag.cli.registry.options import registry_option, said_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
@@ -117,12 +118,9 @@ def set_(
 def _result(word: str, n: int | None, standard_error: float | None, at: str | None) -> Result:
     from loradiag.registry.lifecycle import Result
 
-    name, equals, value = word.rpartition("=")
-    task, _, metric = name.strip().partition(":")
-    try:
-        number = float(value)
-    except ValueError as error:
-        raise UsageError(f"--evaluation {printable(word)}: {printable(value)!r} is no number") from error
-    if not (task and equals and math.isfinite(number)):
-        raise UsageError(f"--evaluation {printable(word)}: write it as TASK=NUMBER or TASK:METRIC=NUMBER")
+    form = "TASK=NUMBER or TASK:METRIC=NUMBER"
+    name, number = name_and_number("--evaluation", word, form, last=True)
+    task, _, metric = name.partition(":")
+    if not (task and math.isfinite(number)):
+        raise UsageError(f"--evaluation {printable(word)}: write {form}")
     return Result(task, number, metric, n, standard_error, at)
