@@ -47,7 +47,9 @@ def judge(evidence: Evidence, rules: Iterable[Rule], policy: Policy, today: date
             for index, entry in enumerate(policy.ignore)
             if entry.code == rule.code and not entry.expired(today)
         ]
-        judged += [Judged(finding, rule.undecided) for finding in _run(rule, evidence, policy, ignores, used)]
+        for finding in _run(rule, evidence, policy, ignores, used):
+            eased = rule.code not in policy.severity and finding.severity.weight < rule.severity.weight
+            judged.append(Judged(finding, rule.undecided, eased))
     measurements = evidence.measurements
     if measurements.merge is not None:
         apart = [row for row in judged if _is_about_tasks(row)]  # their routes are not merge's

@@ -6,7 +6,7 @@ matters only to who means to do it. Findings about such a route are shown as not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 
@@ -16,10 +16,14 @@ from loradiag.core.rules import EVERY_ROUTE
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A finding, and whether its rule says that the question could not be answered."""
+    """A finding, and whether its rule says that the question could not be answered.
+
+    ``eased``: the rule holds this one to be less grave than what it is for, and no policy asked for that.
+    """
 
     finding: Finding
     undecided: bool
+    eased: bool = False
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -39,7 +43,7 @@ def settle(found: Sequence[Judged], merge: Merge, floor: Severity) -> Settled:
     """
     routes = [_judged(row, found, floor) for row in merge.routes]
     gate = _gate(merge.gate, {row.route: row.status for row in routes})
-    recommended = _recommended(routes)
+    recommended = _recommended(routes, {row.finding.route for row in found if row.eased and _counts(row)})
     return Settled(
         [_for_gate(row, gate) for row in found],
         msgspec.structs.replace(merge, routes=routes, recommended=recommended.route if recommended else None),
@@ -49,15 +53,15 @@ def settle(found: Sequence[Judged], merge: Merge, floor: Severity) -> Settled:
 def _judged(row: Route, found: Sequence[Judged], floor: Severity) -> Route:
     if row.status == "not-applicable":
         return row
-    about = [
-        judged
-        for judged in found
-        if judged.finding.route in (row.route, EVERY_ROUTE) and judged.finding.disposition is Disposition.ACTIVE
-    ]
+    about = [judged for judged in found if judged.finding.route in (row.route, EVERY_ROUTE) and _counts(judged)]
     grave = {judged.finding.code for judged in about if judged.finding.severity.weight >= floor.weight}
     open_ = {judged.finding.code for judged in about if judged.undecided}
     status: RouteStatus = "fail" if grave else "inconclusive" if open_ else "pass"
     return msgspec.structs.replace(row, status=status, decided_by=sorted(grave or open_))
+
+
+def _counts(judged: Judged) -> bool:
+    return judged.finding.disposition is Disposition.ACTIVE
 
 
 def _gate(asked: Sequence[str], statuses: dict[str, RouteStatus]) -> frozenset[str]:
@@ -79,10 +83,14 @@ def _for_gate(row: Judged, gate: frozenset[str]) -> Judged:
     return Judged(msgspec.structs.replace(finding, severity=Severity.INFO), undecided=False)
 
 
-def _recommended(routes: Sequence[Route]) -> Route | None:
-    """The cheapest route that passes; of two that cost the same, the one that loses less, by hundredths."""
+def _recommended(routes: Sequence[Route], eased: Set[str | None]) -> Route | None:
+    """The cheapest route that passes; of two that cost the same, the one that loses less, by hundredths.
+
+    One that passes because a rule made an exception is only recommended where no other passes.
+    """
     passing = [row for row in routes if row.status == "pass"]
-    return min(passing, key=lambda row: (row.bits, round(_loss(row), 2)), default=None)  # of equals the first
+    # Of equals the first.
+    return min(passing, key=lambda row: (row.route in eased, row.bits, round(_loss(row), 2)), default=None)
 
 
 def _loss(row: Route) -> float:

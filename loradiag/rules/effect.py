@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from loradiag.core.findings import Severity
 from loradiag.core.merge import Route
 from loradiag.core.rules import EVERY_ROUTE, Evidence, Limits, Match, Threshold, rule
@@ -20,6 +22,29 @@ _FLOOR = Threshold(
     "convention",
 )
 
+_BENCH = (
+    "benchmarks/validity, merges: of 47 errors by ρ alone on routes that kept the gain, 37 are warnings; "
+    "of 33 on routes that lost it, none"
+)
+_KEPT = (
+    Threshold(
+        "kept_low",
+        0.95,
+        "lower bound of the gain on the text that is kept, from which the adapter counts as kept",
+        _BENCH,
+    ),
+    Threshold(
+        "kept_high",
+        1.5,
+        "its upper bound: beyond, what storage itself does outweighs half of what the adapter gains",
+        _BENCH,
+    ),
+    Threshold("kept_update", 0.9, "delta gain from which the update counts as stored", "as least_gain of LD603"),
+    Threshold(
+        "kept_least", 0.01, "nats a token that the adapter must gain on the text for the share to count", "as LD613"
+    ),
+)
+
 
 @rule(
     "LD604",
@@ -30,6 +55,7 @@ _FLOOR = Threshold(
     thresholds=[
         Threshold("most_loss", 0.10, "effect loss from which, surely, too much is lost", _EFFECT),
         _FLOOR,
+        *_KEPT,
     ],
 )
 def effect_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -42,14 +68,46 @@ def effect_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## How sure
     The whole 95% interval, from a bootstrap over sequences, lies above the threshold.
 
+    ρ alone says of a weak adapter in few bits that it is lost, because what storage does to the base is large beside what the
+    adapter does. So this is a warning where the gain is kept: the interval of what remains of the gain on the text lies within
+    95% and 150%, the adapter gains something on this text, and the update is in the stored weights. More than 150% is no
+    better: then what storage does to the base, on this text, outweighs half of what the adapter does. Of 47 errors by ρ alone
+    on routes that keep 95% of the gain on other text of the same kind 37 are warnings; of 33 on routes that lose a tenth of
+    it, or the update, none. With 20 samples in place of 75, 88 of 217 errors are warnings, all on routes that keep 95% on the
+    other text; with text of another kind 1 of 189. Set ``kept_low`` to 2 to have errors in any case.
+
     ## What to do
     Take the route that the report recommends; where there is none, serve unmerged.
     """
     for row in _with_effect(evidence, limits["floor_factor"]):
         low = row.effect_loss_low
         if row.effect_loss is not None and low is not None and low >= limits["most_loss"]:
-            message = f"{row.route}: {_lost(row)}{_retained(row)}"
-            yield Match(message, observed=row.effect_loss, threshold=limits["most_loss"], route=row.route)
+            told = Match(
+                f"{row.route}: {_lost(row)}{_retained(row)}",
+                observed=row.effect_loss,
+                threshold=limits["most_loss"],
+                route=row.route,
+            )
+            yield msgspec.structs.replace(told, **_EXCUSED) if _gain_kept(row, evidence, limits) else told
+
+
+_EXCUSED = {
+    "severity": Severity.WARNING,
+    "advice": "The update is stored and the text predicted as well: what moved is what storage does to the base. Read answers.",
+}
+
+
+def _gain_kept(row: Route, evidence: Evidence, limits: Limits) -> bool:
+    """Whether the route surely keeps what the adapter gains on the text, by the update that it stores and not by luck."""
+    merge = evidence.measurements.merge
+    outputs = merge.outputs if merge else None
+    if outputs is None or outputs.nll_base is None or outputs.nll_reference is None:
+        return False
+    low, high = row.nll_gain_retained_low, row.nll_gain_retained_high
+    if low is None or high is None or row.gain is None:
+        return False
+    gains = outputs.nll_base - outputs.nll_reference >= limits["kept_least"]
+    return gains and row.gain >= limits["kept_update"] and limits["kept_low"] <= low <= high <= limits["kept_high"]
 
 
 def _with_effect(evidence: Evidence, factor: float) -> Iterator[Route]:
@@ -93,20 +151,27 @@ def _retained(row: Route) -> str:
         Threshold("most_loss_high", 0.05, "upper bound of the effect loss above which this is said", _EFFECT),
         Threshold("most_loss", 0.10, "effect loss from which LD604 speaks, or LD606 cannot tell", _EFFECT),
         _FLOOR,
+        *_KEPT,
     ],
 )
 def effect_weakened(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """On the given text a noticeable part of the adapter's effect is lost, though less than the gate allows.
+    """On the given text a noticeable part of the adapter's effect is lost, though no more than the gate allows.
 
     ## Why it matters
     A route may pass and still be the worse of two.
+
+    ## How sure
+    The upper bound of the effect loss is above the threshold and below that of LD604; or above that as well, where the gain on
+    the text is surely kept (see LD604), so that LD604 would be a warning too.
 
     ## What to do
     Compare ρ of the routes in the report.
     """
     for row in _with_effect(evidence, limits["floor_factor"]):
-        high = row.effect_loss_high
-        if high is not None and limits["most_loss_high"] <= high < limits["most_loss"]:
+        low, high = row.effect_loss_low, row.effect_loss_high
+        if low is None or high is None or high < limits["most_loss_high"] or low >= limits["most_loss"]:
+            continue
+        if high < limits["most_loss"] or _gain_kept(row, evidence, limits):
             message = f"{row.route}: {_lost(row)}{_retained(row)}"
             yield Match(message, observed=high, threshold=limits["most_loss_high"], route=row.route)
 
@@ -118,14 +183,14 @@ def effect_weakened(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     source=_EFFECT,
     advice="Give more prompts.",
     undecided=True,
-    thresholds=[Threshold("most_loss", 0.10, "effect loss that the interval holds", _EFFECT), _FLOOR],
+    thresholds=[Threshold("most_loss", 0.10, "effect loss that the interval holds", _EFFECT), _FLOOR, *_KEPT],
 )
 def effect_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     """Whether too much of the effect is lost cannot be told from this text.
 
     ## Why it matters
-    The 95% interval of ρ holds the threshold; or the adapter changes the outputs on this text no more than rounding does, so
-    that there is no effect to lose.
+    The 95% interval of ρ holds the threshold, and the gain on the text is not surely kept (see LD604); or the adapter changes
+    the outputs on this text no more than rounding does, so that there is no effect to lose.
 
     ## What to do
     Give more prompts, of the kind that the adapter was trained for.
@@ -143,7 +208,8 @@ def effect_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
         )
     for row in _with_effect(evidence, limits["floor_factor"]):
         low, high = row.effect_loss_low, row.effect_loss_high
-        if low is None or high is None or low < limits["most_loss"] <= high:
+        undecided = low is None or high is None or low < limits["most_loss"] <= high
+        if undecided and not _gain_kept(row, evidence, limits):
             message = f"{row.route}: {_lost(row)}; the text cannot tell whether it is {limits['most_loss']:.0%} or more"
             yield Match(message, observed=row.effect_loss, threshold=limits["most_loss"], route=row.route)
 

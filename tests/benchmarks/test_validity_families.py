@@ -14,10 +14,12 @@ from benchmarks.validity.families.forgetting.answers import Change, both
 from benchmarks.validity.families.logs.curves import STYLES, curve, noisy
 from benchmarks.validity.families.merging import quantizing
 from benchmarks.validity.families.merging.family import cases as merged_cases
+from benchmarks.validity.families.merging.family import fate_of, losses
 from benchmarks.validity.families.merging.kept import merges
 from benchmarks.validity.families.table import FAMILIES, family
 from benchmarks.validity.families.words import Told, expect
 from benchmarks.validity.uncovered import REASONS
+from loradiag.core.findings import Severity
 from loradiag.rules import RULES
 from tests.conftest import ROOT
 
@@ -179,3 +181,17 @@ def test_findings_count_from_a_warning_on() -> None:
     note, warning = Severity.INFO, Severity.WARNING
     rows_ = [found("LD912", note), found("LD901", note), found("LD904", warning), found("LD208", note)]
     assert words.counting(rows_) == {"LD912", "LD904"}
+
+
+def test_no_route_that_lost_the_gain_is_excused() -> None:
+    """LD604 turns milder where the gain on the text is kept, and of all merges never on a route that lost it on other text."""
+    fates: dict[str, list[Severity | None]] = {}
+    for one in merges():
+        for route, alone, now in losses(one.report):
+            assert alone in (None, Severity.ERROR)
+            if alone is not None:
+                fates.setdefault(fate_of(one, one.outcomes[route]), []).append(now)
+    assert fates["a tenth of the gain lost, or the update"].count(Severity.ERROR) == 33
+    assert Severity.WARNING not in fates["a tenth of the gain lost, or the update"]
+    kept = fates["95% of the gain kept, and the update"]
+    assert (len(kept), kept.count(Severity.WARNING)) == (47, 37)

@@ -193,6 +193,17 @@ def test_the_cheapest_that_passes_is_recommended() -> None:
     assert recommended(*rows, found=[about(EVERY_ROUTE)]) is None
 
 
+def test_a_route_that_a_rule_excused_comes_last() -> None:
+    """It passes, with a warning, and is recommended where no other does; an ignored finding is none."""
+    rows = [route("bf16"), route("nf4")]
+    excused = msgspec.structs.replace(about("nf4", Severity.WARNING), eased=True)
+    assert recommended(*rows, found=[excused]) == "bf16"
+    assert recommended(*rows, found=[excused, about("bf16")]) == "nf4"
+    assert recommended(*rows, found=[about("nf4", Severity.WARNING)]) == "nf4"
+    ignored = msgspec.structs.replace(about("nf4", Severity.WARNING, ignored=True), eased=True)
+    assert recommended(*rows, found=[ignored]) == "nf4"
+
+
 def test_of_two_that_cost_the_same_the_one_that_loses_less() -> None:
     """By hundredths; what is nearer than that is the same, and then the first is taken."""
     pair = [route("nf4-inplace", effect_loss=0.05), route("nf4", effect_loss=0.03)]
@@ -257,6 +268,25 @@ def test_a_stricter_policy_fails_more_routes() -> None:
     judged = merge("bf16", "int8", gate=("int8",))
     assert verdict(RULES, judged, **{"fail-on": "warning"})[:2] == (Status.FAIL, ["LD602"])
     assert verdict(RULES, judged, **{"fail-on": "never"})[0] is Status.PASS
+
+
+def test_what_a_rule_excuses_and_what_a_policy_makes_mild() -> None:
+    """A rule for errors that only warns of a route says so to the recommendation; a policy that calls it a warning does not."""
+
+    def check(evidence: Evidence, limits: Any) -> list[Match]:
+        return [Match("about nf4", route="nf4", severity=Severity.WARNING)]
+
+    rules = [Rule("LD602", "a-rule", Severity.ERROR, Confidence.HIGH, "…", "…", (), False, check, "…")]
+    evidence = Evidence(Subject(path="x"), Measurements(merge=merge("nf4", "bf16")), Accounting())
+
+    def found(**policy: Any) -> str | None:
+        judged = judge(evidence, rules, resolve(msgspec.convert(policy, PolicyFile), rules, "test")).measurements.merge
+        assert judged is not None
+        assert [row.status for row in judged.routes] == ["pass", "pass"]
+        return judged.recommended
+
+    assert found() == "bf16"
+    assert found(severity={"LD602": "warning"}) == "nf4"
 
 
 def test_a_gate_that_never_fails_still_tells_good_routes_from_bad() -> None:

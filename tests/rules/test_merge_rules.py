@@ -119,6 +119,51 @@ def test_intervals_of_the_effect_loss(low: float, high: float) -> None:
     assert [code for code in EFFECT if said(code, found)] == expected
 
 
+KEPT: dict[str, Any] = {"nll_gain_retained": 1.0, "nll_gain_retained_low": 0.97, "nll_gain_retained_high": 1.03}
+
+
+@pytest.mark.parametrize(
+    ("changes", "gained", "severity"),
+    [
+        ({}, 1.0, Severity.WARNING),
+        ({"nll_gain_retained_low": 0.95, "nll_gain_retained_high": 1.5, "gain": 0.9}, 0.011, Severity.WARNING),
+        ({"nll_gain_retained_low": 0.949}, 1.0, None),
+        ({"nll_gain_retained_high": 1.51}, 1.0, None),
+        ({"gain": 0.89}, 1.0, None),
+        ({"gain": None}, 1.0, None),
+        ({}, 0.009, None),
+        ({}, -1.0, None),
+        ({"nll_gain_retained_low": None, "nll_gain_retained_high": None}, 1.0, None),
+    ],
+)
+def test_an_effect_that_is_lost_while_the_gain_is_kept(
+    changes: dict[str, Any], gained: float, severity: Severity | None
+) -> None:
+    """Is a warning: if the interval is around all of it, the text is one that the adapter gains on, the update stored."""
+    row = route(effect_loss=3.0, effect_loss_low=2.0, effect_loss_high=4.0, **(KEPT | changes))
+    measured = outputs(nll_base=3.0, nll_reference=3.0 - gained)
+    (match,) = said("LD604", evidence(row, measured=measured))
+    assert match.severity is severity
+    assert (match.advice is None) == (severity is None)
+    assert said("LD605", evidence(row, measured=measured)) == []
+
+
+def test_a_kept_gain_may_be_made_no_excuse() -> None:
+    """By the policy."""
+    row = route(effect_loss=3.0, effect_loss_low=2.0, effect_loss_high=4.0, **KEPT)
+    rule = find_rule("LD604")
+    limits = {limit.name: limit.default for limit in rule.thresholds} | {"kept_low": 2.0}
+    (match,) = rule.check(evidence(row, measured=outputs()), limits)
+    assert match.severity is None
+
+
+@pytest.mark.parametrize(("fields", "codes"), [({}, ["LD606"]), (KEPT, ["LD605"])])
+def test_a_kept_gain_decides_what_the_effect_leaves_open(fields: dict[str, Any], codes: list[str]) -> None:
+    """More is no better of a route than less: where a sure loss would be a warning, a possible one is too."""
+    row = route(effect_loss=0.1, effect_loss_low=0.08, effect_loss_high=0.12, **fields)
+    assert [code for code in EFFECT if said(code, evidence(row, measured=outputs()))] == codes
+
+
 @pytest.mark.parametrize(
     ("effect", "floor", "told"), [(1e-6, 1e-7, False), (1.01e-6, 1e-7, True), (0.0, None, False), (1e-9, 0.0, True)]
 )

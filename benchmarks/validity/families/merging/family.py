@@ -6,11 +6,15 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from benchmarks.validity.cases import Expected
 from benchmarks.validity.families.merging import live
 from benchmarks.validity.families.merging.kept import Merged, merges
 from benchmarks.validity.families.merging.truth import Outcome
 from benchmarks.validity.families.words import Place, Shown, Table, Told, counting
+from loradiag.core.findings import Severity
+from loradiag.core.policy import Policy
 from loradiag.core.report import Report
 from loradiag.core.rules import EVERY_ROUTE
 
@@ -24,15 +28,71 @@ LEAST_GAIN = 0.05
 
 def shown(place: Place) -> Shown:
     """What was kept, judged again; and what is cheap enough to be measured now."""
-    told, rows = [], []
-    for one in merges():
-        from loradiag.api import judge
+    from loradiag.api import judge
 
+    told, rows, lost = [], [], []
+    for one in merges():
         report = judge(one.report)
         for route, outcome in one.outcomes.items():
             told.append(_told(one, route, outcome, report))
             rows.append((one, route, outcome, _status(report, route)))
-    return Shown([*told, *live.told(place)], [_by_status(rows), _by_route(rows)])
+        lost += [(fate_of(one, one.outcomes[route]), alone, now) for route, alone, now in losses(one.report)]
+    return Shown([*told, *live.told(place)], [_by_status(rows), _by_route(rows), _excused(lost)])
+
+
+def losses(report: Report) -> Iterator[tuple[str, Severity | None, Severity | None]]:
+    """What LD604 says of each route that was measured: by ρ alone, and as it is."""
+    from loradiag.api import judge
+
+    alone, now = judge(report, _without_excuses()), judge(report)
+    assert report.measurements.merge is not None
+    for row in report.measurements.merge.routes:
+        if row.effect_loss is not None:
+            yield row.route, _lost(alone, row.route), _lost(now, row.route)
+
+
+def _without_excuses() -> Policy:
+    """The default policy, by which LD604 is an error whatever becomes of the gain on the text."""
+    from loradiag.api.judging import default_policy
+
+    policy = default_policy()
+    limits = {**policy.thresholds["LD604"], "kept_low": 2.0}
+    return msgspec.structs.replace(policy, thresholds={**policy.thresholds, "LD604": limits})
+
+
+def _lost(report: Report, route: str) -> Severity | None:
+    """What LD604 says of a route, as the rule has it: that nobody asked for the route does not matter here."""
+    merge = report.measurements.merge
+    assert merge is not None
+    if not any(row.code == "LD604" and row.route == route for row in report.findings):
+        return None
+    row = next(row for row in merge.routes if row.route == route)
+    return Severity.ERROR if "LD604" in row.decided_by else Severity.WARNING
+
+
+def fate_of(one: Merged, outcome: Outcome) -> str:
+    """What became of the adapter's gain on text that loradiag was not given, and of its update."""
+    gain = one.base_loss - one.loss
+    if outcome.loss is None or outcome.kept is None or gain <= 1e-6:
+        return "not told"
+    share = (one.base_loss - outcome.loss) / gain
+    if share < 0.9 or outcome.kept < 0.4:
+        return "a tenth of the gain lost, or the update"
+    return "95% of the gain kept, and the update" if share >= 0.95 and outcome.kept >= 0.6 else "between"
+
+
+def _excused(lost: Sequence[tuple[str, Severity | None, Severity | None]]) -> Table:
+    head = ("on other text", "routes", "LD604 by ρ alone", "still an error", "a warning, as the gain is kept")
+    body = []
+    for fate in sorted({row[0] for row in lost}):
+        own = [row[1:] for row in lost if row[0] == fate]
+        after = [now for _, now in own]
+        counts = [
+            sum(alone is Severity.ERROR for alone, _ in own),
+            *map(after.count, (Severity.ERROR, Severity.WARNING)),
+        ]
+        body.append([fate, str(len(own)), *map(str, counts)])
+    return Table("What LD604 excuses", head, body)
 
 
 def _told(one: Merged, route: str, outcome: Outcome, report: Report) -> Told:

@@ -89,7 +89,7 @@ def measured(trial: Trial) -> kept.Merged:
     from loradiag.api import merge_drift
 
     with tempfile.TemporaryDirectory() as folder:
-        adapter = _scaled(trial, Path(folder) / "adapter")
+        adapter = scaled(trial, Path(folder) / "adapter")
         prompts = Path(folder) / "given.jsonl"
         lines = [line for line in trial.given[0].read_text().splitlines() if line.strip()][trial.given[1]]
         prompts.write_text("\n".join(lines) + "\n")
@@ -120,7 +120,7 @@ def measured(trial: Trial) -> kept.Merged:
     )
 
 
-def _scaled(trial: Trial, target: Path) -> Path:
+def scaled(trial: Trial, target: Path) -> Path:
     """A copy whose α is ``factor`` times as large, patterns too."""
     shutil.copytree(trial.adapter, target)
     file = target / "adapter_config.json"
