@@ -117,9 +117,9 @@ class Registry:
         self, names: Sequence[str], change: Change, *, who: str | None = None, why: str | None = None
     ) -> dict[str, list[str]]:
         """Write what people say of adapters: of all of them, or of none. Return what changed, by hash."""
+        from loradiag.core.who import user
         from loradiag.registry.lifecycle import change as write
         from loradiag.registry.lookup import find
-        from loradiag.registry.recording import user
 
         with self.store.writing() as session:
             found = {adapter.sha256: adapter for adapter in (find(session, name) for name in names)}

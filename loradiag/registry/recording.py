@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from loradiag.adapters.stamps import Stamp
 from loradiag.core.report import Report
+from loradiag.core.who import user
 from loradiag.registry.models import Adapter, Evaluation, Event, Sighting, StoredReport
 from loradiag.registry.preparing import Prepared, prepared
 from loradiag.registry.store import Store
@@ -78,14 +78,6 @@ def record_all(
         if progress is not None:
             progress(len(done))
     return done
-
-
-def user() -> str:
-    """The name of the user."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a user that has no name
-        return "unknown"
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -9,6 +9,7 @@ import click
 from loradiag.cli.options import result_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
+from loradiag.core.who import user
 
 if TYPE_CHECKING:
     from loradiag.cli.emit import Display
@@ -68,7 +69,7 @@ def alarms(
     changed = settle_alarm(
         number or 0,
         "acknowledged" if acknowledge is not None else "resolved",
-        by=by or _user(),
+        by=by or user(),
         why=why,
         lake=lake,
         state=state,
@@ -88,12 +89,3 @@ def _show(found: list[WatchAlarm], display: Display) -> None:
         from loradiag.outputs.terminal.alarms import alarms_text
 
         click.echo(alarms_text(found, display.style()), nl=False)
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a user that has no name
-        return "unknown"
