@@ -2,54 +2,47 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import msgspec
 
-from loradiag.core.drift import Drift, DriftWindow
-from loradiag.core.findings import Severity
+from loradiag.core.findings import Finding, Severity
 from loradiag.core.fleet import FleetAdapter
 from loradiag.core.kinds import INSPECTION, kind_of
 from loradiag.core.report import Report, decode, spans
+from loradiag.core.served import ServedModel
 from loradiag.core.text import name_of
-from loradiag.outputs.arrange import active, deciding, overview_of
+from loradiag.outputs.arrange import active, deciding, gates, overview_of, undecided
 from loradiag.outputs.canary import in_short as canary_words
 from loradiag.outputs.deploying import deploys
 from loradiag.outputs.forgetting import in_short as forgot_words
 from loradiag.outputs.questions import asked, flat, gating
 from loradiag.outputs.scores import relative
+from loradiag.outputs.served import in_short as served_words
+from loradiag.outputs.served import status as served_status
 from loradiag.outputs.traffic import in_short as traffic_words
 from loradiag.outputs.watch import in_short as watch_words
+from loradiag.overview.facts import CanaryFacts, DriftFacts, canary_facts, drift_facts, newest, served_measures
 
 FLEET_ROW = "fleet-row"
 """The kind of what a report about a fleet says of one of its adapters."""
 
+SERVED_ROW = "served"
+"""The kind of what a report about an endpoint says of one of the adapters behind it."""
+
 _MOST_CODES = 12
 
 
-class DriftFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest window that had enough requests: its share of novel ones with a 95% interval, and what is expected."""
-
-    status: str
-    n: int
-    end: str | None
-    novelty_share: float | None
-    novelty_low: float | None
-    novelty_high: float | None
-    expected: float
-    recommended_route: str | None
-
-
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """One report, or what a report about a fleet says of one adapter.
+    """One report, or what a report about a fleet or an endpoint says of one adapter.
 
     Attributes:
         file: Where the report lies, below the folder of reports.
         place: Which of the reports in the file.
         start: Where in the file that report begins, in bytes, and ``end`` what follows it.
-        row: Of a report about a fleet, the adapter's place in it; -1 of others.
-        kind: What the report is called by what was measured, or :data:`FLEET_ROW`.
+        row: Of a report about a fleet or an endpoint, the adapter's place in it; -1 of others.
+        kind: What the report is called by what was measured, :data:`FLEET_ROW`, or :data:`SERVED_ROW`.
         created: When it was made, in UTC.
         path: What the report is about, as it says itself; untrusted.
         name: The last part of that; untrusted.
@@ -63,8 +56,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         loss: Of forgetting, the largest relative loss, as a share of the base's score.
         step: Of a checkpoint of a run.
         drift: Of a drift check, how it stands now.
+        canary: Of a canary, what it came to.
         measures: Of an inspection, medians over modules by the names of :data:`loradiag.outputs.arrange.OVERVIEW`; of
-            intruders the mean.
+            intruders the mean. Of an adapter behind an endpoint ``changed``, the share of its answers under others' load
+            that were others than alone, ``taken``, that of those that were another's, and ``switch``, by how much a
+            switch to it makes the first token wait.
     """
 
     file: str
@@ -98,6 +94,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
     loss: float | None = None
     drift: DriftFacts | None = None
+    canary: CanaryFacts | None = None
     measures: dict[str, float] = {}
 
     @property
@@ -107,7 +104,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cards_of(data: bytes, file: str) -> Iterator[Card]:
-    """Yield a card for each report of a file, and one for each adapter of a fleet; one report at a time is in memory.
+    """Yield a card for each report of a file, and one for each adapter of a fleet or behind an endpoint.
+
+    One report at a time is in memory.
 
     Args:
         data: What the file holds.
@@ -123,6 +122,11 @@ def cards_of(data: bytes, file: str) -> Iterator[Card]:
             if fleet is not None:
                 for row, adapter in enumerate(fleet.adapters):
                     yield _of_fleet(report, adapter, file, place, (start, end), row)
+            served = report.measurements.served
+            if served is not None:
+                about = _by_name(report)
+                for row, model in enumerate(served.adapters):
+                    yield _of_served(report, model, about.get(model.name, []), file, place, (start, end), row)
 
 
 def _card(report: Report, file: str, place: int, span: tuple[int, int]) -> Card:
@@ -162,7 +166,8 @@ def _card(report: Report, file: str, place: int, span: tuple[int, int]) -> Card:
         headline=found[0].message if found and found[0].severity is not Severity.INFO else "",
         words=_words(report),
         loss=_loss(report),
-        drift=_drift(report),
+        drift=drift_facts(report.measurements.drift),
+        canary=canary_facts(report.measurements.canary),
         measures=_measures(report),
     )
 
@@ -199,15 +204,56 @@ def _of_fleet(report: Report, adapter: FleetAdapter, file: str, place: int, span
     )
 
 
+def _by_name(report: Report) -> dict[str, list[Finding]]:
+    """The active findings of each adapter behind an endpoint, the gravest first."""
+    found: dict[str, list[Finding]] = defaultdict(list)
+    for finding in sorted(active(report), key=lambda finding: -finding.severity.weight):
+        for name in finding.modules:
+            found[name].append(finding)
+    return found
+
+
+def _of_served(
+    report: Report, model: ServedModel, found: list[Finding], file: str, place: int, span: tuple[int, int], row: int
+) -> Card:
+    """What an endpoint's report says of one adapter, with the findings that name it."""
+    grave = {finding.code: finding.rule for finding in found if finding.severity is not Severity.INFO}
+    counts = Counter(finding.severity for finding in found)
+    tone, words = served_status(model)
+    failed = any(gates(report, finding) for finding in found)
+    opened = tone == "inconclusive" or any(undecided(report, finding) for finding in found)
+    return Card(
+        file=file,
+        place=place,
+        start=span[0],
+        end=span[1],
+        row=row,
+        kind=SERVED_ROW,
+        created=report.created,
+        tool=report.tool.version,
+        path=model.name,
+        name=name_of(model.name),
+        verdict="fail" if failed else "inconclusive" if opened else "pass",
+        errors=counts[Severity.ERROR],
+        warnings=counts[Severity.WARNING],
+        notes=counts[Severity.INFO],
+        codes=[*grave][:_MOST_CODES],
+        rules=[*grave.values()][:_MOST_CODES],
+        headline=found[0].message if found and found[0].severity is not Severity.INFO else "",
+        words=words,
+        measures=served_measures(model),
+    )
+
+
 def _words(report: Report) -> str:
     """What a report comes to, in the words of the overviews of other outputs; of a drift check, how it stands now."""
     drift = report.measurements.drift
     if drift is not None:
-        newest = _newest(drift)
-        now = msgspec.structs.replace(drift, windows=[] if newest is None else [newest])
+        last = newest(drift)
+        now = msgspec.structs.replace(drift, windows=[] if last is None else [last])
         measured = msgspec.structs.replace(report.measurements, drift=now)
         report = msgspec.structs.replace(report, measurements=measured)
-    for say in (deploys, forgot_words, traffic_words, watch_words, canary_words):
+    for say in (deploys, forgot_words, traffic_words, watch_words, canary_words, served_words):
         said = say([report])
         if said:
             return said[0]
@@ -227,26 +273,3 @@ def _loss(report: Report) -> float | None:
     changes = [relative(score, score.difference) for score in gating(found, flat(asked(found)))]
     known = [change for change in changes if change is not None]
     return max(0.0, -min(known)) if known else None
-
-
-def _drift(report: Report) -> DriftFacts | None:
-    found = report.measurements.drift
-    window = _newest(found) if found is not None else None
-    if found is None or window is None:
-        return None
-    return DriftFacts(
-        status=window.status,
-        n=window.n,
-        end=window.end,
-        novelty_share=window.novelty_share,
-        novelty_low=window.novelty_low,
-        novelty_high=window.novelty_high,
-        expected=found.baseline.novel_rate,
-        recommended_route=window.recommended_route,
-    )
-
-
-def _newest(found: Drift) -> DriftWindow | None:
-    """The newest window that was judged; the newest of all where none was."""
-    judged = [window for window in found.windows if window.status not in ("insufficient", "unjudged")]
-    return next(reversed(judged or found.windows), None)

@@ -19,11 +19,15 @@ import msgspec
 
 from loradiag.core.kinds import OF_SEVERAL, OF_TRAFFIC
 from loradiag.core.text import CHECKPOINT_NAME, name_of
-from loradiag.overview.cards import Card
+from loradiag.overview.cards import SERVED_ROW, Card
 
 _WEIGHTS = re.compile(
     r"(adapter_model|adapter_weights|adapters?|pytorch_lora_weights|model|diffusion_pytorch_model)\.\w+", re.ASCII
 )
+
+
+_OF_TRAFFIC = (*OF_TRAFFIC, SERVED_ROW)
+"""Kinds of cards that call an adapter by the name under which it is served."""
 
 
 class Lineage(msgspec.Struct, kw_only=True):
@@ -61,8 +65,8 @@ def lineages(cards: Sequence[Card], names: Collection[str] = ()) -> list[Lineage
         names: In the traffic, of which there may be no card.
     """
     own = [card for card in cards if card.kind not in OF_SEVERAL]
-    found = _by_weights(_by_place(card for card in own if card.kind not in OF_TRAFFIC))
-    _add_traffic(found, [card for card in own if card.kind in OF_TRAFFIC], names)
+    found = _by_weights(_by_place(card for card in own if card.kind not in _OF_TRAFFIC))
+    _add_traffic(found, [card for card in own if card.kind in _OF_TRAFFIC], names)
     for one in found:
         one.cards.sort(key=_newer, reverse=True)
     return found

@@ -10,14 +10,14 @@ import msgspec
 
 from loradiag.core.text import name_of, plural, printable, shorten
 from loradiag.core.watching import Watch
-from loradiag.overview.cards import FLEET_ROW, Card
+from loradiag.overview.cards import FLEET_ROW, SERVED_ROW, Card
 from loradiag.overview.lineage import Lineage, lineages
 
 State = Literal["alarm", "fail", "inconclusive", "warning", "pass", "unknown"]
 STATES: tuple[State, ...] = ("alarm", "fail", "inconclusive", "warning", "pass", "unknown")
 """What needs attention first comes first."""
 
-_GATED = ("inspect", "merge-drift", "forgetting", "drift", "canary")
+_GATED = ("inspect", "merge-drift", "forgetting", "drift", "canary", SERVED_ROW)
 _VERDICTS: Mapping[str, State] = {"fail": "fail", "unreadable": "fail", "inconclusive": "inconclusive", "pass": "pass"}
 _WIDE = 48
 

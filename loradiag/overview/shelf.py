@@ -21,7 +21,7 @@ from loradiag.storage.sqlite import DAMAGED, keep_a_log
 
 Progress = Callable[[int, int], None]
 
-_FORM = f"4 {SCHEMA_VERSION} {__version__}"
+_FORM = f"5 {SCHEMA_VERSION} {__version__}"
 """Stands for what a card is made by: cards of another loradiag are made again."""
 
 _TABLE = (
