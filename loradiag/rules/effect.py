@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -79,6 +79,8 @@ def effect_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Take the route that the report recommends; where there is none, serve unmerged.
     """
+    share = limits["kept_low"], limits["kept_high"]
+    keeps = _keeping(evidence, share, limits["kept_update"], limits["kept_least"])
     for row in _with_effect(evidence, limits["floor_factor"]):
         low = row.effect_loss_low
         if row.effect_loss is not None and low is not None and low >= limits["most_loss"]:
@@ -88,7 +90,7 @@ def effect_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
                 threshold=limits["most_loss"],
                 route=row.route,
             )
-            yield msgspec.structs.replace(told, **_EXCUSED) if _gain_kept(row, evidence, limits) else told
+            yield msgspec.structs.replace(told, **_EXCUSED) if keeps(row) else told
 
 
 _EXCUSED = {
@@ -97,17 +99,31 @@ _EXCUSED = {
 }
 
 
-def _gain_kept(row: Route, evidence: Evidence, limits: Limits) -> bool:
-    """Whether the route surely keeps what the adapter gains on the text, by the update that it stores and not by luck."""
+def _keeping(evidence: Evidence, share: tuple[float, float], stored: float, least: float) -> Callable[[Route], bool]:
+    """What tells whether a route surely keeps what the adapter gains on the text, by the update that it stores.
+
+    Args:
+        evidence: With the text's own figures.
+        share: Within these the interval of the share of the gain that is kept must lie.
+        stored: The least delta gain.
+        least: Nats a token that the adapter must gain.
+    """
     merge = evidence.measurements.merge
     outputs = merge.outputs if merge else None
-    if outputs is None or outputs.nll_base is None or outputs.nll_reference is None:
-        return False
-    low, high = row.nll_gain_retained_low, row.nll_gain_retained_high
-    if low is None or high is None or row.gain is None:
-        return False
-    gains = outputs.nll_base - outputs.nll_reference >= limits["kept_least"]
-    return gains and row.gain >= limits["kept_update"] and limits["kept_low"] <= low <= high <= limits["kept_high"]
+    gains = (
+        outputs is not None
+        and outputs.nll_base is not None
+        and outputs.nll_reference is not None
+        and outputs.nll_base - outputs.nll_reference >= least
+    )
+
+    def kept(row: Route) -> bool:
+        ends = row.nll_gain_retained_low, row.nll_gain_retained_high
+        if not gains or row.gain is None or ends[0] is None or ends[1] is None:
+            return False
+        return row.gain >= stored and share[0] <= ends[0] <= ends[1] <= share[1]
+
+    return kept
 
 
 def _with_effect(evidence: Evidence, factor: float) -> Iterator[Route]:
@@ -167,11 +183,13 @@ def effect_weakened(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Compare ρ of the routes in the report.
     """
+    share = limits["kept_low"], limits["kept_high"]
+    keeps = _keeping(evidence, share, limits["kept_update"], limits["kept_least"])
     for row in _with_effect(evidence, limits["floor_factor"]):
         low, high = row.effect_loss_low, row.effect_loss_high
         if low is None or high is None or high < limits["most_loss_high"] or low >= limits["most_loss"]:
             continue
-        if high < limits["most_loss"] or _gain_kept(row, evidence, limits):
+        if high < limits["most_loss"] or keeps(row):
             message = f"{row.route}: {_lost(row)}{_retained(row)}"
             yield Match(message, observed=high, threshold=limits["most_loss_high"], route=row.route)
 
@@ -195,6 +213,8 @@ def effect_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## What to do
     Give more prompts, of the kind that the adapter was trained for.
     """
+    share = limits["kept_low"], limits["kept_high"]
+    keeps = _keeping(evidence, share, limits["kept_update"], limits["kept_least"])
     if _no_effect(evidence, limits["floor_factor"]):
         merge = evidence.measurements.merge
         assert merge is not None
@@ -209,7 +229,7 @@ def effect_undecided(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     for row in _with_effect(evidence, limits["floor_factor"]):
         low, high = row.effect_loss_low, row.effect_loss_high
         undecided = low is None or high is None or low < limits["most_loss"] <= high
-        if undecided and not _gain_kept(row, evidence, limits):
+        if undecided and not keeps(row):
             message = f"{row.route}: {_lost(row)}; the text cannot tell whether it is {limits['most_loss']:.0%} or more"
             yield Match(message, observed=row.effect_loss, threshold=limits["most_loss"], route=row.route)
 
