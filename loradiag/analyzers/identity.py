@@ -7,11 +7,11 @@ from collections import Counter
 
 from loradiag.adapters.model import Adapter
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.leaves import is_conv1d
 from loradiag.core.identity import Identity
 from loradiag.core.text import path_text
 
 _HUB_ID = re.compile(r"^[\w][\w.-]*(/[\w][\w.-]*)?$")
-_CONV1D_LEAF = re.compile(r"(^|\.)(c_attn|c_proj|c_fc)$")
 
 
 def identity(inspection: Inspection) -> Identity:
@@ -31,7 +31,7 @@ def identity(inspection: Inspection) -> Identity:
         pickle_only=adapter.weight_format == "torch",
         dtypes=_dtypes(adapter),
         fan_in_fan_out=fan if isinstance(fan, bool) else None,
-        conv1d_targets=any(_CONV1D_LEAF.search(module.name) for module in adapter.modules),
+        conv1d_targets=any(is_conv1d(module.name) for module in adapter.modules),
     )
 
 

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from loradiag.adapters.model import Adapter, Method, Module
+from loradiag.analyzers.leaves import EMBEDDINGS, HEADS, is_conv1d, is_head
 from loradiag.bases.model import Base, StoredRows, Weight
 
-EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "embed_in", "tok_embeddings", "shared")
-HEADS = ("lm_head", "embed_out", "output")
 FUSED_PARTS = ("q", "k", "v")
 MAX_HEADS = 16
 """Beginnings that names of one ending may have. Real models have two or three: an encoder, a decoder, a vision tower."""
@@ -23,9 +22,7 @@ UNSTACKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "gate_up_proj": (("gate_proj", "up_proj"), ("w1", "w3")),
     "down_proj": (("down_proj",), ("w2",)),
 }
-_CONV1D_LEAF = re.compile(r"(^|\.)(c_attn|c_proj|c_fc)$")
 _STACK_LEAF = re.compile(r"\.experts\.\w+(\.\d+)?$", re.ASCII)
-_NUMBERED = re.compile(r"\.\d+\.", re.ASCII)
 _STACKED = re.compile(r"(?P<parameter>.+\.(?P<leaf>\w+))\.(?P<index>\d+)", re.ASCII)
 
 
@@ -187,7 +184,7 @@ def _candidates(name: str, base: Base) -> list[_Candidate]:
 
 def tied_weight(name: str, base: Base) -> Weight | None:
     """The embedding, for a head that has no tensor of its own because it is tied to it."""
-    if name.rpartition(".")[2] not in HEADS or _NUMBERED.search(name) or not ties_embeddings(base):
+    if not is_head(name) or not ties_embeddings(base):
         return None
     return next((base.weights[found] for found in embeddings(base)), None)
 
@@ -199,8 +196,7 @@ def ties_embeddings(base: Base) -> bool:
     """
     if base.setting("tie_word_embeddings") is not None:
         return base.ties_embeddings
-    heads = (name.removesuffix(".weight").rpartition(".")[2] for name in base.shapes if not _NUMBERED.search(name))
-    return bool(base.config) and not any(leaf in HEADS for leaf in heads)
+    return bool(base.config) and not any(map(is_head, base.shapes))
 
 
 def embeddings(base: Base) -> list[str]:
@@ -266,7 +262,7 @@ def stored_transposed(name: str, base: Base) -> bool:
     if not isinstance(kind, str):
         return False
     if kind.startswith(("gpt2", "imagegpt", "openai-gpt")):
-        return bool(_CONV1D_LEAF.search(name))
+        return is_conv1d(name)
     return kind.startswith(("gpt_oss", "openai_privacy_filter", "aria")) and bool(_STACK_LEAF.search(name))
 
 

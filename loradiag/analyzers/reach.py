@@ -13,9 +13,8 @@ from loradiag.adapters.model import Adapter, Module
 from loradiag.adapters.names import place_of
 from loradiag.analyzers.coverage import layer_name
 from loradiag.analyzers.inspection import Inspection
+from loradiag.analyzers.leaves import EMBEDDINGS, HEADS
 from loradiag.analyzers.pairing import (
-    EMBEDDINGS,
-    HEADS,
     UNSTACKED,
     Pair,
     Pairing,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 import msgspec
 
+from loradiag.analyzers.leaves import EMBEDDINGS, is_head
 from loradiag.analyzers.merge.routes import ORIGINAL, Route
-from loradiag.analyzers.pairing import EMBEDDINGS, HEADS
 from loradiag.linalg.formats import PLAIN
 
 Kind = Literal["linear", "embedding", "head", "conv", "other"]
 
 _GGUF = ("q8_0", "q4_0")
-_NUMBERED = re.compile(r"\.\d+\.", re.ASCII)
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -34,7 +32,7 @@ def kind_of(name: str, shape: tuple[int, ...]) -> Kind:
     leaf = name.removesuffix(".weight").rpartition(".")[2]
     if leaf in EMBEDDINGS or leaf.endswith(("embeddings", "wpe")):
         return "embedding"
-    if leaf in HEADS and not _NUMBERED.search(name):
+    if is_head(name):
         return "head"
     if len(shape) > 3 or (len(shape) == 3 and name.endswith(".weight")):
         return "conv"
