@@ -13,6 +13,7 @@ from loradiag.analyzers.inspection import Inspection
 from loradiag.core.numbers import median
 from loradiag.core.text import path_text, plural
 from loradiag.core.trajectory import (
+    Course,
     EvalPoint,
     Evaluation,
     Gap,
@@ -110,6 +111,7 @@ def _measured(states: Sequence[tuple[Path, State]], problems: Sequence[str]) -> 
         gaps=[gap for name, points in held.items() if (gap := _gap(name, points, finite)) is not None],
         jumps=_jumps(finite),
         level=_level(finite),
+        course=_course(finite),
         nonfinite=_nonfinite(train),
         vanished=_vanished(finite),
         restarts=list(newest.restarts[:100]),
@@ -229,6 +231,13 @@ def _level(train: Sequence[tuple[int, float]]) -> Level | None:
         return None
     step = train[found.least_index][0]
     return Level(start=found.start, least=found.least, least_step=step, end=found.end, window=found.window)
+
+
+def _course(train: Sequence[tuple[int, float]]) -> Course | None:
+    from loradiag.statistics.noise import waver
+
+    found = waver([loss for _, loss in train])
+    return None if found is None else Course(**found._asdict())
 
 
 def _nonfinite(train: Sequence[Row]) -> list[NonFinite]:

@@ -62,6 +62,13 @@ def wavering(found: Evaluation) -> float:
     return median(bends) / (_QUARTILE * sqrt(6))
 
 
+def held_fall(found: Evaluation) -> float | None:
+    """How far the loss fell from the first evaluation to the last, in nats; None of fewer than two, or if one is not known."""
+    if len(found.points) < 2 or found.points[0].loss is None or found.last_loss is None:
+        return None
+    return found.points[0].loss - found.last_loss
+
+
 def loss_at(found: Evaluation, step: int) -> EvalPoint | None:
     """The evaluation at a step, or the last before it where the next one was not due yet; None if there is none."""
     before = [point for point in found.points if point.step <= step]

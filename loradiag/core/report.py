@@ -18,7 +18,7 @@ from loradiag.core.policy import Policy
 from loradiag.core.text import printable, printable_json, shorten
 from loradiag.core.verdict import Verdict
 
-SCHEMA_VERSION = "1.7"
+SCHEMA_VERSION = "1.8"
 """Raised in its first part by a change that breaks a reader, in its second by one that adds to it."""
 
 

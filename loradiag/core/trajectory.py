@@ -94,6 +94,29 @@ class Level(Measure, kw_only=True, frozen=True):
     window: int
 
 
+class Course(Measure, kw_only=True, frozen=True):
+    """How much the logged training loss wavers, how far it fell, and how sure that is, in the trainer's unit. Not of under 12.
+
+    ``noise``: the standard deviation of single logged losses about their course, median |x₋₁ − 2x₀ + x₊₁| / (0.6745·√6): of
+    independent normal noise second differences have √6 times its deviation (Gasser, Sroka & Jennen-Steinmetz 1986), and the
+    median lets spikes pass (Hampel 1974). It reads low where neighbours waver together (0.65 times, if they correlate by 0.5)
+    and where single batches lie far out (0.85 times, of Student's t with four degrees of freedom).
+    ``slow_noise``: the same as means over many losses have it: from the running medians of :class:`Level`, a window apart,
+    times √(2·window/π) (batch means), and never less than ``noise``. From 20 losses on; of fewer it is ``noise``. It reads high
+    where the course falls or bends within a window, low where neighbours waver together (0.8 times, if they correlate by 0.5).
+    ``level_error``: the standard error of the difference of two values of :class:`Level`, slow_noise·√(π/window).
+    ``fall``: from the first log to the last, of the straight line over ln(1), ln(2) … that lies nearest: where runs fall
+    fastest it weighs most. Losses count as at most three deviations from the running median about them.
+    ``fall_error``: its standard error, slow_noise·ln(n)/√Σ(ln k − mean)².
+    """
+
+    noise: float
+    slow_noise: float
+    level_error: float
+    fall: float
+    fall_error: float
+
+
 class NonFinite(Measure, kw_only=True, frozen=True):
     """Non-finite values of one kind in the log: how many of how many, where the first and the last, and how it ends.
 
@@ -114,6 +137,7 @@ class TrainingLog(Measure, kw_only=True, frozen=True):
     ``sources``: the files that were read, newest first. ``problem``: why the newest cannot be used, or what of it cannot; the
     rest is empty where nothing could be read. ``step``: the last step of the run so far; ``max_steps``: of its plan.
     ``train`` keeps at most two thousand of ``count`` points: evenly thinned, with the extremes and the non-finite ones.
+    ``course``: None of under 12 losses, and in reports before schema 1.8.
     ``vanished``: the step from which on the loss is exactly zero, to the end, right after one that was not small: what
     transformers logs of a loss that is NaN (its ``logging_nan_inf_filter``). ``restarts``: steps at which the log begins again
     at an earlier one; what came after those is of an abandoned run and is left out. ``chosen_step``, ``chosen_metric``: the
@@ -133,6 +157,7 @@ class TrainingLog(Measure, kw_only=True, frozen=True):
     gaps: list[Gap] = []
     jumps: list[Jump] = []
     level: Level | None = None
+    course: Course | None = None
     nonfinite: list[NonFinite] = []
     vanished: int | None = None
     restarts: list[int] = []

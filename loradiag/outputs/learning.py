@@ -169,6 +169,14 @@ def statements(report: Report) -> list[tuple[str, str]]:
         for row in log.evaluations[:4]
         if row.best_loss is not None and row.best_step is not None
     ]
+    if log.course is not None:
+        fall = f"{log.course.fall:.3f} ± {log.course.fall_error:.3f}"
+        said.append(
+            (
+                "noise",
+                f"single training losses waver by {log.course.noise:.3f}; a line through them falls by {fall}",
+            )
+        )
     if log.restarts:
         said.append(("resumed", f"at step {listed([f'{step:,}' for step in log.restarts], 4)}"))
     return said

@@ -73,7 +73,8 @@ def _course(found: Evaluation) -> str:
 def _training(log: TrainingLog) -> str:
     level = log.level
     assert level is not None, "asked for a log with a level"
-    said = f"training loss, smoothed, {level.start:.2f} → {level.end:.2f}"
+    error = f" (± {log.course.level_error:.2f})" if log.course is not None else ""
+    said = f"training loss, smoothed, {level.start:.2f} → {level.end:.2f}{error}"
     found = main_evaluation(log)
     last = next((gap.points[-1] for gap in log.gaps if found and gap.name == found.name and gap.points), None)
     if last is None:

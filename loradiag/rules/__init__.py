@@ -259,13 +259,12 @@ RULES: Mapping[str, Entry] = {
         "training",
         {
             "LD902": "loss-not-finite",
-            "LD903": "loss-diverged",
             "LD904": "loss-spikes",
             "LD905": "gradients-not-finite",
             "LD913": "unreadable-log",
-            "LD915": "loss-never-fell",
         },
     ),
+    **_family("course", {"LD903": "loss-diverged", "LD915": "loss-never-fell"}),
     **_family(
         "trajectory",
         {

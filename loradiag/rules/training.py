@@ -1,4 +1,4 @@
-"""LD902 to LD905, LD913 and LD915: what the trainer logged of its own losses and gradients.
+"""LD902, LD904, LD905 and LD913: what the trainer logged of its own losses and gradients.
 
 They are judged of a checkpoint alone as of all of its run.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loradiag.core.findings import Confidence, Severity
-from loradiag.core.learning import summed_over
 from loradiag.core.rules import Evidence, Limits, Match, Threshold, rule
 from loradiag.core.text import plural, printable, shorten
 
@@ -79,55 +78,6 @@ def _ended(what: str, count: int, of: int, first: int, since: int | None, about:
         severity=None if since is not None else Severity.WARNING,
         about=about,
     )
-
-
-@rule(
-    "LD903",
-    "loss-diverged",
-    Severity.ERROR,
-    source=RUNS,
-    advice="Do not ship the last checkpoint. Take one from before the loss rose; use a lower learning rate or a warm-up.",
-    confidence=Confidence.MEDIUM,
-    thresholds=[
-        Threshold("min_rise", 0.3, "rise of the smoothed training loss from its least to its end, in nats", RUNS),
-        Threshold("lost_share", 0.5, "share of what had been gained from which its loss is an error", _CONVENTION),
-        Threshold(
-            "max_ratio", 1.8, "training loss over validation loss from which it is a sum of several (LD914)", RUNS
-        ),
-    ],
-)
-def loss_diverged(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """The training loss rose and stayed up: the run came apart.
-
-    ## Why it matters
-    A diverged adapter loads without a warning and ruins the model.
-
-    ## How sure
-    The loss is smoothed by running medians of a tenth of the log, so that a single bad batch is none. Of 12 runs at 30 and 100
-    times the usual learning rate 7 rose by 0.49 to 2.5 nats; the others, which never learned much to lose, by up to 0.23.
-    Of 61 others none rose by more than 0.12. It is an error where half of what was gained is lost, and else a warning. Where
-    the trainer logged sums over accumulation steps (LD914), rises are taken as parts of that sum.
-
-    ## What to do
-    Look for the step where the loss turned; everything after it is of no use.
-    """
-    log = evidence.measurements.training_log
-    if log is None or log.level is None:
-        return
-    level = log.level
-    rise, gained = level.end - level.least, level.start - level.least
-    times = summed_over(log, limits["max_ratio"])
-    if rise / times >= limits["min_rise"]:
-        share = rise / gained if gained > 0 else float("inf")
-        lost = f", {share:.0%} of what had been gained" if gained > 0 else ""
-        sums = f" (sums of about {times:.1f} losses)" if times > 1 else ""
-        yield Match(
-            f"the training loss{sums} rose from {level.least:.2f} at step {level.least_step:,} to {level.end:.2f} at the "
-            f"end{lost}",
-            observed=rise / times,
-            threshold=limits["min_rise"],
-            severity=None if share >= limits["lost_share"] else Severity.WARNING,
-        )
 
 
 @rule(
@@ -237,40 +187,3 @@ def unreadable_log(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     log = evidence.measurements.training_log
     if log is not None and log.problem:
         yield Match(shorten(printable(log.problem), 300))
-
-
-@rule(
-    "LD915",
-    "loss-never-fell",
-    Severity.WARNING,
-    source=RUNS,
-    advice="Check the learning rate, that the adapter's weights require gradients, and that labels are not all masked.",
-    confidence=Confidence.LOW,
-    thresholds=[
-        Threshold("min_fall", 0.02, "fall of the smoothed training loss from start to end, in nats", _CONVENTION),
-        Threshold("min_logs", 20, "logged values that it takes to tell", _CONVENTION),
-    ],
-)
-def loss_never_fell(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """The training loss at the end is no lower than at the start.
-
-    ## Why it matters
-    Nothing was learned: a learning rate near zero, frozen weights, or nothing to learn from.
-
-    ## How sure
-    It found the one run with a learning rate of zero, and of 72 others only two, which had diverged. A model that knows its
-    data already gives the same picture.
-
-    ## What to do
-    Look at the update: one of zero says that no step was taken (LD106).
-    """
-    log = evidence.measurements.training_log
-    if log is None or log.level is None or log.count < limits["min_logs"]:
-        return
-    fall = log.level.start - log.level.end
-    if fall < limits["min_fall"]:
-        yield Match(
-            f"the training loss went from {log.level.start:.3f} to {log.level.end:.3f} over {plural(log.count, 'log')}",
-            observed=fall,
-            threshold=limits["min_fall"],
-        )

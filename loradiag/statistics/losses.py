@@ -43,10 +43,15 @@ def level(losses: Sequence[float]) -> Smooth | None:
     count = len(losses)
     if count < 3:
         return None
-    window = max(3, min(50, count // 10))
+    window = width(count)
     smooth = running_medians(losses, window)
     least = min(range(len(smooth)), key=smooth.__getitem__)
     return Smooth(smooth[0], smooth[least], least + window - 1, smooth[-1], window)
+
+
+def width(count: int) -> int:
+    """How many of so many losses are smoothed together: a tenth, 3 to 50."""
+    return max(3, min(50, count // 10))
 
 
 def running_medians(values: Sequence[float], window: int) -> list[float]:

@@ -41,7 +41,7 @@ def test_all_with_all_in_files(tmp_path: Path) -> None:
     assert [adapter["label"] for adapter in found["adapters"]] == list(names)
     assert len(found["pairs"]) == 6
     assert found["pairs"][0]["relation"] == "same"
-    assert report["schema_version"] == "1.7"
+    assert report["schema_version"] == "1.8"
     assert all(file.stat().st_size > 1000 for file in files)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from loradiag.analyzers.training_log import log_beside
-from loradiag.core.learning import summed_over, wavering
+from loradiag.core.learning import held_fall, summed_over, wavering
 from loradiag.core.trajectory import EvalPoint, Evaluation, Gap, GapPoint, TrainingLog
 from tests.rules.learning import falling, state
 
@@ -45,6 +45,15 @@ def test_few_evaluations_tell_nothing() -> None:
     assert wavering(evaluation([1.0, 2.0, 1.0, 2.0])) == 0
     assert wavering(evaluation([1.0, None, 2.0, 1.0, 2.0])) == 0
     assert wavering(evaluation([1.0, 2.0, 1.0, 2.0, 1.0])) == pytest.approx(2 / (0.6745 * 6**0.5))
+
+
+def test_a_fall_on_held_out_text_is_from_the_first_evaluation_to_the_last() -> None:
+    """None of one alone, and where either end was not finite."""
+    whole = msgspec.structs.replace(evaluation([3.0, 1.0, 1.5]), last_loss=1.5)
+    assert held_fall(whole) == 1.5
+    assert held_fall(evaluation([3.0])) is None
+    assert held_fall(evaluation([None, 2.0])) is None
+    assert held_fall(msgspec.structs.replace(whole, last_loss=None)) is None
 
 
 def log_of(ratio: float | None, name: str, folder: Path) -> TrainingLog:

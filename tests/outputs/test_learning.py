@@ -213,3 +213,24 @@ def test_a_report_with_a_series_reads_back(made: dict[str, Any]) -> None:
         (again,) = decode(encode(report))
         assert again == report
         assert loradiag.judge(again).findings == report.findings
+
+
+def test_how_sure_a_fall_is_stands_beside_it(tmp_path: Path) -> None:
+    """In every format for people, as the report has it; a report without it says the losses alone."""
+    losses = {step: loss + (0.05 if step % 3 else -0.05) for step, loss in falling().items()}
+    report = loradiag.trajectory(write_run(tmp_path, told=state(losses, RISING)))
+    log = report.measurements.training_log
+    assert log is not None
+    assert log.course is not None
+    assert log.level is not None
+    smoothed = f"smoothed, {log.level.start:.2f} → {log.level.end:.2f}"
+    fall = f"falls by {log.course.fall:.3f} ± {log.course.fall_error:.3f}"
+    assert f"{smoothed} (± {log.course.level_error:.2f})" in "; ".join(story(report).more)
+    for name in ("markdown", "html"):
+        assert fall in renderer(name)([report], STYLE)
+    old = msgspec.structs.replace(log, course=None)
+    before = msgspec.structs.replace(
+        report, measurements=msgspec.structs.replace(report.measurements, training_log=old)
+    )
+    assert f"{smoothed};" in "; ".join(story(before).more) + ";"
+    assert "falls by" not in renderer("markdown")([before], STYLE)

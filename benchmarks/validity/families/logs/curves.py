@@ -53,7 +53,11 @@ STYLES = (
     Style("harder held-out text", 1.6, 0.8, 80, 0.05, apart=0.6),
     Style("easier held-out text", 1.9, 1.1, 80, 0.05, apart=-0.3),
     Style("stopped while falling", 2.6, 1.0, 70, 0.06, power=0.35, flat=False),
+    Style("little to gain", 1.15, 1.0, 100, 0.08, evaluations=0),
+    Style("thirty batches of two", 2.4, 1.6, 30, 0.35, evaluations=5, heavy=True, every=1),
+    Style("small batches, little to gain", 1.4, 1.2, 200, 0.3, evaluations=0, heavy=True, every=1),
 )
+"""In the last three noise hides much of what happens."""
 
 
 class Curve(NamedTuple):
