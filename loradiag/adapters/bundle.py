@@ -12,12 +12,9 @@ from loradiag.adapters.locate import Located
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed, quoted
 from loradiag.storage import strict_json
-from loradiag.storage.files import unreadable
+from loradiag.storage.files import read_document, unreadable
 from loradiag.storage.opening import open_container
 from loradiag.storage.tensors import Tensor
-
-MAX_CONFIG = 16_000_000
-"""Bytes. The largest public adapter_config.json has a few kilobytes; one of this size is no configuration."""
 
 MAX_NAME = 1_000
 """Characters of a tensor's name. The longest real ones have about 150."""
@@ -71,11 +68,7 @@ def read_config(path: Path) -> Mapping[str, Any]:
     """
     remedy = "restore it, or remove it to inspect the tensors without it"
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG + 1)
-        if len(data) > MAX_CONFIG:
-            raise InputError(path, "is far too large to be a configuration", "save the adapter again", kind="config")
-        config = strict_json.configuration(data)
+        config = strict_json.configuration(read_document(path, "a configuration", "save the adapter again"))
     except OSError as error:
         raise unreadable(path, error) from error
     except strict_json.RepeatedKeyError as error:

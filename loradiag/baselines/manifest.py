@@ -13,6 +13,7 @@ from loradiag.core.text import printable
 from loradiag.core.times import own_moment
 from loradiag.embeddings.encoder import Identity
 from loradiag.statistics.mmd import Closeness
+from loradiag.storage.files import read_document
 
 NAME = "baseline.json"
 VERSION = 1
@@ -109,7 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / NAME
     try:
-        data = path.read_bytes()
+        data = read_document(path, "a baseline's manifest", "make the baseline again")
     except OSError as error:
         remedy = "give a directory that 'loradiag drift baseline' wrote"
         raise InputError(folder, f"holds no baseline ({NAME}: {error.strerror})", remedy, "missing") from error

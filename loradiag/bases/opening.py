@@ -14,13 +14,12 @@ from loradiag.bases.weights import weights_of
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.text import listed, plural, quoted
 from loradiag.storage import strict_json
-from loradiag.storage.files import unreadable
+from loradiag.storage.files import read_document, unreadable
 from loradiag.storage.opening import open_container
 from loradiag.storage.shards import names_in
 from loradiag.storage.tensors import Tensor
 
 _HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*", re.ASCII)
-MAX_CONFIG = 16_000_000
 
 
 def open_base(name: str | Path, *, revision: str | None = None) -> Base:
@@ -98,10 +97,9 @@ def _config(path: Path | None) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CONFIG + 1)
+        data = read_document(path, "a configuration", "fetch it again")
         # Transformers 4 wrote bare infinities: "time_step_limit": [0.0, Infinity] stands in configurations of Mamba 2's kin.
-        config = strict_json.configuration(data, infinities=True) if len(data) <= MAX_CONFIG else None
+        config = strict_json.configuration(data, infinities=True)
     except OSError as error:
         raise unreadable(path, error) from error
     except ValueError as error:

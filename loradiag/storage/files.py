@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+MAX_DOCUMENT = 16_000_000
+"""Bytes of a configuration or a manifest. Real ones have a few kilobytes; what is larger than this is none."""
+
 
 class PositionedFile:
     """An open file. Reads are thread-safe: each names its own position.
@@ -70,6 +73,25 @@ class PositionedFile:
         except OSError as error:
             raise unreadable(self.path, error) from error
         return done
+
+
+def read_document(path: Path, what: str, remedy: str) -> bytes:
+    """Return the bytes of a configuration, or of another document of a few pages.
+
+    Args:
+        path: The file.
+        what: What it should be: ``a configuration``.
+        remedy: What to do if it cannot be one.
+
+    Raises:
+        InputError: It is larger than any such document; no more of it was read than that takes.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_DOCUMENT + 1)
+    if len(data) > MAX_DOCUMENT:
+        raise InputError(path, f"is far too large to be {what}", remedy, kind="config")
+    return data
 
 
 def unreadable(path: object, error: OSError) -> InputError:

@@ -57,6 +57,14 @@ def test_a_cut_array_is_named(copy: Path, size: int) -> None:
         open_baseline(copy)
 
 
+def test_a_manifest_that_is_far_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """Twenty megabytes of nothing: one line that names the file and what to do."""
+    with (tmp_path / "baseline.json").open("wb") as file:
+        file.truncate(20_000_000)
+    with pytest.raises(InputError, match=r"baseline\.json: is far too large to be .*make the baseline again"):
+        open_baseline(tmp_path)
+
+
 def test_a_missing_array_is_named(copy: Path) -> None:
     """One line that names it."""
     (copy / "centres.npy").unlink()

@@ -167,7 +167,9 @@ def test_a_truncated_shard(tmp_path: Path) -> None:
         ('{"a": NaN}', "not JSON"),
         ('{"a": "\\ud800"}', "not JSON"),
         ('{"a":' * 100_000, "not JSON"),
+        (" " * 16_000_001, "far too large"),
     ],
+    ids=["cut", "list", "NaN", "surrogate", "deep", "large"],
 )
 def test_a_configuration_that_is_none(text: str, says: str, tmp_path: Path) -> None:
     """config.json must be a JSON object."""
