@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from loradiag.api.watching import state_path
 from loradiag.core.errors import InputError, LoradiagError, UsageError
 from loradiag.core.text import printable
 from loradiag.core.times import written
+from loradiag.storage.files import unreadable
 from loradiag.storage.urls import is_remote, shown
 
 if TYPE_CHECKING:
@@ -148,10 +150,10 @@ class Overview:
         return changed
 
     def _look_at_watch(self, troubles: dict[str, str]) -> bool:
-        if not self.is_watched:
-            ended, self._watch = self._watch is not None, None
-            return ended
         try:
+            if not self._has_watch():
+                ended, self._watch = self._watch is not None, None
+                return ended
             found = watched(self._lake, state=self._state)
         except LoradiagError as error:
             troubles["watch"] = printable(str(error))
@@ -185,10 +187,22 @@ class Overview:
 
     @property
     def is_watched(self) -> bool:
-        """Whether there is a watch over the lake."""
+        """Whether there is a watch over the lake, and it can be looked at."""
+        try:
+            return self._has_watch()
+        except InputError:  # among the troubles
+            return False
+
+    def _has_watch(self) -> bool:
         if self._state is None and (self._lake is None or is_remote(self._lake)):
             return False
-        return os.path.isfile(state_path(self._lake, self._state))
+        path = state_path(self._lake, self._state)
+        try:
+            return stat.S_ISREG(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise unreadable(path, error) from error
 
     @property
     def has_traffic(self) -> bool:

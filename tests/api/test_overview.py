@@ -12,6 +12,7 @@ from loradiag.api.overview import open_overview
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.report import encode
 from tests.conftest import FIXTURES
+from tests.traffic.filling import ingest, plain, write_log
 
 
 @pytest.fixture
@@ -67,6 +68,21 @@ def test_nothing_to_show_is_an_error(tmp_path: Path) -> None:
         open_overview(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no lake"):
         open_overview(None, tmp_path / "nowhere")
+
+
+def test_a_watch_that_cannot_be_looked_at_is_a_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not as if there were none; it ends with its cause. Rights that are missing look the same as a link to itself."""
+    monkeypatch.setenv("LORADIAG_CACHE", str(tmp_path / "cache"))
+    lake = tmp_path / "lake"
+    ingest(lake, write_log(tmp_path / "log.jsonl", [plain(1)]))
+    (lake / "_state").symlink_to("_state")
+    found = open_overview(None, lake)
+    state = lake / "_state" / "watch.sqlite"
+    assert (found.is_watched, found.alarms(), found.watch) == (False, [], None)
+    assert found.troubles == {"watch": f"{state}: cannot be read (Too many levels of symbolic links)"}
+    (lake / "_state").unlink()
+    found.refresh()
+    assert found.troubles == {}
 
 
 @pytest.mark.models
