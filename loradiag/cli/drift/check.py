@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.drift.shared import lake_option
+from loradiag.cli.drift.shared import baselines_option, lake_option
 from loradiag.cli.options import output_options
 
 if TYPE_CHECKING:
@@ -21,15 +21,7 @@ Examples:
   loradiag drift check --baseline baselines/my_adapter --lake lake/ --window 200 --last all -o drift.html
   loradiag drift check --baseline baselines/ --lake lake/ --adapter my_adapter --since 2026-11-01 --until 2026-11-08""",
 )
-@click.option(
-    "--baseline",
-    "baselines",
-    multiple=True,
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=str),
-    help="A baseline, or a directory of some; may be repeated. All are asked where novel requests belong.",
-)
+@baselines_option("All are asked where novel requests belong.")
 @lake_option
 @click.option(
     "--adapter",

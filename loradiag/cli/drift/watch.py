@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.drift.shared import lake_option
+from loradiag.cli.drift.shared import baselines_option, lake_option
 from loradiag.cli.options import output_options
 from loradiag.core.errors import UsageError
 from loradiag.core.text import plural, printable
@@ -28,15 +28,7 @@ Examples:
   loradiag drift watch --baseline baselines/ --lake lake/ --listen 127.0.0.1:9464
   LORADIAG_WEBHOOK=https://alerts.example/hook loradiag drift watch --baseline baselines/ --lake lake/ --every 30""",
 )
-@click.option(
-    "--baseline",
-    "baselines",
-    multiple=True,
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=str),
-    help="A baseline, or a directory of some; may be repeated. Their adapters are watched.",
-)
+@baselines_option("Their adapters are watched.")
 @lake_option
 @click.option(
     "--state",
