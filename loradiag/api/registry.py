@@ -18,8 +18,8 @@ from loradiag.core.report import Accounting, Report, now
 from loradiag.core.text import printable
 
 if TYPE_CHECKING:
+    from loradiag.core.answers import Best, Detail, Listed
     from loradiag.fleet.finding import Found
-    from loradiag.registry.answers import Best, Detail, Listed
     from loradiag.registry.lifecycle import Change
     from loradiag.registry.mlflow import Logged
     from loradiag.registry.queries import Wanted

@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
+from loradiag.core.answers import Best, EvaluationRow, Ranked, described
 from loradiag.core.errors import InputError
 from loradiag.core.text import listed, printable, shorten
-from loradiag.registry.answers import Best, EvaluationRow, Ranked
 from loradiag.registry.models import Adapter, Evaluation, Event, Sighting
 from loradiag.registry.queries import NO_STAGE, as_row, based_on, staged
 
@@ -83,12 +83,6 @@ def best(session: Session, asked: Asked) -> Best:
         rows=_ranked(rows),
         others={described(key): count for key, count in groups.most_common() if key != terms},
     )
-
-
-def described(terms: tuple[str, str, str, str]) -> str:
-    """Metric, filter, route and setup in words."""
-    metric, filter_, route, setup = terms
-    return " · ".join(part for part in (metric or "unnamed metric", filter_, route and f"as {route}", setup) if part)
 
 
 def _found(session: Session, asked: Asked) -> list[_Found]:

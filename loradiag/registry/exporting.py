@@ -12,10 +12,10 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from loradiag.core.answers import Detail, Listed
 from loradiag.core.errors import UsageError
 from loradiag.core.lazy import require
 from loradiag.core.text import cell
-from loradiag.registry.answers import Detail, Listed
 from loradiag.registry.lookup import unpacked
 from loradiag.registry.models import Adapter, Evaluation, Event, Sighting, StoredReport
 from loradiag.registry.queries import Wanted, detail, listed

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from loradiag.core.answers import Listed
 from loradiag.core.registered import Registered
 from loradiag.core.report import Subject
-from loradiag.registry.answers import Listed
 from loradiag.registry.texts import days_between
 
 

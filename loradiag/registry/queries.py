@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from loradiag.core.answers import Detail, EvaluationRow, EventRow, Listed, Missing, ReportRow, SightingRow
 from loradiag.core.kinds import INSPECTION
-from loradiag.registry.answers import Detail, EvaluationRow, EventRow, Listed, Missing, ReportRow, SightingRow
 from loradiag.registry.models import Adapter, Evaluation, Event, Sighting, StoredReport, Tag, values
 
 CHUNK = 500

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from loradiag.core.answers import Best
 from loradiag.core.errors import InputError, UsageError
-from loradiag.registry.answers import Best
 from loradiag.registry.best import Asked, best
 from loradiag.registry.gauging import registered
 from loradiag.registry.lifecycle import Change, Result, change

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from loradiag.core.answers import Detail
 from loradiag.core.report import Report
-from loradiag.registry.answers import Detail
 from loradiag.registry.lookup import find, stored
 from loradiag.registry.models import Adapter, Base, Evaluation, Event, Sighting, StoredReport, values
 from loradiag.registry.queries import detail, listed

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import event
 
 from loradiag.outputs.style import Style
+from loradiag.outputs.terminal.portrait import detail_text
+from loradiag.outputs.terminal.registry import best_text, list_text
 from loradiag.registry.best import Asked, best
 from loradiag.registry.exporting import TABLES, as_csv, as_json, as_parquet, columns_of, flat, rows_of
 from loradiag.registry.lifecycle import Change, Result, change
 from loradiag.registry.lookup import find
-from loradiag.registry.portrait import detail_text
 from loradiag.registry.queries import detail, listed
 from loradiag.registry.recording import record
-from loradiag.registry.showing import best_text, list_text
 from loradiag.registry.store import Store, open_store
 from tests.outputs.test_contract import RAW
 from tests.registry.building import evaluated, inspection, score, sha

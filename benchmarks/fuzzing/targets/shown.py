@@ -21,10 +21,10 @@ from loradiag.core.report import decode
 from loradiag.core.text import printable
 from loradiag.outputs import FORMATS, renderer
 from loradiag.outputs.style import Style
+from loradiag.outputs.terminal.registry import list_text
 from loradiag.overview.roster import roster
 from loradiag.overview.shelf import Shelf
 from loradiag.registry.exporting import TABLES
-from loradiag.registry.showing import list_text
 
 _STYLES = (Style(), Style(verbose=True, width=60, measure="spectral_norm"))
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")

@@ -62,6 +62,6 @@ def best(task: str, where: str | None, display: Display, **asked: Any) -> None:
 
         echo_json(found)
     elif not display.quiet:
-        from loradiag.registry.showing import best_text
+        from loradiag.outputs.terminal.registry import best_text
 
         click.echo(best_text(found, display.style()), nl=False)

@@ -40,7 +40,7 @@ def ls(where: str | None, format_: str, color: str, **options: Any) -> None:
         rows = registry.ls(wanted)
     if format_ == "text":
         from loradiag.cli.emit import style_for
-        from loradiag.registry.showing import list_text
+        from loradiag.outputs.terminal.registry import list_text
 
         click.echo(list_text(rows, style_for(color)), nl=False)
         return
@@ -85,6 +85,6 @@ def show(adapter: str, report: str | None, verbose: bool, where: str | None, dis
 
         echo_json(found)
     elif not display.quiet:
-        from loradiag.registry.portrait import detail_text
+        from loradiag.outputs.terminal.portrait import detail_text
 
         click.echo(detail_text(found, display.style(verbose=verbose)), nl=False)

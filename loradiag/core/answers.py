@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -160,3 +161,19 @@ class Best(msgspec.Struct, kw_only=True, frozen=True):
     sizes: list[int]
     rows: list[Ranked]
     others: dict[str, int]
+
+
+def described(terms: tuple[str, str, str, str]) -> str:
+    """Metric, filter, route and setup in words."""
+    metric, filter_, route, setup = terms
+    return " · ".join(part for part in (metric or "unnamed metric", filter_, route and f"as {route}", setup) if part)
+
+
+def over_time(rows: Sequence[EvaluationRow]) -> list[tuple[str, str, list[EvaluationRow]]]:
+    """Task, terms, and its results in their order, of everything that can be compared; what judges comes first."""
+    found: dict[tuple[str, str], list[EvaluationRow]] = {}
+    for row in rows:
+        found.setdefault((row.task, described((row.metric, row.filter, row.route, row.setup))), []).append(row)
+    return [
+        (task, terms, mine) for (task, terms), mine in sorted(found.items(), key=lambda part: not part[1][-1].primary)
+    ]

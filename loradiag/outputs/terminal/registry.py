@@ -8,12 +8,11 @@ from rich.cells import cell_len
 from rich.console import RenderableType
 from rich.text import Text
 
+from loradiag.core.answers import Best, EvaluationRow, Listed, Ranked, described
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.console import as_text
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import Column, columns, end_of, fitting, plain
-from loradiag.registry.answers import Best, EvaluationRow, Listed, Ranked
-from loradiag.registry.best import described
 
 DIGITS = 12
 """Of a hash in tables: enough to name an adapter by."""

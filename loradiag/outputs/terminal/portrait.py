@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from loradiag.core.answers import Detail, EvaluationRow, EventRow, ReportRow, over_time
 from loradiag.core.text import listed, printable, shorten
+from loradiag.core.times import moment_of
 from loradiag.outputs.console import as_text
 from loradiag.outputs.facts import size
 from loradiag.outputs.sparks import Axis, spark
 from loradiag.outputs.style import Style
 from loradiag.outputs.terminal.columns import plain
-from loradiag.registry.answers import Detail, EvaluationRow, EventRow, ReportRow
-from loradiag.registry.best import described
-from loradiag.registry.showing import VERDICT_COLORS, interval, number
+from loradiag.outputs.terminal.registry import VERDICT_COLORS, interval, number
 
 SHOWN = 12
 """Rows of a table that is shown in short."""
@@ -108,16 +107,6 @@ def _verdicts(reports: Sequence[ReportRow], style: Style, most: int | None) -> T
     return table
 
 
-def over_time(rows: Sequence[EvaluationRow]) -> list[tuple[str, str, list[EvaluationRow]]]:
-    """Task, terms, and its results in their order, of everything that can be compared; what judges comes first."""
-    found: dict[tuple[str, str], list[EvaluationRow]] = {}
-    for row in rows:
-        found.setdefault((row.task, described((row.metric, row.filter, row.route, row.setup))), []).append(row)
-    return [
-        (task, terms, mine) for (task, terms), mine in sorted(found.items(), key=lambda part: not part[1][-1].primary)
-    ]
-
-
 def _evaluations(series: Sequence[tuple[str, str, list[EvaluationRow]]], most: int | None) -> Table | None:
     if not series:
         return None
@@ -143,7 +132,7 @@ def _curve(rows: Sequence[EvaluationRow]) -> str:
     """The scores over time in a line; a single one says nothing of the way."""
     if len(rows) < 2:
         return "–"
-    points = [(int(datetime.datetime.fromisoformat(row.at).timestamp()), row.value) for row in rows]
+    points = [(int(moment_of(row.at).timestamp()), row.value) for row in rows]
     return spark(points, Axis(points[0][0], points[-1][0], min(_CURVE, max(len(rows), 4)))).rstrip()
 
 
