@@ -112,9 +112,9 @@ def test_setting_and_showing(adapters: Path) -> None:
     ("arguments", "said"),
     [
         (["--data-hash", "abc"], "64 hexadecimal digits"),
-        (["--evaluation", "toy"], "is no number|write it as"),
-        (["--evaluation", "toy=nan"], "write it as"),
-        (["--evaluation", "=0.5"], "write it as"),
+        (["--evaluation", "toy"], "write TASK=NUMBER"),
+        (["--evaluation", "toy=nan"], "write TASK=NUMBER"),
+        (["--evaluation", "=0.5"], "write TASK=NUMBER"),
         (["--n", "5"], "add --evaluation"),
         (["--evaluation", "toy=1", "--at", "soon"], "write a date"),
         ([], "say what to set"),
