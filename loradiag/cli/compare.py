@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.options import output_options
+from loradiag.cli.options import output_options, pickle_option
 from loradiag.core.errors import EXIT_UNREADABLE
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Examples:
   loradiag compare a/ b/ --fail-on warning                 # exit 1 where they are one, or would collide"""
 )
 @click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...", type=click.Path(path_type=str))
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@pickle_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every pair and every module.")
 @output_options
 def compare(

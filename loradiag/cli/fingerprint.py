@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.options import result_options
+from loradiag.cli.options import result_options, revision_option
 
 if TYPE_CHECKING:
     from loradiag.cli.emit import Display
@@ -22,7 +22,7 @@ Examples:
 )
 @click.argument("base", metavar="BASE", type=click.Path(path_type=str))
 @click.option("--fast", is_flag=True, help="Read samples of each tensor only.")
-@click.option("--revision", help="Commit, branch or tag of a base on the Hugging Face hub.")
+@revision_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every part.")
 @result_options(quiet="Print the identity alone.")
 def fingerprint(base: str, fast: bool, revision: str | None, verbose: bool, display: Display) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.options import output_options
+from loradiag.cli.options import output_options, pickle_option
 from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
 from loradiag.core.text import printable
 
@@ -55,7 +55,7 @@ Examples:
 @click.option("--engine", default="local", metavar="NAME", help="local, or ray: the same results. [default: local]")
 @click.option("--ray-address", metavar="ADDRESS", help="Of a cluster: auto, ray://host:10001. [default: a local one]")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes. [default: as many as there are cores]")
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@pickle_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every adapter and every pair.")
 @output_options
 def fleet(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.options import output_options
+from loradiag.cli.options import output_options, pickle_option, remote_code_option, revision_option
 from loradiag.cli.pairs import name_and_value
 from loradiag.core.errors import EXIT_INTERRUPTED, UsageError
 from loradiag.core.text import printable
@@ -133,9 +133,9 @@ Examples:
 )
 @click.option("--cache/--no-cache", default=True, help="Remember the base's answers. [default: on; see loradiag cache]")
 @click.option("--fit/--no-fit", default=True, help="Look whether the adapter was trained on this base. [default: on]")
-@click.option("--revision", metavar="REV", help="Commit, branch or tag of a BASE on the hub.")
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
-@click.option("--trust-remote-code", is_flag=True, help="Run code that lies beside the base.")
+@revision_option
+@pickle_option
+@remote_code_option
 @click.option("--confirm-run-unsafe-code", is_flag=True, help="Run code that the model writes, for tasks that do.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every metric, and the documents that changed.")
 @output_options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.options import output_options
+from loradiag.cli.options import output_options, pickle_option, revision_option
 from loradiag.core.errors import EXIT_INTERRUPTED, EXIT_UNREADABLE, UsageError
 from loradiag.outputs.style import BESIDE_BASE, MEASURES
 
@@ -28,7 +28,7 @@ Examples:
 )
 @click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...", type=click.Path(path_type=str))
 @click.option("--base", metavar="BASE", help="The base that it was trained on: a directory, a file or a hub id.")
-@click.option("--revision", metavar="REV", help="Commit, branch or tag of a BASE on the hub.")
+@revision_option
 @click.option(
     "--spectra/--no-spectra",
     default=True,
@@ -37,7 +37,7 @@ Examples:
 @click.option(
     "--device", default="cpu", metavar="DEVICE", help="With --base: cpu, cuda … for large products. [default: cpu]"
 )
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@pickle_option
 @click.option(
     "--measure",
     type=click.Choice(list(MEASURES)),

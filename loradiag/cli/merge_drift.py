@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loradiag.cli.options import output_options
+from loradiag.cli.options import output_options, pickle_option, remote_code_option, revision_option
 from loradiag.core.errors import EXIT_GATE_FAILED, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from loradiag.core.text import printable
 
@@ -78,9 +78,9 @@ a quantized base); bf16-from-nf4 … (dequantized base); fp8-e4m3; q8_0, q4_0 (G
 )
 @click.option("--force", is_flag=True, help="With --save: replace the checkpoint that lies in DIR.")
 @click.option("--fit/--no-fit", default=True, help="Look whether the adapter was trained on this base. [default: on]")
-@click.option("--revision", metavar="REV", help="Commit, branch or tag of a BASE on the hub.")
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
-@click.option("--trust-remote-code", is_flag=True, help="Run code that lies beside the base.")
+@revision_option
+@pickle_option
+@remote_code_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every module of every route.")
 @output_options
 def merge_drift(

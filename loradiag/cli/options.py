@@ -19,6 +19,12 @@ color_option = click.option(
     help="Colours in text. [default: auto; NO_COLOR is obeyed]",
 )
 
+pickle_option = click.option(
+    "--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader."
+)
+revision_option = click.option("--revision", metavar="REV", help="Commit, branch or tag of a BASE on the hub.")
+remote_code_option = click.option("--trust-remote-code", is_flag=True, help="Run code that lies beside the base.")
+
 
 def with_options(function: Function, options: Sequence[Callable[[Function], Function]]) -> Function:
     """Put options on a command, in their order."""

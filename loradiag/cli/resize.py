@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.options import result_options
+from loradiag.cli.options import pickle_option, result_options
 
 if TYPE_CHECKING:
     from loradiag.cli.emit import Display
@@ -27,7 +27,7 @@ Examples:
 @click.option("-o", "--output", type=click.Path(path_type=str), metavar="DIR", help="The directory to write.")
 @click.option("--force", is_flag=True, help="Replace the adapter that lies in DIR, with all that is beside it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@pickle_option
 @click.option("-v", "--verbose", is_flag=True, help="Show every module.")
 @result_options()
 def resize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.options import result_options
+from loradiag.cli.options import pickle_option, result_options, revision_option
 from loradiag.cli.pairs import name_and_number, name_and_value
 from loradiag.core.text import printable
 
@@ -24,7 +24,7 @@ Examples:
 )
 @click.argument("adapter", metavar="ADAPTER", type=click.Path(path_type=str))
 @click.option("--base", metavar="BASE", help="The base that it was trained on: a directory, a file, or a hub id.")
-@click.option("--revision", help="Commit, branch or tag of a base on the Hugging Face hub.")
+@revision_option
 @click.option(
     "--data", metavar="PATH", type=click.Path(path_type=str), help="Training data to hash: a file or a directory."
 )
@@ -36,7 +36,7 @@ Examples:
 @click.option("--fast", is_flag=True, help="Identify the base by samples of each tensor.")
 @click.option("--update", is_flag=True, help="Add to the stamp that is there; what is not said stays as it is.")
 @click.option("--force", is_flag=True, help="Replace a stamp that says something else.")
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@pickle_option
 @result_options()
 def stamp(
     adapter: str,

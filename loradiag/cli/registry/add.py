@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loradiag.cli.options import result_options
+from loradiag.cli.options import pickle_option, result_options
 from loradiag.cli.registry.options import registry_option
 from loradiag.core.errors import EXIT_OK, EXIT_UNREADABLE
 from loradiag.core.text import plural, printable
@@ -36,7 +36,7 @@ Examples:
     help="What adapters are judged by. [default: loradiag.toml or pyproject.toml, here or above]",
 )
 @click.option("--by", metavar="NAME", help="Who does so. [default: the user]")
-@click.option("--allow-pickle", is_flag=True, help="Read .bin and .pt files, by torch's weights-only loader.")
+@pickle_option
 @click.option("-v", "--verbose", is_flag=True, help="A line for each that was recorded.")
 @registry_option
 @result_options()
