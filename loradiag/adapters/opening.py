@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from loradiag.adapters.bundle import open_bundle
+from loradiag.adapters.bundle import Bundle, open_bundle
 from loradiag.adapters.interface import recognise
 from loradiag.adapters.locate import Located, locate
 from loradiag.adapters.model import Adapter
@@ -55,7 +55,16 @@ def open_all(path: Path | str, *, allow_pickle: bool = False) -> Iterator[Adapte
 def _open(located: Located | InputError, allow_pickle: bool) -> Adapter:
     if isinstance(located, InputError):
         raise located
-    bundle = open_bundle(located, allow_pickle=allow_pickle)
+    return read_bundle(open_bundle(located, allow_pickle=allow_pickle))
+
+
+def read_bundle(bundle: Bundle) -> Adapter:
+    """Return the adapter of files that are open.
+
+    Raises:
+        InputError: They are of no known layout, or contradict themselves.
+    """
+    located = bundle.located
     reader, reason = recognise(bundle)
     return Adapter(
         path=located.path,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from loradiag.adapters.bundle import Bundle
-from loradiag.adapters.interface import recognise
 from loradiag.adapters.layouts.peft import PREFIX
 from loradiag.adapters.locate import CONFIG_NAME, Located
 from loradiag.adapters.model import Adapter
+from loradiag.adapters.opening import read_bundle
 from loradiag.callbacks.gathering import Stored
 from loradiag.core.dtypes import DTYPES
 from loradiag.core.errors import UsageError
@@ -67,21 +67,7 @@ class LiveAdapter:
         ordered = sorted(values.items(), key=_file_order)
         container = ArrayContainer(_LIVE, "safetensors", ((name, *stored) for name, stored in ordered))
         located = Located(_LIVE, (), config=_LIVE / CONFIG_NAME)
-        bundle = Bundle(located, container.format, container.tensors, {"format": "pt"}, self.config())
-        reader, reason = recognise(bundle)
-        return Adapter(
-            path=_LIVE,
-            layout=reader.layout,
-            layout_reason=reason,
-            weights=[],
-            weight_format=bundle.format,
-            tensors=bundle.tensors,
-            parts=reader.read(bundle),
-            config=bundle.config,
-            config_expected=reader.config_expected,
-            metadata=bundle.metadata,
-            provenance=reader.provenance(bundle),
-        )
+        return read_bundle(Bundle(located, container.format, container.tensors, {"format": "pt"}, self.config()))
 
     def rescaled(self, adapter: Adapter) -> dict[str, tuple[float, float]]:
         """Modules that run at another scale than their configuration's, which is all that a checkpoint keeps.
