@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from loradiag.baselines.manifest import Calibrated
-from loradiag.core.report import now
+from loradiag.core.times import now
 from loradiag.statistics.budget import weight_of
 from loradiag.statistics.mmd import Closeness
 from loradiag.statistics.tails import rank_of

@@ -11,9 +11,10 @@ from loradiag.core.errors import InputError, PolicyError
 from loradiag.core.judge import judge as run_rules
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy, PolicyFile, parse_policy, resolve
-from loradiag.core.report import Accounting, Report, Subject, Tool, decode, now
+from loradiag.core.report import Accounting, Report, Subject, Tool, decode
 from loradiag.core.rules import Evidence
 from loradiag.core.text import printable
+from loradiag.core.times import now
 from loradiag.rules import all_rules
 
 POLICY_NAME = "loradiag.toml"

@@ -14,8 +14,9 @@ from loradiag.api.judging import default_policy, judged, read_reports
 from loradiag.core.errors import InputError, LoradiagError
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
-from loradiag.core.report import Accounting, Report, now
+from loradiag.core.report import Accounting, Report
 from loradiag.core.text import printable
+from loradiag.core.times import now
 
 if TYPE_CHECKING:
     from loradiag.core.answers import Best, Detail, Listed

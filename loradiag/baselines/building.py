@@ -19,8 +19,8 @@ from loradiag.baselines.splitting import LEAST, Split, split
 from loradiag.baselines.topics import MOST, assign, find_centres, nearest_to
 from loradiag.core.errors import InputError, UsageError
 from loradiag.core.lazy import require
-from loradiag.core.report import now
 from loradiag.core.text import plural, printable
+from loradiag.core.times import now
 from loradiag.embeddings.encoder import Encoder
 from loradiag.linalg.nearest import search_over
 from loradiag.statistics.mmd import closeness, scale_of

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import os
 from typing import Any
 
 import msgspec
 
 from loradiag._about import __version__
 from loradiag.core.decoding import UNDECODABLE
-from loradiag.core.errors import InputError, UsageError
+from loradiag.core.errors import InputError
 from loradiag.core.findings import Finding
 from loradiag.core.measurements import Measurements
 from loradiag.core.policy import Policy
@@ -89,24 +87,6 @@ class Reports(msgspec.Struct, kw_only=True, frozen=True):
 
     schema_version: str = SCHEMA_VERSION
     reports: list[Report]
-
-
-def now() -> str:
-    """Return the time in UTC, to the second; ``SOURCE_DATE_EPOCH`` fixes it for reproducible reports.
-
-    Raises:
-        UsageError: That is beyond all time.
-    """
-    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
-    try:
-        moment = (
-            datetime.datetime.fromtimestamp(int(fixed), datetime.UTC)
-            if fixed.isdecimal()
-            else datetime.datetime.now(datetime.UTC)
-        )
-    except (ValueError, OverflowError, OSError) as error:
-        raise UsageError("SOURCE_DATE_EPOCH is no time: set it to seconds since 1970, or unset it") from error
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def encode(document: Report | Reports, indent: int = 2) -> bytes:

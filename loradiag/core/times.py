@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import os
+
+from loradiag.core.errors import UsageError
 
 _OWN = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def now() -> str:
+    """Return the time in UTC, to the second; ``SOURCE_DATE_EPOCH`` fixes it for reproducible reports.
+
+    Raises:
+        UsageError: That is beyond all time.
+    """
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    try:
+        return written_at(int(fixed)) if fixed.isdecimal() else written(datetime.datetime.now(datetime.UTC))
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError("SOURCE_DATE_EPOCH is no time: set it to seconds since 1970, or unset it") from error
 
 
 def written(moment: datetime.datetime) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from loradiag.core.errors import UsageError
-from loradiag.core.report import now
 from loradiag.core.text import printable
+from loradiag.core.times import now
 from loradiag.storage.writing import write_whole
 
 MARK = "demo.json"

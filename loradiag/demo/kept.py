@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from loradiag.api import judge
-from loradiag.core.report import Report, Reports, decode, encode, now
+from loradiag.core.report import Report, Reports, decode, encode
 from loradiag.core.text import name_of
+from loradiag.core.times import now
 from loradiag.demo.source import ADAPTERS
 from loradiag.storage.writing import write_whole
 

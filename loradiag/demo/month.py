@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from loradiag.core.report import now
+from loradiag.core.times import now
 from loradiag.storage.writing import write_whole
 
 _DAY = 86_400

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from loradiag.core.errors import UsageError
-from loradiag.core.report import now
 from loradiag.core.text import printable, shorten
+from loradiag.core.times import now
 from loradiag.registry.models import Adapter, Evaluation, Event, Tag
 from loradiag.registry.scores import row
 from loradiag.registry.texts import MAX_TEXT, kept, maybe

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection, inspect, select, text
 
 from loradiag.core.errors import InputError
-from loradiag.core.report import now
+from loradiag.core.times import now
 from loradiag.registry.models import PREFIX, Base, Version
 
 VERSION = 1

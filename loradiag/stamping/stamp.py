@@ -23,8 +23,9 @@ from loradiag.adapters.stamps import (
     write_stamp,
 )
 from loradiag.core.errors import InputError, UsageError
-from loradiag.core.report import Tool, now
+from loradiag.core.report import Tool
 from loradiag.core.text import listed, printable, quoted
+from loradiag.core.times import now
 from loradiag.stamping.base import stamped_base
 from loradiag.stamping.sources import hyperparameters as hyperparameters_of
 from loradiag.stamping.sources import stamped_data, text

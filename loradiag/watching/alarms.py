@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 
 from loradiag.core.errors import InputError
-from loradiag.core.report import now
 from loradiag.core.text import printable, shorten
+from loradiag.core.times import now
 from loradiag.core.watching import AlarmStatus, WatchAlarm
 from loradiag.statistics.budget import discoveries
 from loradiag.watching.episodes import RECENT, Episode, Evidence, is_calm, plain, strongest, together

@@ -13,8 +13,8 @@ import numpy as np
 
 from loradiag.baselines.reading import Baseline
 from loradiag.core.errors import InputError, UsageError
-from loradiag.core.report import now
 from loradiag.core.text import printable
+from loradiag.core.times import now
 from loradiag.core.watching import WatchAlarm
 from loradiag.statistics.budget import weight_of
 from loradiag.traffic.files import LakeFile, check_lake

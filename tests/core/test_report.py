@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 import loradiag
-from loradiag.core.errors import InputError, UsageError
-from loradiag.core.report import Reports, decode, encode, json_schema, now, spans
+from loradiag.core.errors import InputError
+from loradiag.core.report import Reports, decode, encode, json_schema, spans
 from loradiag.core.text import printable
 from tests.conftest import MakeAdapter, peft_arrays
 from tests.outputs.test_learning import hostile
@@ -104,17 +104,6 @@ def test_a_run_whose_modules_are_known_at_other_steps(field: str, values: list[f
     document["measurements"]["trajectory"]["modules"][0][field] = values
     with pytest.raises(InputError, match="a module is known at other steps than there are"):
         decode(json.dumps(document).encode())
-
-
-@pytest.mark.parametrize("fixed", ["9" * 13, "9" * 30, "9" * 5000, "\u00b2"])
-def test_a_time_beyond_all_time_is_refused_or_none(monkeypatch: pytest.MonkeyPatch, fixed: str) -> None:
-    """Of the variable that fixes the time of reports: one line, or the time as it is where it is no number."""
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", fixed)
-    if fixed.isdecimal():
-        with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
-            now()
-    else:
-        assert now() > "2026"
 
 
 def test_later_additions_are_tolerated(report: loradiag.Report) -> None:

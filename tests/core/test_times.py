@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from loradiag.core.times import moment_of, own_moment, written, written_at, zoned
+from loradiag.core.errors import UsageError
+from loradiag.core.times import moment_of, now, own_moment, written, written_at, zoned
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
@@ -64,3 +65,14 @@ def test_a_zone_is_kept() -> None:
     """UTC is taken only where none is said."""
     assert zoned(datetime(2026, 11, 2, tzinfo=INDIA)).tzinfo is INDIA
     assert zoned(datetime(2026, 11, 2)).tzinfo is UTC
+
+
+@pytest.mark.parametrize("fixed", ["9" * 13, "9" * 30, "9" * 5000, "\u00b2"])
+def test_a_time_beyond_all_time_is_refused_or_none(monkeypatch: pytest.MonkeyPatch, fixed: str) -> None:
+    """Of the variable that fixes the time of reports: one line, or the time as it is where it is no number."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", fixed)
+    if fixed.isdecimal():
+        with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
+            now()
+    else:
+        assert now() > "2026"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loradiag.core.report import now
+from loradiag.core.times import now
 from loradiag.demo.month import Month, at, moved, write_logs
 
 moments = st.datetimes(datetime(2001, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))

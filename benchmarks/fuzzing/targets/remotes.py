@@ -21,8 +21,8 @@ from loradiag.adapters.locate import may_be_weights
 from loradiag.analyzers.served.address import endpoint_at
 from loradiag.api.watching import state_path
 from loradiag.core.errors import LoradiagError
-from loradiag.core.report import now
 from loradiag.core.text import name_of, printable
+from loradiag.core.times import now
 from loradiag.fleet.finding import brought, find
 from loradiag.linalg.threads import workers
 from loradiag.registry.places import place_of

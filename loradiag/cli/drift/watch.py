@@ -151,7 +151,7 @@ def _serve(
 
 
 def _say(text: str, *, quiet: bool) -> None:
-    from loradiag.core.report import now
+    from loradiag.core.times import now
 
     if not quiet:
         click.echo(f"{now()}  {text}", err=True)

@@ -77,7 +77,7 @@ def set_(
     Every change is kept with who and why. An empty text takes back what was said; the stamp's word then holds again.
     """
     from loradiag.api.registry import open_registry
-    from loradiag.core.report import now
+    from loradiag.core.times import now
     from loradiag.registry.lifecycle import Change
     from loradiag.registry.queries import Wanted
     from loradiag.registry.texts import bound
