@@ -24,8 +24,10 @@ PLACES: Mapping[str, Place] = {
     "merge": Place("Merge", ":material/call_merge:", "merge:merge"),
     "forgetting": Place("Forgetting", ":material/psychology_alt:", "forgetting:forgetting"),
     "traffic": Place("Traffic", ":material/timeline:", "traffic:traffic"),
+    "serving": Place("Serving", ":material/dns:", "serving:serving"),
     "alarms": Place("Alarms", ":material/notifications:", "alarms:alarms"),
     "compare": Place("Compare", ":material/compare_arrows:", "compare:compare"),
+    "registry": Place("Registry", ":material/inventory_2:", "registry:registry"),
 }
 
 

@@ -13,19 +13,21 @@ VARIABLE = "LORADIAG_DASHBOARD"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where reports, lake and the state of the watch lie, and what is allowed.
+    """Where reports, lake, the state of the watch and a registry lie, and what is allowed.
 
     Attributes:
         reports: A folder of reports; None shows none.
         traffic: A lake, or its URL; None shows no traffic.
         state: Of the watch, where it is not in the lake.
+        registry: A registry: a file, or the URL of a database; None shows none.
         allow_writes: Whether alarms may be acknowledged and resolved.
-        every: Seconds from one look at reports and lake to the next.
+        every: Seconds from one look at reports, lake and registry to the next.
     """
 
     reports: str | None = None
     traffic: str | None = None
     state: str | None = None
+    registry: str | None = None
     allow_writes: bool = False
     every: float = 5.0
 

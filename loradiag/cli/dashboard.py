@@ -13,6 +13,7 @@ from loradiag.core.errors import UsageError
 Examples:
   loradiag dashboard --reports reports/                      # what other commands wrote with -o reports/NAME.json
   loradiag dashboard --reports reports/ --traffic lake/      # and what users send, with the alarms of 'drift watch'
+  loradiag dashboard --reports reports/ --registry registry.sqlite  # and owners, stages and history of every adapter
   loradiag dashboard --traffic lake/ --allow-writes          # alarms can be acknowledged and resolved
   loradiag demo                                              # the whole thing, on made-up adapters and a month of traffic""",
 )
@@ -27,6 +28,12 @@ Examples:
     metavar="FILE",
     type=click.Path(path_type=str, dir_okay=False),
     help="The state of 'drift watch'. [default: _state/watch.sqlite in the lake]",
+)
+@click.option(
+    "--registry",
+    metavar="PATH_OR_URL",
+    envvar="LORADIAG_REGISTRY",
+    help="A registry: a file, or postgresql://user@host/database. [default: LORADIAG_REGISTRY, else none]",
 )
 @click.option("--allow-writes", is_flag=True, help="Let readers acknowledge and resolve alarms. [default: read-only]")
 @click.option(
@@ -49,6 +56,7 @@ def dashboard(
     traffic: str | None,
     *,
     state: str | None,
+    registry: str | None,
     allow_writes: bool,
     host: str,
     port: int,
@@ -61,9 +69,10 @@ def dashboard(
     It reads what other commands wrote and changes nothing, unless --allow-writes lets readers settle alarms. It listens on this
     machine alone, unless --host says otherwise: put it behind a proxy with a login before others may reach it.
     """
-    if reports is None and traffic is None:
+    if reports is None and traffic is None and not registry:
         raise UsageError(
-            "name what to show: --reports DIR, --traffic LAKE, or both; 'loradiag demo' shows made-up adapters"
+            "name what to show: --reports DIR, --traffic LAKE, --registry PATH_OR_URL, or several of them; "
+            "'loradiag demo' shows made-up adapters"
         )
     from loradiag.cli.serving import Wanted, serve
 
@@ -72,6 +81,7 @@ def dashboard(
             reports=reports,
             traffic=traffic,
             state=state,
+            registry=registry or None,
             allow_writes=allow_writes,
             host=host,
             port=port,

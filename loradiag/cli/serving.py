@@ -30,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     reports: str | None = None
     traffic: str | None = None
     state: str | None = None
+    registry: str | None = None
     allow_writes: bool = False
     host: str = "127.0.0.1"
     port: int = 8501
@@ -71,20 +72,19 @@ def _prepare(wanted: Wanted) -> None:
     from loradiag_dashboard.parts.charts import believe
     from loradiag_dashboard.settings import Settings
 
-    from loradiag.api import open_overview
-
-    with Bar(enabled=not wanted.quiet, unit="files") as bar:
-        found = open_overview(wanted.reports, wanted.traffic, state=wanted.state, progress=bar.stage)
-    for place in PLACES.values():
-        importlib.import_module(f"loradiag_dashboard.views.{place.target.partition(':')[0]}")
-    believe()
     told = Settings(
         reports=wanted.reports,
         traffic=wanted.traffic,
         state=wanted.state,
+        registry=wanted.registry,
         allow_writes=wanted.allow_writes,
         every=wanted.every,
     )
+    with Bar(enabled=not wanted.quiet, unit="files") as bar:
+        found = source.opened(told, bar.stage)
+    for place in PLACES.values():
+        importlib.import_module(f"loradiag_dashboard.views.{place.target.partition(':')[0]}")
+    believe()
     source.configure(told, found)
 
 

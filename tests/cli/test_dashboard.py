@@ -25,6 +25,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--reports", "nowhere"], 3, "nowhere: is no folder of reports"),
         (["--traffic", "nowhere"], 3, "nowhere: is no lake"),
         (["--reports", ".", "--state", "nowhere.sqlite"], 3, "nowhere.sqlite: holds no watch"),
+        (["--registry", "https://a.example/registry"], 2, "name a file, or a database"),
         (["--reports", ".", "--host", "192.0.2.1"], 2, "--host 192.0.2.1: cannot be listened on"),
         (["--reports", ".", "--every", "0"], 2, "--every"),
     ],

@@ -39,6 +39,7 @@ def show() -> Show:
         reports: Path | None = None,
         traffic: Path | None = None,
         watch: Path | None = None,
+        registry: str | Path | None = None,
         allow_writes: bool = False,
         **parameters: str | list[str],
     ) -> AppTest:
@@ -46,6 +47,7 @@ def show() -> Show:
             reports=str(reports) if reports else None,
             traffic=str(traffic) if traffic else None,
             state=str(watch) if watch else None,
+            registry=str(registry) if registry else None,
             allow_writes=allow_writes,
         )
         source.configure(told)

@@ -51,6 +51,15 @@ def choose(kind: str, *beside: tuple[str, str]) -> Chosen | None:
     return None if found is None else Chosen(row, card, found)
 
 
+def way_to_endpoint(card: Card) -> dict[str, str]:
+    """The address of the report about an endpoint of which a card tells one adapter, as parameters of the page of servers."""
+    way = {"of": "endpoint"}
+    for one in overview().cards:
+        if (one.file, one.place, one.row) == (card.file, card.place, -1):
+            way |= {"endpoint": one.path, "report": one.key}
+    return way
+
+
 def any_of(kind: str) -> bool:
     """Whether any adapter has a report of a kind."""
     return any(_cards(row, kind) for row in overview().rows)

@@ -39,6 +39,11 @@ def bracketed(said: str) -> str:
     return f"[{said}]" if said.startswith(("+", "-")) else said
 
 
+def unsigned(said: str) -> str:
+    """A number in words without a sign at its start that spreadsheets would take for a formula's."""
+    return f"−{said[1:]}" if said.startswith("-") else said.removeprefix("+")
+
+
 def sentence(text: str) -> str:
     """With a capital at its start and a full stop at its end."""
     return f"{text[:1].upper()}{text[1:]}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from loradiag.core.text import plural
+from loradiag.overview.cards import SERVED_ROW
 from loradiag.overview.roster import STATES, Row, State
 from loradiag_dashboard.navigation import go, link
 from loradiag_dashboard.parts.frame import footer
@@ -19,7 +20,7 @@ from loradiag_dashboard.parts.tables import table
 from loradiag_dashboard.parts.times import ago
 from loradiag_dashboard.parts.verdicts import MARKS as VERDICT_MARKS
 from loradiag_dashboard.parts.verdicts import verdict_mark
-from loradiag_dashboard.source import overview
+from loradiag_dashboard.source import overview, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,6 +200,8 @@ def _frame(rows: Sequence[Row]) -> pd.DataFrame:
             "inspected": [_verdict(row, "inspect") for row in rows],
             "merge": [_words(row, "merge-drift") for row in rows],
             "forgetting": [_words(row, "forgetting") for row in rows],
+            "canary": [_words(row, "canary") for row in rows],
+            "served": [_words(row, SERVED_ROW) for row in rows],
             "base": [label(row.base, 40) for row in rows],
             "rank": [", ".join(list(row.ranks)[:4]) or "–" for row in rows],
             "method": [label(row.method, 24) for row in rows],
@@ -257,6 +260,10 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
         "inspected": config.TextColumn("Inspected", width=105),
         "merge": config.TextColumn("Merge", width=115, help="How to deploy, by the newest merge-drift."),
         "forgetting": config.TextColumn("Forgetting", width=140, help="Tasks forgotten, and the worst loss."),
+        "canary": config.TextColumn("Canary", width=115, help="What to do with it, by the newest canary."),
+        "served": config.TextColumn(
+            "Served", width=165, help="Whether an endpoint serves it, by the newest serve-check."
+        ),
         "base": config.TextColumn("Base", width=120),
         "rank": config.TextColumn("Rank", width=60),
         "method": config.TextColumn("Method", width=75),
@@ -267,13 +274,25 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
         found["traffic"] = found["requests"] = None
     if not any(row.watch or "drift" in row.newest for row in rows):
         found["drift"] = None
-    for column, kind in (("merge", "merge-drift"), ("forgetting", "forgetting")):
+    for column, kind in (
+        ("merge", "merge-drift"),
+        ("forgetting", "forgetting"),
+        ("canary", "canary"),
+        ("served", SERVED_ROW),
+    ):
         if not any(kind in row.newest for row in rows):
             found[column] = None
     return found
 
 
 def _empty() -> None:
+    if settings().reports is None and settings().traffic is None:
+        nothing(
+            "Only a registry is shown",
+            "The page of the registry has its adapters. Verdicts, measures and alarms come from reports and traffic.",
+            "loradiag dashboard --reports reports/ --traffic lake/ --registry registry.sqlite",
+        )
+        return
     nothing(
         "No report yet",
         "The folder of reports holds none. Write some into it, and they appear here by themselves.",

@@ -9,11 +9,12 @@ import streamlit as st
 from loradiag.core.report import Report
 from loradiag.outputs.arrange import deciding, tally, unreadable
 from loradiag.outputs.facts import facts, origin
-from loradiag.overview.cards import Card
+from loradiag.overview.cards import SERVED_ROW, Card
 from loradiag.overview.lineage import place_of
 from loradiag.overview.roster import Row
 from loradiag_dashboard.navigation import link
 from loradiag_dashboard.parts.plain import label, md
+from loradiag_dashboard.parts.reports import way_to_endpoint
 from loradiag_dashboard.parts.times import ago
 from loradiag_dashboard.parts.verdicts import MARKS, TONES
 from loradiag_dashboard.source import overview
@@ -23,6 +24,8 @@ _PAGES = (
     ("merge-drift", "merge", "Merge"),
     ("forgetting", "forgetting", "Forgetting"),
     ("drift", "traffic", "Traffic"),
+    ("canary", "serving", "Canary"),
+    (SERVED_ROW, "serving", "Served"),
 )
 """Kinds of reports that have a page of their own."""
 
@@ -63,7 +66,8 @@ def others(row: Row) -> None:
             card = now.newest.get(kind)
             if card is not None:
                 said = f"{title}: {MARKS.get(card.verdict, '·')} {md(label(card.words or card.verdict, 48))}"
-                link(page, said + (" (earlier weights)" if kind in now.stale else ""), adapter=now.key)
+                way = way_to_endpoint(card) if kind == SERVED_ROW else {"adapter": now.key}
+                link(page, said + (" (earlier weights)" if kind in now.stale else ""), **way)
         for card in overview().cards:
             if card.kind == "trajectory" and place_of(card.path) == now.path:
                 link("compare", "Checkpoints of its run", of="run", run=card.key)

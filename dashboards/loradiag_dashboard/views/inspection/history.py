@@ -8,12 +8,13 @@ import streamlit as st
 
 from loradiag.core.kinds import INSPECTION
 from loradiag.core.text import plural
-from loradiag.overview.cards import FLEET_ROW, Card
+from loradiag.overview.cards import FLEET_ROW, SERVED_ROW, Card
 from loradiag.overview.roster import Row
 from loradiag_dashboard.navigation import go
 from loradiag_dashboard.parts.charts import chart
 from loradiag_dashboard.parts.palette import color
 from loradiag_dashboard.parts.plain import label
+from loradiag_dashboard.parts.reports import way_to_endpoint
 from loradiag_dashboard.parts.tables import table
 from loradiag_dashboard.parts.verdicts import COLORS, SHAPES, is_earlier, verdict_mark, weights_of
 
@@ -28,13 +29,14 @@ _KINDS = {
     "drift": "drift",
     "watch": "watch",
     "canary": "canary",
+    SERVED_ROW: "serve-check",
 }
 _PAGES = {
     "merge-drift": "merge",
     "forgetting": "forgetting",
     "drift": "traffic",
     "watch": "traffic",
-    "canary": "traffic",
+    "canary": "serving",
 }
 _MOST = 800
 """Reports that charts show, the newest: nobody tells more of them apart."""
@@ -108,6 +110,8 @@ def follow_click() -> None:
     key, card = clicked
     if card.kind in _PAGES:
         go(_PAGES[card.kind], adapter=key, **({"report": card.key} if card.kind != "watch" else {}))
+    elif card.kind == SERVED_ROW:
+        go("serving", **way_to_endpoint(card))
     elif card.kind == INSPECTION:
         st.query_params["report"] = card.key
 

@@ -8,7 +8,7 @@ from loradiag.core.fleet import FleetAdapter
 from loradiag.core.report import Report
 from loradiag.core.text import listed
 from loradiag.outputs.facts import facts, percent, short_number, size
-from loradiag.overview.cards import FLEET_ROW, Card
+from loradiag.overview.cards import FLEET_ROW, SERVED_ROW, Card
 from loradiag.overview.roster import Row
 from loradiag_dashboard.parts.nothing import command, nothing
 from loradiag_dashboard.parts.plain import label, md
@@ -17,7 +17,7 @@ from loradiag_dashboard.parts.verdicts import MARKS, TONES
 from loradiag_dashboard.source import report
 from loradiag_dashboard.views.inspection.head import terms
 
-_TRAFFIC = ("drift", "watch", "canary")
+_TRAFFIC = ("drift", "watch", "canary", SERVED_ROW)
 
 
 def lone(row: Row) -> None:

@@ -15,6 +15,7 @@ from loradiag_dashboard.parts.findings import TONES as SEVERITIES
 from loradiag_dashboard.parts.nothing import command, nothing
 from loradiag_dashboard.parts.plain import label, md
 from loradiag_dashboard.parts.tables import table
+from loradiag_dashboard.parts.told import unsigned
 from loradiag_dashboard.parts.verdicts import MARKS, TONES, moment, verdict_mark
 from loradiag_dashboard.source import overview, report
 from loradiag_dashboard.views.sidebyside import measures
@@ -126,16 +127,11 @@ def numbers_frame(a: Side, b: Side) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        (row.about, row.title, _plain(row.said_a), _plain(row.said_b), row.difference, row.differs, row.meaning)
+        (row.about, row.title, unsigned(row.said_a), unsigned(row.said_b), row.difference, row.differs, row.meaning)
         for row in numbers(a.report, b.report)
     ]
     columns = ["about", "number", a.name, b.name, "B − A", "_differs", "meaning"]
     return pd.DataFrame(rows, columns=columns).astype({"B − A": "float64", "_differs": bool})
-
-
-def _plain(said: str) -> str:
-    """A number in words without a sign that a spreadsheet would take for a formula."""
-    return f"−{said[1:]}" if said.startswith("-") else said.removeprefix("+")
 
 
 def _facts(a: Side, b: Side) -> None:
