@@ -38,7 +38,7 @@ def serve_check(
     concurrency: int = 8,
     switches: int = 8,
     timeout: float = 60.0,
-    max_requests: int = 5000,
+    max_requests: int = 6500,
     seed: int = 0,
     show_text: bool = False,
     policy: Policy | None = None,

@@ -53,7 +53,7 @@ Examples:
 )
 @click.option("--timeout", type=float, default=60.0, metavar="SECONDS", help="For one answer. [default: 60]")
 @click.option(
-    "--max-requests", type=int, default=5000, metavar="N", help="Ask nothing where more are needed. [default: 5000]"
+    "--max-requests", type=int, default=6500, metavar="N", help="Ask nothing where more are needed. [default: 6500]"
 )
 @click.option("--seed", type=int, default=0, metavar="N", help="Of the order under load. [default: 0]")
 @click.option("--show-text", is_flag=True, help="Keep texts of answers that changed; else hashes and lengths.")

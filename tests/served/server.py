@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(body, number, switched)
         finally:
             with server.lock:
-                del server.flying[number]
+                server.flying.pop(number, None)
 
     def _allowed(self) -> bool:
         key = self.server.manners.key
@@ -148,6 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
             speaker = manners.base if name in manners.silent else name
             if others and manners.mixed and self.server.roll(manners.mixed):
                 speaker = others[0]
+            with self.server.lock:
+                # It is done before its client can know: what comes next is not asked beside it.
+                self.server.flying.pop(number, None)
             self._say(body, speaker, chat)
 
     def _say(self, body: dict[str, Any], speaker: str, chat: bool) -> None:

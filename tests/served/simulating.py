@@ -39,7 +39,7 @@ class Kind(msgspec.Struct, frozen=True):
     wobble: float = 0.0
     logprobs: bool = True
     short: bool = False
-    prompts: int = 24
+    prompts: int = 32
     models: int = 3
     rounds: int = 2
 

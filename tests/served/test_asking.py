@@ -179,7 +179,7 @@ def test_requests_are_bounded() -> None:
     """Before any is sent where more are needed, and in any case."""
     manners = Manners(speak)
     with serving(manners) as url:
-        with pytest.raises(UsageError, match="need 480 requests: --max-requests 480 allows them"):
+        with pytest.raises(UsageError, match="need 624 requests: --max-requests 624 allows them"):
             serve_check(url, max_requests=100)
         assert manners.asked == []
         few = Client(endpoint_at(url), timeout=5, most=2)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 import loradiag
 from loradiag.analyzers.served import client
+from loradiag.analyzers.served.prompts import built_in
+from loradiag.api.served import PROMPTS
 from loradiag.core.report import Report, encode
 from loradiag.core.served import Served, ServedModel
 from loradiag.core.verdict import Status
@@ -92,6 +95,35 @@ def test_an_adapter_that_is_the_base() -> None:
     assert report.findings[0].modules == ["a"]
     assert codes(check(Manners(speak, silent=["a"], logprobs=False))) == ["LD417"]
     assert check(Manners(speak, silent=["a"], logprobs=False)).verdict.status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("api", ["completions", "chat"])
+def test_the_built_in_prompts_are_enough_by_texts_alone(api: Literal["completions", "chat"]) -> None:
+    """As it is asked by default, a server without logprobs is told: an adapter that is its base, two names for one."""
+    manners = Manners(speak, silent=["a"], logprobs=False)
+    with serving(manners) as url:
+        report = loradiag.serve_check(url, api=api, switches=0)
+    assert served(report).prompts == PROMPTS
+    assert [(row.code, row.modules) for row in report.findings] == [("LD414", ["a"])]
+
+    def one(adapter: str, prompt: str, most: int, turned: bool) -> list[Row]:
+        return speak("a" if adapter == "b" else adapter, prompt, most, turned)
+
+    with serving(Manners(one, logprobs=False)) as url:
+        report = loradiag.serve_check(url, api=api, switches=0)
+    assert [(row.code, row.modules) for row in report.findings] == [("LD418", ["a", "b"])]
+
+
+def test_the_built_in_prompts() -> None:
+    """Are more than are asked by default, no two alike, to be shown as they are, and of several scripts and lengths."""
+    texts = built_in().texts
+    asked = built_in(PROMPTS).texts
+    assert len(texts) >= 40
+    assert texts[: len(asked)] == asked
+    assert len(set(texts)) == len(texts)
+    assert all((text == text.strip() and text.isprintable()) or "\n" in text for text in texts)
+    assert len({unicodedata.name(text[0]).split()[0] for text in asked if text[0].isalpha()}) >= 2
+    assert min(map(len, asked)) < 10 < 300 < max(map(len, asked))
 
 
 def test_an_adapter_that_is_the_base_on_a_server_that_rounds() -> None:
@@ -234,6 +266,20 @@ def test_two_names_of_one_adapter() -> None:
     report = check(Manners(lambda name, *rest: speak("a" if name == "b" else name, *rest)))
     assert codes(report)[0] == "LD418"
     assert report.findings[0].modules == ["a", "b"]
+
+
+def test_switches_and_stays_are_timed_on_the_same_prompts() -> None:
+    """Of each model alone: prompts are of any length, and a longer one takes longer."""
+    manners = Manners(speak)
+    check(manners, limit=8, switches=4)
+    asked: dict[str, list[str]] = {}
+    for body in manners.asked:
+        if body["stream"]:
+            asked.setdefault(body["model"], []).append(body["prompt"])
+    assert asked.keys() == {"base", "a", "b"}
+    for prompts in asked.values():
+        assert len(prompts) == 8
+        assert sorted(prompts[::2]) == sorted(prompts[1::2])
 
 
 def test_prompts_come_from_a_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from loradiag.api.served import PROMPTS
 from tests.served.simulating import Kind, shares
 
 SOUND = {
@@ -47,6 +48,6 @@ def test_silent_adapters_are_found(noise: float) -> None:
 
 
 def test_by_texts_alone_few_prompts_decide_nothing() -> None:
-    """24 do not, 32 do."""
-    assert shares(Kind(differs=0, logprobs=False), 20)[0] == {"undecided": 1.0}
-    assert shares(Kind(differs=0, logprobs=False, prompts=32), 20)[0] == {"same": 1.0}
+    """24 do not; 32, as many as are asked by default, do."""
+    assert shares(Kind(differs=0, logprobs=False, prompts=24), 20)[0] == {"undecided": 1.0}
+    assert shares(Kind(differs=0, logprobs=False, prompts=PROMPTS), 20)[0] == {"same": 1.0}

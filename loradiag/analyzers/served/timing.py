@@ -39,15 +39,16 @@ def time_switches(
 ) -> Timed:
     """Ask models in turn, each twice in a row: the first is a switch, the second is none.
 
-    Every prompt was asked before, so that all of them are in the server's caches alike, and serves as often for the one as for
-    the other.
+    Every prompt was asked before, so that all of them are in the server's caches alike; and of each model, over two turns, every
+    prompt serves once for the one and once for the other, since a longer prompt takes longer.
     """
     timed, count = Timed(), turns(len(models), switches)
     brief = Manner(manner.api, False, 1)
     for turn in range(count):
         for place, model in enumerate(models):
             step(turn * len(models) + place, count * len(models))
-            first, second = (prompts[(turn + place + other) % len(prompts)] for other in (turn % 2, 1 - turn % 2))
+            pair, odd = place + turn - turn % 2, turn % 2
+            first, second = (prompts[(pair + other) % len(prompts)] for other in (odd, 1 - odd))
             switch, streamed = client.first_token(model, first, brief)
             stay, _ = client.first_token(model, second, brief)
             if switch is None or stay is None or min(switch, stay) <= 0:

@@ -24,12 +24,15 @@ class Case(NamedTuple):
     close: bool = False
 
 
+ENOUGH = {"limit": 32}
+"""As many of the built-in prompts as are asked by default: texts alone take 30 to tell."""
 OWN = {"limit": 32, "prompts": True}
-"""Prompts of one's own: those that are built in are 24, and texts alone take 30 to tell."""
+"""Prompts of one's own."""
 
 SOUND = (
     Case("sound", expect()),
-    Case("sound, no logprobs", expect(), {"logprobs": False}, OWN),
+    Case("sound, no logprobs", expect(), {"logprobs": False}, ENOUGH),
+    Case("sound, no logprobs, own prompts", expect(), {"logprobs": False}, OWN),
     Case("sound, no streams", expect(), {"streams": False}),
     Case("sound, by chat", expect(), {"completions": False}),
     Case("a tenth of answers changes", expect(), {"noise": 0.1}, {"limit": 16}),
@@ -48,7 +51,8 @@ FAULTY = (
     Case("empty answers", expect("LD413"), {"empty": ["a"]}),
     Case("answers as the base", expect("LD414"), {"silent": ["a"]}),
     Case("answers as the base, a tenth changes", expect("LD414", "LD417"), {"silent": ["a"], "noise": 0.1}, {"limit": 24}),
-    Case("answers as the base, no logprobs", expect("LD414"), {"silent": ["a"], "logprobs": False}, OWN),
+    Case("answers as the base, no logprobs", expect("LD414"), {"silent": ["a"], "logprobs": False}, ENOUGH),
+    Case("answers as the base, no logprobs, own prompts", expect("LD414"), {"silent": ["a"], "logprobs": False}, OWN),
     Case("answers as the base, few prompts, no logprobs", expect("LD417"), {"silent": ["a"], "logprobs": False}),
     Case("no base to compare with", expect("LD417"), {"parents": False}, {"names": ["a", "b"]}),
     Case("three in ten mixed up", expect("LD415"), {"mixed": 0.3, "delay_ms": 4}, {"concurrency": 6}),
@@ -57,6 +61,7 @@ FAULTY = (
     Case("one in ten mixed up", expect("LD415", "LD417"), {"mixed": 0.1, "delay_ms": 4}, {"concurrency": 6, "limit": 24}),
     Case("loads anew at every switch", expect("LD416"), {"switch_ms": 90, "delay_ms": 10}, {"switches": 8}),
     Case("two names for one adapter", expect("LD418"), {}, {}, alias=True),
+    Case("two names for one adapter, no logprobs", expect("LD418"), {"logprobs": False}, ENOUGH, alias=True),
     Case("untrained by its report, and answers", expect("LD419"), {}, {}, "untrained"),
 )  # fmt: skip
 
