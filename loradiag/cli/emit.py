@@ -18,7 +18,7 @@ from loradiag.core.text import printable, printable_json
 from loradiag.core.verdict import Status
 from loradiag.outputs import format_of, renderer
 from loradiag.outputs.style import Style
-from loradiag.storage.writing import write_whole
+from loradiag.storage.writing import is_stream, write_whole
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -73,6 +73,8 @@ class Output(msgspec.Struct, frozen=True):
         """
         for folder, file in ((Path(file).parent, file) for _, file in self.targets if file is not None):
             if made is not None and Path(made).resolve() in (folder.resolve(), *folder.resolve().parents):
+                continue
+            if is_stream(Path(file)):
                 continue
             if not os.path.isdir(folder):
                 raise UsageError(f"--output {printable(file)}: there is no such folder")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
 from loradiag.storage.syncing import sync
 
+_OPEN_FILES = "/proc/"
+
 
 def write_whole(path: Path, content: str | bytes, *, lasting: bool = True) -> None:
     """Write a file under another name beside it and rename it into place, so that no reader sees half of it.
 
+    What is no file but a stream, such as ``/dev/stdout``, is written into as it is.
+
     Args:
-        path: The file. One that is there is replaced.
+        path: The file. One that is there is replaced; so is a link, and not what it leads to.
         content: Text is written as UTF-8.
         lasting: Whether it is whole after a power cut too, which costs the time of two syncs; caches are made again instead.
 
@@ -24,6 +29,10 @@ def write_whole(path: Path, content: str | bytes, *, lasting: bool = True) -> No
     """
     data = content.encode() if isinstance(content, str) else content
     try:
+        if is_stream(path):
+            with path.open("ab") as stream:
+                stream.write(data)
+            return
         temporary = name_beside(path)
         # Made by the system's own rules for new files. Python tells the umask only to whoever sets it, for all threads.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
@@ -41,6 +50,22 @@ def write_whole(path: Path, content: str | bytes, *, lasting: bool = True) -> No
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no file can be called so"
         raise UsageError(f"{printable(str(path))}: cannot be written ({reason})") from error
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path leads to a device or a pipe, or is a name for a file that this process has open.
+
+    Root would replace ``/dev/null`` itself with a file, for every program that comes after.
+    """
+    try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            return True
+        return path.is_symlink() and (
+            os.readlink(path).startswith(_OPEN_FILES) or os.path.realpath(path.parent).startswith(_OPEN_FILES)
+        )
+    except (OSError, ValueError):  # it is not there, or no file can be called so
+        return False
 
 
 def name_beside(path: Path, what: str = "") -> Path:

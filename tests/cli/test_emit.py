@@ -46,3 +46,12 @@ def test_files_without_a_folder_are_refused_early(tmp_path: Path) -> None:
     lost.check_places(made=str(tmp_path / "new"))
     with pytest.raises(UsageError, match="no such folder"):
         lost.check_places(made=str(tmp_path / "ne"))
+
+
+def test_streams_need_no_folder_that_may_be_written(tmp_path: Path) -> None:
+    """Nobody may make files in /proc, and /dev/stdout lies there."""
+    with (tmp_path / "out").open("wb") as file:
+        place = Path(f"/proc/self/fd/{file.fileno()}")
+        into(place).check_places()
+        into(place).emit([])
+    assert json.loads((tmp_path / "out").read_bytes())["reports"] == []

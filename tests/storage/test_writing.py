@@ -68,6 +68,47 @@ def test_paths_that_no_file_can_have(path: str, tmp_path: Path, monkeypatch: pyt
     assert os.listdir(tmp_path) == []
 
 
+def test_devices_and_pipes_are_written_into_and_stay(tmp_path: Path) -> None:
+    """Root would else put a file in the place of /dev/null."""
+    null, pipe = tmp_path / "null", tmp_path / "pipe"
+    null.symlink_to("/dev/null")
+    write_whole(null, b"1")
+    assert os.readlink(null) == "/dev/null"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, b"two")
+        assert os.read(reader, 10) == b"two"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["null", "pipe"]
+
+
+def test_files_that_are_open_are_written_into(tmp_path: Path) -> None:
+    """As /dev/stdout is where a shell sends it to a file: the link stays, and so does what the file has."""
+    with (tmp_path / "out").open("w+b") as file:
+        file.write(b"before ")
+        file.flush()
+        link = tmp_path / "stdout"
+        link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        for path in (link, Path(f"/dev/fd/{file.fileno()}")):
+            write_whole(path, b"after ")
+    assert link.is_symlink()
+    assert (tmp_path / "out").read_bytes() == b"before after after "
+
+
+def test_a_link_is_replaced_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    """Blobs of a hub's cache lie behind links, and are named by their hash."""
+    (tmp_path / "blob").write_bytes(b"old")
+    (tmp_path / "stamp").symlink_to("blob")
+    (tmp_path / "nowhere").symlink_to("none")
+    for name in ("stamp", "nowhere"):
+        write_whole(tmp_path / name, b"new")
+        assert not (tmp_path / name).is_symlink()
+    assert ((tmp_path / "blob").read_bytes(), (tmp_path / "stamp").read_bytes()) == (b"old", b"new")
+
+
 def test_a_directory_in_the_way(tmp_path: Path) -> None:
     """It stays, and what was written beside it goes."""
     (tmp_path / "file" / "inside").mkdir(parents=True)
