@@ -80,7 +80,11 @@ class ComparedPair(Measure, kw_only=True, frozen=True):
     chance and 1 of one in the other. ``cosine``, ``distance``, ``interference`` and ``sign_conflict``: of all of them
     together, as of one long update. ``misshapen``: of one name and different shapes. ``uncompared``: modules of both that
     could not be compared, as where values are not finite. ``only_a``, ``only_b``: how many modules the other lacks.
-    ``stored_by_both``: layers that both hold in full. ``same_file``: whether their weight files are the same to the byte.
+    ``stored_by_both``: layers that both hold in full. ``stored_distance``: the largest ‖Sₐ − S_b‖_F/max(‖Sₐ‖_F, ‖S_b‖_F) over
+    these and over biases that both store, 1 where they cannot be compared; None where there are none, where the updates are
+    farther apart than the larger is large (``distance`` above 1), where the files are the same, and before schema 1.8.
+    ``stored_alone``: how many layers and biases only one of them stores. ``same_file``: whether their weight files are the
+    same to the byte.
     ``modules``: empty where the report leaves them out for their number.
     """
 
@@ -102,6 +106,8 @@ class ComparedPair(Measure, kw_only=True, frozen=True):
     interference: float | None
     sign_conflict: float | None
     stored_by_both: list[str]
+    stored_distance: float | None = None
+    stored_alone: int = 0
     same_file: bool
     relation: Relation = "unjudged"
     modules: list[ComparedModule] = []

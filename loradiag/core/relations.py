@@ -9,7 +9,8 @@ import msgspec
 from loradiag.core.comparing import ComparedPair, Comparison, Relation
 
 SAME, NEAR, RELATED = "LD516", "LD517", "LD521"
-"""The rules whose thresholds tell relations: ``most_distance`` of the first two, ``least_start`` and ``least_cosine``."""
+"""The rules whose thresholds tell relations: ``most_distance`` of the first two, their ``most_stored``, ``least_start`` and
+``least_cosine``."""
 
 PAIRWISE = frozenset({SAME, NEAR, RELATED, "LD518", "LD519", "LD615", "LD616", "LD617"})
 """Rules whose findings are each about one pair."""
@@ -29,9 +30,7 @@ def relation_of(pair: ComparedPair, thresholds: Thresholds) -> Relation:
         return "same" if pair.same_file else "not-compared"
     for code, relation in ((SAME, "same"), (NEAR, "near-duplicate")):
         limits = thresholds.get(code)
-        # Of a part of the modules nothing follows for the whole.
-        whole = not (pair.only_a or pair.only_b or pair.misshapen or pair.uncompared)
-        if limits and whole and pair.distance <= limits["most_distance"]:
+        if limits and pair.distance <= limits["most_distance"] and _whole(pair, limits["most_stored"]):
             return relation  # type: ignore[return-value]
     limits = thresholds.get(RELATED)
     if not limits:
@@ -39,3 +38,9 @@ def relation_of(pair: ComparedPair, thresholds: Thresholds) -> Relation:
     if pair.right_excess is not None and pair.right_excess >= limits["least_start"]:
         return "one-start"
     return "alike" if pair.cosine is not None and pair.cosine >= limits["least_cosine"] else "unrelated"
+
+
+def _whole(pair: ComparedPair, most_stored: float) -> bool:
+    """Whether all was compared, of a part of which nothing follows, and layers that are stored whole are near enough."""
+    apart = pair.only_a or pair.only_b or pair.misshapen or pair.uncompared or pair.stored_alone
+    return not apart and (pair.stored_distance or 0.0) <= most_stored

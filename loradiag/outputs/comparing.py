@@ -8,7 +8,7 @@ from loradiag.core.comparing import ComparedAdapter, ComparedModule, ComparedPai
 from loradiag.core.report import Report
 from loradiag.core.text import listed, plural, printable, shorten
 from loradiag.outputs.advice import Tone
-from loradiag.outputs.facts import short_number
+from loradiag.outputs.facts import percent, short_number
 from loradiag.outputs.figure import Figure
 
 NONE = "–"
@@ -194,7 +194,9 @@ def notes(found: Comparison, pair: ComparedPair) -> list[str]:
     if pair.misshapen:
         said.append(f"{plural(len(pair.misshapen), 'module')} of other shapes")
     if pair.stored_by_both:
-        said.append(f"both hold in full {listed([shorten(printable(layer), 40) for layer in pair.stored_by_both], 3)}")
+        apart = f", {percent(pair.stored_distance)} apart" if pair.stored_distance is not None else ""
+        layers = listed([shorten(printable(layer), 40) for layer in pair.stored_by_both], 3)
+        said.append(f"both hold in full {layers}{apart}")
     return said
 
 

@@ -17,6 +17,9 @@ _MEASURED = (
 )
 
 
+_STORED = "‖Sₐ − S_b‖ / the larger of the two norms, of every layer and bias that both store whole"
+
+
 def pairs(evidence: Evidence) -> Iterator[tuple[ComparedPair, str, str, Comparison]]:
     """Every pair with the names of its two adapters, safe to show."""
     found = evidence.measurements.comparison
@@ -35,6 +38,13 @@ def about(one: str, other: str) -> str:
     return f"{one} and {other}"
 
 
+def _stored_too(pair: ComparedPair, most: float) -> str:
+    """What they store whole, where both do."""
+    if pair.stored_distance is None:
+        return ""
+    return f"; what both store whole by {pair.stored_distance:.2%} (at most {most:.2%})"
+
+
 @rule(
     SAME,
     "same-update",
@@ -42,7 +52,8 @@ def about(one: str, other: str) -> str:
     source="‖Δₐ − Δ_b‖_F from the factors; rounding factors to BF16 changes their product by about 0.2%",
     advice="Keep one of them, or find out why a training run gave what was there before.",
     thresholds=[
-        Threshold("most_distance", 0.005, "‖Δₐ − Δ_b‖ / the larger of the two norms", "twice what BF16 rounds off")
+        Threshold("most_distance", 0.005, "‖Δₐ − Δ_b‖ / the larger of the two norms", "twice what BF16 rounds off"),
+        Threshold("most_stored", 0.0035, _STORED, "twice what BF16 rounds off a weight"),
     ],
 )
 def same_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
@@ -53,8 +64,8 @@ def same_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     need not be equal: another precision, order, layout or factorisation of one update is the same update.
 
     ## How sure
-    Every module is compared, and both have the same ones. Layers that are stored whole and biases are compared only where the
-    files are the same to the byte.
+    Every module is compared, and both have the same ones. Layers that are stored whole and biases are compared value by value,
+    and both have to store the same; in reports before schema 1.8 they are not compared.
 
     ## What to do
     Keep one. If the second was to be another: look at the paths of the run, and at what was loaded to begin it.
@@ -62,6 +73,7 @@ def same_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     for pair, one, other, _ in pairs(evidence):
         if pair.relation == "same":
             how = "the same file, byte for byte" if pair.same_file else f"apart by {pair.distance or 0.0:.2%}"
+            how += _stored_too(pair, limits["most_stored"])
             yield Match(
                 f"{about(one, other)} are the same update: {how}",
                 observed=pair.distance,
@@ -82,11 +94,12 @@ def same_update(evidence: Evidence, limits: Limits) -> Iterable[Match]:
             0.25,
             "‖Δₐ − Δ_b‖ / the larger of the two norms",
             "late checkpoints of one run lie 0.02 to 0.22 apart, two seeds of one recipe 0.9 and more",
-        )
+        ),
+        Threshold("most_stored", 0.3, _STORED, "late checkpoints of a public run lie up to 0.25 apart, in a bias"),
     ],
 )
 def near_duplicate(evidence: Evidence, limits: Limits) -> Iterable[Match]:
-    """Two adapters are almost one, as late checkpoints of one run are.
+    """Two adapters are almost one, as late checkpoints of one run are: in their updates, and in what they store whole.
 
     ## Why it matters
     Each that is served takes memory and attention; a difference that small is rarely one that users see.
@@ -97,7 +110,8 @@ def near_duplicate(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     for pair, one, other, _ in pairs(evidence):
         if pair.relation == "near-duplicate":
             yield Match(
-                f"{about(one, other)} are {pair.distance or 0.0:.0%} apart (cosine {pair.cosine or 0.0:.3f})",
+                f"{about(one, other)} are {pair.distance or 0.0:.0%} apart (cosine {pair.cosine or 0.0:.3f})"
+                + _stored_too(pair, limits["most_stored"]),
                 observed=pair.distance,
                 threshold=limits["most_distance"],
                 about=about(one, other),

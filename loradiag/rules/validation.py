@@ -115,10 +115,10 @@ def best_is_not_last(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     ## How sure
     Differences below 0.02 nats are let pass, by convention, and so are those below three standard deviations of the evaluations
     themselves: the best of many that waver lies below the last by luck. How much they waver is told from second differences,
-    and needs five evaluations. On 7,400 drawn logs on which nothing was chosen it missed 4 of 660 that were overfit and fired on
-    17 of 3,880 others, of which 440 were made to waver and drew 13. In 30 sound runs the last evaluation was the best in every
-    one; in 6 overfit ones it lay 0.40 to 1.15 above. The loss is one measure; if the trainer chose by another (accuracy, a
-    reward), the message says so.
+    and needs five evaluations. On 7,400 drawn logs on which nothing was chosen it missed 4 of 660 that were overfit, and fired
+    on 17 of 3,880 others, of which 440 were made to waver and drew 13. In 30 sound runs the last evaluation was the best in
+    every one; in 6 overfit ones it lay 0.40 to 1.15 above. The loss is one measure; if the trainer chose by another (accuracy,
+    a reward), the message says so.
 
     ## What to do
     Use the checkpoint that the message names.

@@ -9,6 +9,7 @@ import pytest
 
 from loradiag.api.judging import default_policy, judged
 from loradiag.core.comparing import ComparedPair, Comparison
+from loradiag.core.findings import Finding
 from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Subject
 from tests.rules.comparing import ALIKE, APART, NEAR, NOTHING, SAME, SHAPES, START, adapter, comparison, pair, report
@@ -102,3 +103,21 @@ def test_starts_that_hold_the_base_are_warned_of() -> None:
     two = [adapter("one", holds_part_of_base=True), adapter("two")]
     found = [finding for finding in report(comparison(pair(), adapters=two)).findings if finding.code == "LD520"]
     assert [(finding.severity.value, "part of the base" in finding.message) for finding in found] == [("warning", True)]
+
+
+def told(row: ComparedPair) -> dict[str, Finding]:
+    """Findings about two adapters, by code."""
+    return {finding.code: finding for finding in report(comparison(row)).findings}
+
+
+def test_what_both_store_whole_is_told_beside_the_update() -> None:
+    """How far it lies apart, and how far it may; reports that do not hold it are judged as before."""
+    stored = told(pair(distance=0.002, stored_by_both=["lm_head"], stored_distance=0.001))
+    assert "what both store whole by 0.10% (at most 0.35%)" in stored["LD516"].message
+    near = told(pair(distance=0.002, cosine=1.0, stored_by_both=["lm_head"], stored_distance=0.01))
+    assert "LD516" not in near
+    assert "what both store whole by 1.00% (at most 30.00%)" in near["LD517"].message
+    for row in (pair(distance=0.002, stored_distance=0.5), pair(distance=0.002, stored_alone=1)):
+        assert not {"LD516", "LD517"} & told(row).keys()
+    old = told(pair(distance=0.002, stored_by_both=["lm_head"]))
+    assert "store" not in old["LD516"].message

@@ -12,6 +12,7 @@ from loradiag.adapters.model import Adapter, Module
 from loradiag.analyzers.comparing.deltas import NoDirectionsError, directions_of
 from loradiag.analyzers.comparing.matching import Row, aligned, stored_whole
 from loradiag.analyzers.comparing.pairs import Beside, pair_of
+from loradiag.analyzers.comparing.stored import stored_alone, stored_distance
 from loradiag.analyzers.subject import counted, method_name
 from loradiag.analyzers.updates import Values
 from loradiag.core.comparing import ComparedAdapter, ComparedModule, ComparedPair, Comparison, Uncompared
@@ -137,15 +138,20 @@ def _pair(
     a, b = places
     both = [found for found in measured if places in found.pairs]
     has = [(row[a] is not None, row[b] is not None) for row in rows.values()]
-    return pair_of(
+    first, second = named[a].adapter, named[b].adapter
+    found = pair_of(
         places,
         list(_with_places(both, places, rows)),
         misshapen=[found.name for found in both if found.pairs[places] is None],
         only=(has.count((True, False)), has.count((False, True))),
         common=has.count((True, True)),
         stored_by_both=sorted({*adapters[a].stored_whole} & {*adapters[b].stored_whole}),
+        stored_alone=stored_alone(first, second),
         same_file=named[a].sha256 == named[b].sha256,
     )
+    # Reading whole layers of adapters whose updates have nothing in common would tell nothing.
+    near = found.distance is not None and found.distance <= 1 and not found.same_file
+    return msgspec.structs.replace(found, stored_distance=stored_distance(first, second)) if near else found
 
 
 def _with_places(

@@ -46,6 +46,7 @@ def pair_of(
     only: tuple[int, int],
     common: int,
     stored_by_both: Sequence[str],
+    stored_alone: int,
     same_file: bool,
 ) -> ComparedPair:
     """Sum up the modules of two adapters.
@@ -57,6 +58,7 @@ def pair_of(
         only: How many modules only the one and only the other has.
         common: How many both have.
         stored_by_both: Layers that both hold in full.
+        stored_alone: How many layers and biases only one of them stores.
         same_file: Whether their files are the same.
     """
     live = [beside for _, _, beside in found if all(beside.norms)]
@@ -80,6 +82,7 @@ def pair_of(
         interference=whole.interference,
         sign_conflict=_share(sum(row.opposite for row in live), sum(row.large for row in live)),
         stored_by_both=list(stored_by_both),
+        stored_alone=stored_alone,
         same_file=same_file,
         modules=[_module(*row) for row in found],
     )

@@ -183,6 +183,58 @@ def test_layers_that_are_stored_whole_are_told(make_adapter: MakeAdapter) -> Non
     )
     assert [len(adapter.stored_whole) for adapter in found.adapters] == [1, 2, 0]
     assert [len(row.stored_by_both) for row in found.pairs] == [1, 0, 0]
+    assert [row.stored_alone for row in found.pairs] == [1, 1, 2]
+    assert [row.stored_distance for row in found.pairs] == [0.0, None, None]
+
+
+def judged_of(one: Path, other: Path) -> str:
+    """What two adapters are to one another, by the default policy."""
+    from loradiag.api.judging import default_policy
+    from loradiag.core.relations import relation_of
+
+    return relation_of(pair(one, other), default_policy().thresholds)
+
+
+HEAD = np.linspace(-1, 2, 24, dtype=np.float32).reshape(6, 4)
+
+
+@pytest.mark.parametrize(
+    ("stored", "distance"),
+    [
+        (HEAD, 0.0),
+        (1.01 * HEAD, 0.01 / 1.01),
+        (-HEAD, 2.0),
+        (HEAD[:3], 1.0),
+        (HEAD * np.float32(np.nan), 1.0),
+    ],
+)
+def test_layers_that_are_stored_whole_are_compared(
+    make_adapter: MakeAdapter, monkeypatch: pytest.MonkeyPatch, stored: Array, distance: float
+) -> None:
+    """Value by value, also where they do not fit into one block: the update alone does not make two adapters one."""
+    monkeypatch.setattr("loradiag.analyzers.comparing.stored.BLOCK", 5)
+    key = "base_model.model.lm_head.weight"
+    one = make_adapter({**peft_arrays(layers=1), key: HEAD}, name="a", modules_to_save=["lm_head"])
+    other = make_adapter({**peft_arrays(layers=1), key: stored}, name="b", modules_to_save=["lm_head"])
+    found = pair(one, other)
+    assert found.distance == pytest.approx(0, abs=1e-7)
+    assert found.stored_distance == pytest.approx(distance, rel=1e-5)
+    relation = "same" if distance == 0 else "near-duplicate" if distance < 0.3 else "one-start"
+    assert judged_of(one, other) == relation
+
+
+def test_a_bias_or_a_layer_that_only_one_stores_makes_them_two(make_adapter: MakeAdapter) -> None:
+    """And biases that both store are compared as layers are."""
+    arrays = peft_arrays(layers=1)
+    name = "base_model.model.model.layers.0.self_attn.q_proj.base_layer.bias"
+    plain = make_adapter(arrays, name="a")
+    one, other = (
+        make_adapter({**arrays, name: np.full(16, value, dtype=np.float32)}, name=f"b{value}", bias="lora_only")
+        for value in (1.0, 2.0)
+    )
+    assert pair(plain, one).stored_alone == 1
+    assert pair(one, other).stored_distance == pytest.approx(0.5)
+    assert judged_of(plain, one) == judged_of(one, other) == "one-start"
 
 
 def test_many_pairs_leave_modules_out_where_they_meet_least(

@@ -240,11 +240,33 @@ def _parts(scratch: Path) -> Iterator[Pair]:
         held = [key for key in whole.arrays if "lora_" not in key]
         target = scratch / f"whole-{name}"
         whole.write(target, {k: v * np.float32(1.01) if k in held else v for k, v in whole.arrays.items()})
-        # Their updates are the same, and what they hold whole is not: two adapters all the same.
+        # Their updates are the same, and what they hold whole is not: two adapters, and nearly one (amended: 1% is near).
+        label = "both hold a layer whole, of other values"
+        yield Pair(label, whole.folder, target, expect("LD617", "LD517"), NEARNESS | {"LD617"})
+        again = scratch / f"begun-anew-{name}"
+        rng = np.random.default_rng(17)
+        drawn = {k: v.std() * rng.standard_normal(v.shape).astype(np.float32) for k, v in whole.arrays.items()}
+        whole.write(again, {k: drawn[k] if k in held else v for k, v in whole.arrays.items()})
         yield Pair(
-            "both hold a layer whole, of other values", whole.folder, target, expect("LD617"), NEARNESS | {"LD617"}
+            "both hold a layer whole, from other starts", whole.folder, again, expect("LD617"), NEARNESS | {"LD617"}
+        )
+        rounded = scratch / f"rounded-{name}"
+        whole.write(rounded, {k: _rounded(v) if k in held else v for k, v in whole.arrays.items()})
+        yield Pair(
+            "both hold a layer whole, once in BF16",
+            whole.folder,
+            rounded,
+            expect("LD516", "LD617"),
+            NEARNESS | {"LD617"},
         )
         yield Pair("one holds a layer whole", whole.folder, seed2, expect(), frozenset({"LD617"}))
+
+
+def _rounded(values: Array) -> Array:
+    """The nearest BF16 numbers."""
+    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32).astype(np.uint64)
+    nearest = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
+    return nearest.astype(np.uint32).view(np.float32).reshape(values.shape)
 
 
 def _strangers(shared: Path) -> Iterator[Pair]:
