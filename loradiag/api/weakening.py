@@ -59,10 +59,11 @@ def _keeper(adapters: Sequence[str | Path], write: str | Path | None, *, force: 
         return lambda _chosen: None
     if len(adapters) != 1:
         raise UsageError("--write: one directory takes one adapter; give them one by one")
-    place = check_output(Path(write), {"adapter": Path(adapters[0])}, Kind("adapter", _MARK), force=force)
+    kind = Kind("adapter", _MARK)
+    place = check_output(Path(write), {"adapter": Path(adapters[0])}, kind, force=force)
 
     def keep(chosen: Path) -> str:
-        with installed(place) as folder:
+        with installed(place, kind if force else None) as folder:
             for file in chosen.iterdir():
                 shutil.copyfile(file, folder / file.name)
         return str(write)

@@ -87,7 +87,7 @@ def build_baseline(
     """
     _make_parent(Path(output))
     place = check_output(Path(output), {"data": Path(data), "adapter": Path(recipe.adapter)}, KIND, force=force)
-    with installed(place) as folder, open_requests(data, field) as (told, asked):
+    with installed(place, KIND if force else None) as folder, open_requests(data, field) as (told, asked):
         scratch = folder / ".gathered"
         gathered = gather(
             asked, encoder, scratch, keep=recipe.keep_text, progress=lambda read: progress("embedding", read, 0)

@@ -80,7 +80,7 @@ def resize(
         rows = [row for cut in cuts for row in _predicted_rows(cut)]
     else:
         kept = [*copies, *(piece for cut in cuts if cut.copied for piece in cut.pieces)]
-        with installed(place) as folder:
+        with installed(place, KIND if force else None) as folder:
             write_adapter(folder, pieces, metadata_of(adapter), settings)
             rows = prove(folder, cuts, kept, lambda done: tell(count + done, total))
     notes = _notes(adapter, rows, bool(config.get("use_dora")))

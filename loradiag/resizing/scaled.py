@@ -37,7 +37,7 @@ def scaled(path: str | Path, output: Path, factor: float, *, allow_pickle: bool 
     place = check_output(output, {"adapter": Path(path)}, KIND, force=force)
     pieces = [Piece(tensor.name, tensor.dtype, tensor.shape, tensor) for tensor in adapter.tensors.values()]
     weaker = encoded(_weaker(config, factor, adapter.path), adapter)
-    with installed(place) as folder:
+    with installed(place, KIND if force else None) as folder:
         write_adapter(folder, pieces, metadata_of(adapter), weaker)
 
 

@@ -88,7 +88,7 @@ def save_merged(
     jobs = jobs_of(inspection, plan.routes[0], held)
     _check_disk(place, jobs, plan.settings)
     formats = Formats(plan.settings)
-    with installed(place) as folder:
+    with installed(place, _CHECKPOINT if force else None) as folder:
         tensors = _tensors(jobs, opened, formats, lambda done: tell("writing", done, len(jobs)))
         size = write_shards(folder, tensors, {"format": "pt", "loradiag.route": row.route})
         write_config(folder, opened, plan.routes[0], plan.settings, held, untied=_untied(inspection))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,9 @@ class Kind(msgspec.Struct, frozen=True):
 
     name: str
     mark: str
+
+
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
 def check_output(output: Path, sources: Mapping[str, Path], kind: Kind, *, force: bool) -> Path:
@@ -67,13 +71,17 @@ def _check_replaceable(place: Path, shown: str, kind: Kind, *, force: bool) -> N
 
 
 @contextmanager
-def installed(place: Path) -> Iterator[Path]:
+def installed(place: Path, replaced: Kind | None = None) -> Iterator[Path]:
     """Give a new directory beside ``place``, and rename it to ``place`` at the end. After an error nothing is left of it.
 
     What was written into it is on the disk before it gets its name, and what it replaces is removed after that.
 
+    Args:
+        place: As :func:`check_output` returned it.
+        replaced: The kind of directory that may be replaced; None where nothing may. What another put there meanwhile stays.
+
     Raises:
-        UsageError: The system does not let us write there.
+        UsageError: The system does not let us write there; or something is there by now, and the new directory lies beside it.
     """
     try:
         temporary = name_beside(place)
@@ -81,7 +89,7 @@ def installed(place: Path) -> Iterator[Path]:
         try:
             yield temporary
             sync_below(temporary)
-            _move(temporary, place)
+            _move(temporary, place, replaced)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -90,17 +98,25 @@ def installed(place: Path) -> Iterator[Path]:
         raise UsageError(f"{printable(str(place))}: cannot be written ({reason})") from error
 
 
-def _move(temporary: Path, place: Path) -> None:
-    if not (place.is_dir() and any(place.iterdir())):
-        os.replace(temporary, place)
-        sync(place.parent)
-        return
-    aside = name_beside(place, "old.")
-    os.replace(place, aside)
+def _move(temporary: Path, place: Path, replaced: Kind | None) -> None:
     try:
-        os.replace(temporary, place)
-    except BaseException:
-        os.replace(aside, place)
-        raise
-    sync(place.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+        os.replace(temporary, place)  # also over a directory in which nothing is
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        if replaced is None or not (place / replaced.mark).is_file():
+            beside = place.with_name(temporary.name.lstrip("."))
+            os.replace(temporary, beside)
+            said = f"something was put there meanwhile, and stays; the new one is {printable(str(beside))}"
+            raise UsageError(f"{printable(str(place))}: {said}") from error
+        aside = name_beside(place, "old.")
+        os.replace(place, aside)
+        try:
+            os.replace(temporary, place)
+        except BaseException:
+            os.replace(aside, place)
+            raise
+        sync(place.parent)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        sync(place.parent)

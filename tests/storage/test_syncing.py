@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loradiag.core.errors import UsageError
-from loradiag.storage.directories import installed
+from loradiag.storage.directories import Kind, installed
 from loradiag.storage.syncing import make_folder, sync, sync_below
 from loradiag.storage.writing import write_whole
 
@@ -28,8 +28,9 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
         fsync(descriptor)
 
     def renamed(source: Path, target: Path) -> None:
-        seen.append(("rename", os.stat(source).st_ino))
+        moved = os.stat(source).st_ino
         replace(source, target)
+        seen.append(("rename", moved))
 
     def removed(path: Path, **options: bool) -> None:
         seen.append(("remove", os.stat(path).st_ino))
@@ -68,7 +69,7 @@ def test_a_directory_is_on_the_disk_before_its_name_and_what_it_replaces_goes_la
         (folder / "model.safetensors").write_bytes(b"1")
     before = inode(place)
     events.clear()
-    with installed(place) as folder:
+    with installed(place, Kind("checkpoint", "model.safetensors")) as folder:
         (folder / "inner").mkdir()
         (folder / "inner" / "model.safetensors").write_bytes(b"2")
     inner, weights, now = place / "inner", place / "inner" / "model.safetensors", inode(place)

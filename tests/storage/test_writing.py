@@ -52,7 +52,7 @@ def test_long_names(name: str, tmp_path: Path) -> None:
     assert (tmp_path / name).read_bytes() == b"2"
     (tmp_path / name).unlink()
     for content in ("1", "2"):
-        with installed(tmp_path / name) as folder:
+        with installed(tmp_path / name, Kind("thing", "inside")) as folder:
             (folder / "inside").write_text(content)
     assert (tmp_path / name / "inside").read_text() == "2"
     assert os.listdir(tmp_path) == [name]
@@ -66,6 +66,36 @@ def test_paths_that_no_file_can_have(path: str, tmp_path: Path, monkeypatch: pyt
         write_whole(Path(path), b"1")
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_was_put_there_meanwhile_stays(tmp_path: Path, force: bool) -> None:
+    """Another run, or a user, within the hours of this one; what was made is not lost either."""
+    place, kind = tmp_path / "merged", Kind("checkpoint", "config.json")
+
+    def both_write() -> None:
+        with installed(place, kind if force else None) as folder:
+            (folder / "config.json").write_text("ours")
+            place.mkdir()
+            (place / "notes.txt").write_text("theirs")
+
+    with pytest.raises(UsageError, match="meanwhile") as caught:
+        both_write()
+    assert (place / "notes.txt").read_text() == "theirs"
+    (beside,) = (path for path in tmp_path.iterdir() if path != place)
+    assert str(beside) in str(caught.value)
+    assert (beside / "config.json").read_text() == "ours"
+
+
+def test_of_two_that_were_told_to_replace_the_last_stays(tmp_path: Path) -> None:
+    """Whole, and nothing of the first."""
+    place, kind = tmp_path / "merged", Kind("checkpoint", "config.json")
+    with installed(place, kind) as first:
+        with installed(place, kind) as second:
+            (second / "config.json").write_text("second")
+        (first / "config.json").write_text("first")
+    assert (place / "config.json").read_text() == "first"
+    assert os.listdir(tmp_path) == ["merged"]
 
 
 def test_devices_and_pipes_are_written_into_and_stay(tmp_path: Path) -> None:
