@@ -6,7 +6,9 @@ import math
 import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
+from loradiag_dashboard.parts.plain import label
 from loradiag_dashboard.views.sidebyside.meeting import overlaps_frame
 from loradiag_dashboard.views.sidebyside.together import matrix_frame, pairs_frame
 from streamlit.testing.v1 import AppTest
@@ -128,6 +130,56 @@ def test_further_adapters_stand_in_the_overview(show: Show, tmp_path: Path) -> N
     table = table_with(page, "adapter")
     assert [name.split()[-1] for name in table["adapter"]] == ["one", "other", "third"]
     assert table["‖ΔW‖F"].iloc[2] == pytest.approx(1.25 * 2 * 3)
+
+
+def test_several_side_by_side(show: Show, tmp_path: Path) -> None:
+    """Every table has a column for each; A is drawn beside the one that is chosen; the command has all of them."""
+    much = finding("LD203", "over-provisioned-rank", message="much rank")
+    address = two(tmp_path, report(measured(grid(2))), report(measured(grid(3)), [much]))
+    put(
+        tmp_path,
+        report(measured(grid(2, size=2.0)), [finding(message="dead ones"), much]),
+        "runs/third",
+        sha256="3" * 64,
+    )
+    put(tmp_path, report(measured(grid(4))), "runs/fourth", sha256="4" * 64)
+    page = show("compare", reports=tmp_path, **address, beside=["third", "fourth"], **{"with": "C"})
+    names = ["A · one", "B · other", "C · third", "D · fourth"]
+    modules = table_with(page, "number").set_index("number").loc["modules", names]
+    assert list(modules) == ["14", "21", "14", "28"]
+    found = table_with(page, "says").set_index("rule")
+    assert {rule[:5]: where for rule, where in found["in"].items()} == {"LD107": "C", "LD203": "B C"}
+    assert list(table_with(page, "fact").columns) == ["fact", "differs", *names]
+    assert set(table_with(page, "C − A")["C"] / table_with(page, "C − A")["A"]) == {1.0}
+    (command,) = page.code
+    assert shlex.split(command.value)[2:6] == ["runs/one", "runs/other", "runs/third", "runs/fourth"]
+    spectra = [told for told in charts(page) if "index of the singular value" in told]
+    assert all(name in spectra[0] for name in ("A · one", "B · other", "C · third"))
+
+
+def test_several_reports_of_forgetting(show: Show, tmp_path: Path) -> None:
+    """A question that one of them was not asked has a dash there."""
+    (plain,) = forgetting_reports.CASES["plain"]()
+    found = plain.measurements.forgetting
+    assert found is not None
+    fewer = msgspec.structs.replace(found, tasks=found.tasks[:1])
+    short = msgspec.structs.replace(plain, measurements=msgspec.structs.replace(plain.measurements, forgetting=fewer))
+    address = two(tmp_path, plain, plain)
+    put(tmp_path, short, "runs/third", sha256="3" * 64)
+    page = show("compare", reports=tmp_path, **address, beside="third")
+    table = table_with(page, "C · third")
+    assert set(table["C · third"]) == {"–"}, "what A and B share and C has as well does not differ"
+    assert found.tasks[0].task not in set(table["about"])
+    assert found.tasks[1].task in " ".join(table["about"])
+
+
+def test_several_of_strangers(show: Show, tmp_path: Path) -> None:
+    """Names of all stay text."""
+    for number in range(3):
+        put(tmp_path, samples.hostile()[0], f"{number}{samples.HOSTILE}", sha256=str(number) * 64)
+    rows = list(keys(tmp_path))
+    page = show("compare", reports=tmp_path, beside=[label(row, 60) for row in rows])
+    assert_harmless(page)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Compare: two adapters or two reports side by side, adapters that were compared, and the checkpoints of a run."""
+"""Compare: adapters or reports side by side, adapters that were compared, and the checkpoints of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loradiag_dashboard.views.sidebyside.run import run
 from loradiag_dashboard.views.sidebyside.together import together
 
 _WAYS = {
-    "reports": "Two adapters or reports",
+    "reports": "Adapters or reports",
     "overlap": "Overlap of adapters",
     "run": "Checkpoints of a run",
 }

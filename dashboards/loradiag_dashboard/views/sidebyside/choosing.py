@@ -1,4 +1,4 @@
-"""Which two reports are compared: of two adapters, or of one at two times; all of it in the address."""
+"""Which reports are compared: of two adapters or of one at two times, and of others beside them; all of it in the address."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ KINDS = {"inspect": "inspections", "merge-drift": "merge", "forgetting": "forget
 MOST = 6
 """Adapters beside the two."""
 
+_LETTERS = "CDEFGH"
+
 
 class Side(NamedTuple):
-    """One of the two: ``A`` or ``B``, its adapter, the card of its report, and the report."""
+    """One of them: ``A``, ``B`` or a later letter, its adapter, the card of its report, and the report."""
 
     letter: str
     row: Row
@@ -76,18 +78,23 @@ def choose(kind: str) -> tuple[Side, Side] | None:
     return Side("A", a, first, found[0]), Side("B", b, second, found[1])
 
 
-def beside() -> list[Row]:
-    """Further adapters, for the overview of all."""
-    by_name = {label(row.name, 60): row for row in overview().rows if cards_of(row, "inspect")}
+def beside(kind: str, two: Sequence[Side]) -> list[Side]:
+    """Let the reader choose further adapters beside the two; each by its newest report of the kind that can be read."""
+    known = {side.row.key for side in two}
+    by_name = {label(row.name, 60): row for row in overview().rows if row.key not in known and cards_of(row, kind)}
+    if not by_name:
+        return []
     chosen = st.multiselect(
         "Beside them",
         list(by_name),
         key="beside",
         bind="query-params",
         max_selections=MOST,
-        placeholder="further adapters, in the overview alone",
+        placeholder=f"up to {MOST} further adapters",
     )
-    return [by_name[name] for name in chosen]
+    cards = [(row, cards_of(row, kind)[0]) for row in (by_name[name] for name in chosen)]
+    read = [(row, card, found) for row, card in cards if (found := report(card)) is not None]
+    return [Side(letter, *found) for letter, found in zip(_LETTERS, read, strict=False)]
 
 
 def _row(parameter: str, letter: str, by_key: dict[str, Row], usual: str) -> Row:

@@ -1,8 +1,9 @@
-"""Modules of two inspections: a measure of A beside that of B, how far it moved where, and the spectra of one module."""
+"""Modules of inspections: a measure of A beside that of another, how far it moved where, and the spectra of one module."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -30,8 +31,9 @@ MARKS = 4000
 """Modules in the scatter, those that moved farthest first."""
 
 
-def measures(a: Side, b: Side) -> None:
-    """Draw them, with a choice of measure among those that both have."""
+def measures(sides: Sequence[Side]) -> None:
+    """Draw A beside one of the others, with a choice of measure among those that both have, and spectra of all."""
+    a, b = sides[0], _other(sides)
     has = [name for name in measured(a.report) if name in measured(b.report)]
     if not has:
         st.caption("No measure of modules is in both reports.")
@@ -48,16 +50,32 @@ def measures(a: Side, b: Side) -> None:
     with right:
         _maps(a, b, measure)
     if not frame.empty:
-        _spectra(a, b, frame)
+        _spectra(sides, frame)
         with st.expander(f"{len(frame):,} modules, those that moved farthest first"):
-            config = {name: st.column_config.NumberColumn(format="%.4g") for name in ("A", "B")}
-            config[_moved(measure)] = st.column_config.NumberColumn(format="%+.4g")
-            named = frame.rename(columns={"moved": _moved(measure)})
+            config = {name: st.column_config.NumberColumn(format="%.4g") for name in ("A", b.letter)}
+            config[_moved(measure, b.letter)] = st.column_config.NumberColumn(format="%+.4g")
+            named = frame.rename(columns={"B": b.letter, "moved": _moved(measure, b.letter)})
             table(named.drop(columns=["said"]), "modules-beside", column_config=config)
 
 
-def _moved(measure: str) -> str:
-    return "doublings from A to B" if measure in LOGARITHMIC else "B − A"
+def _other(sides: Sequence[Side]) -> Side:
+    """The one that is drawn beside A."""
+    if len(sides) == 2:
+        return sides[1]
+    by_letter = {side.letter: side for side in sides[1:]}
+    letter = kept(
+        "with",
+        list(by_letter),
+        "Drawn beside A",
+        draw=st.segmented_control,
+        format_func=lambda letter: by_letter[letter].name,
+        required=True,
+    )
+    return by_letter[letter]
+
+
+def _moved(measure: str, letter: str) -> str:
+    return f"doublings from A to {letter}" if measure in LOGARITHMIC else f"{letter} − A"
 
 
 def modules_frame(a: Side, b: Side, measure: str) -> pd.DataFrame:
@@ -117,15 +135,20 @@ def _scatter(a: Side, b: Side, frame: pd.DataFrame, measure: str) -> None:
         y=y,
         color=alt.Color("role:N", scale=colors, legend=alt.Legend(columns=4)),
         shape=alt.Shape("role:N", scale=shapes),
-        tooltip=["module:N", "role:N", alt.Tooltip("A:Q", format=".4g"), alt.Tooltip("B:Q", format=".4g")],
+        tooltip=[
+            "module:N",
+            "role:N",
+            alt.Tooltip("A:Q", format=".4g"),
+            alt.Tooltip("B:Q", format=".4g", title=b.letter),
+        ],
     )
     line = alt.Chart(pd.DataFrame({"A": ends, "B": ends})).mark_line(
         strokeDash=[4, 4], strokeWidth=1, color=color("dim")
     )
     made = alt.layer(line.encode(x=x, y=y), points).properties(height=360, width="container")
-    numbers = drawn[["module", "role", "layer", "A", "B"]]
-    about = "A mark a module. On the dashed line both are alike; above it B has more."
-    chart(made, numbers, name="scatter", title=f"{titled(measure)}: A beside B", about=about)
+    numbers = drawn[["module", "role", "layer", "A", "B"]].rename(columns={"B": b.letter})
+    about = f"A mark a module. On the dashed line both are alike; above it {b.letter} has more."
+    chart(made, numbers, name="scatter", title=f"{titled(measure)}: A beside {b.letter}", about=about)
 
 
 def _short(role: str) -> str:
@@ -141,18 +164,19 @@ def _maps(a: Side, b: Side, measure: str) -> None:
     values = [cell.value for grid in found for cell in grid.cells.values() if cell.value is not None]
     look = centred(values)
     for index, grid in enumerate(found):
-        frame = shifts_frame(grid, look)
+        frame = shifts_frame(grid, look, b.letter)
         roles = [label(role, 40) for role in grid.rows]
         made = map_of(frame, roles=roles, columns=[place_of(layer) for layer in grid.columns], look=look)
         unit = ", in doublings" if measure in LOGARITHMIC else ""
         about = (
-            "Blue: less in B, orange: more in B, 0 in the middle. A or B in a cell: only that one was adapted there."
+            f"Blue: less in {b.letter}, orange: more in {b.letter}, 0 in the middle. "
+            "A letter in a cell: only that one was adapted there."
         )
         numbers = frame[["layer", "role", "value", "said"]]
-        chart(made, numbers, name=f"shift-{index}", title=f"{titled(measure)}: B less A{unit}", about=about)
+        chart(made, numbers, name=f"shift-{index}", title=f"{titled(measure)}: {b.letter} less A{unit}", about=about)
 
 
-def shifts_frame(grid: ShiftGrid, look: Look) -> pd.DataFrame:
+def shifts_frame(grid: ShiftGrid, look: Look, letter: str = "B") -> pd.DataFrame:
     """The cells of a map of shifts, a row each."""
     import pandas as pd
 
@@ -162,9 +186,9 @@ def shifts_frame(grid: ShiftGrid, look: Look) -> pd.DataFrame:
             "layer": place_of(layer),
             "role": label(role, 40),
             "value": math.nan if cell.value is None else cell.value,
-            "text": _sign(cell) if cell.value is None else "" if dense else f"{cell.value:+.2g}",
+            "text": _sign(cell, letter) if cell.value is None else "" if dense else f"{cell.value:+.2g}",
             "bright": cell.value is not None and look.is_bright(cell.value),
-            "said": _told(cell),
+            "said": _told(cell, letter),
             "modules": f"{label(role, 40)} of layer {place_of(layer)}",
         }
         for (role, layer), cell in grid.cells.items()
@@ -172,29 +196,30 @@ def shifts_frame(grid: ShiftGrid, look: Look) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _sign(cell: Shift) -> str:
-    return "B" if cell.a is None else "A" if cell.b is None else "–"
+def _sign(cell: Shift, letter: str) -> str:
+    return letter if cell.a is None else "A" if cell.b is None else "–"
 
 
-def _told(cell: Shift) -> str:
+def _told(cell: Shift, letter: str) -> str:
     if cell.a is None or cell.b is None:
-        return f"only in {_sign(cell)}"
+        return f"only in {_sign(cell, letter)}"
     moved = "" if cell.value is None else f", {cell.value:+.3g}"
-    return f"A {short_number(cell.a.value)}, B {short_number(cell.b.value)}{moved}"
+    return f"A {short_number(cell.a.value)}, {letter} {short_number(cell.b.value)}{moved}"
 
 
-def _spectra(a: Side, b: Side, frame: pd.DataFrame) -> None:
-    """The singular values of one module over each other."""
-    own = [{label(row.name, 160): row for row in alive(_spectrum(side))} for side in (a, b)]
-    names = [name for name in frame["module"] if name in own[0] and name in own[1]]
+def _spectra(sides: Sequence[Side], frame: pd.DataFrame) -> None:
+    """The singular values of one module over each other; of all that have it."""
+    own = [{label(row.name, 160): row for row in alive(_spectrum(side))} for side in sides]
+    names = [name for name in frame["module"] if sum(name in rows for rows in own) > 1]
     if not names:
         return
     name = kept("module", names, "Spectra of a module")
-    rows = [own[0][name], own[1][name]]
-    points = curves_frame(rows, relative=False, of=[a.name, b.name])
-    made = curves(points, [a.name, b.name], "σ", log=True, field="of").properties(height=300)
-    about = "Singular values of the module's update in both. A line that lies higher is a larger update."
-    chart(made, points.drop(columns="line"), name="spectra-beside", title="Singular values, A and B", about=about)
+    there = [(side.name, rows[name]) for side, rows in zip(sides, own, strict=True) if name in rows]
+    points = curves_frame([row for _, row in there], relative=False, of=[of for of, _ in there])
+    made = curves(points, [side.name for side in sides], "σ", log=True, field="of").properties(height=300)
+    about = "Singular values of the module's update in each. A line that lies higher is a larger update."
+    title = f"Singular values, {' and '.join(side.letter for side in sides) if len(sides) == 2 else 'all'}"
+    chart(made, points.drop(columns="line"), name="spectra-beside", title=title, about=about)
 
 
 def _spectrum(side: Side) -> list[ModuleSpectrum]:
