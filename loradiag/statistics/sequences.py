@@ -28,7 +28,8 @@ _GRID = 1001
 _MOST = 0.5
 """Of the capital against a mean that can be lost at once."""
 
-_AT_ONCE = 4096
+_AT_ONCE = 1 << 18
+"""Observations that are reckoned with at once, for the sake of memory."""
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -62,24 +63,55 @@ def bounded_sequence(
     scaled = (vector(values, "values") - low) / (high - low)
     if scaled.min() < -1e-12 or scaled.max() > 1 + 1e-12:
         raise ValueError(f"values must lie between {low:g} and {high:g}")
-    means = np.linspace(0.0, 1.0, _GRID)
-    stakes = _stakes(scaled, alpha)
-    up, down = np.zeros(_GRID), np.zeros(_GRID)
-    line = math.log(2 / alpha)
-    wanted, found, done = list(at), [], 0
-    while wanted:
-        end = min(done + _AT_ONCE, wanted[0])
-        rows, bets = scaled[done:end, None], stakes[done:end, None]
-        away = rows - means[None, :]
-        with np.errstate(divide="ignore"):
-            more = np.minimum(bets, _MOST / np.maximum(means, 1e-12)) * away
-            less = np.minimum(bets, _MOST / np.maximum(1 - means, 1e-12)) * away
-        rising, falling = up + np.cumsum(np.log1p(more), axis=0), down + np.cumsum(np.log1p(-less), axis=0)
-        up, down, done = rising[-1], falling[-1], end
-        if done == wanted[0]:
-            found.append(_interval(done, float(scaled[:done].mean()), means, np.maximum(up, down) < line, low, high))
-            wanted.pop(0)
+    stakes, line = _stakes(scaled, alpha), math.log(2 / alpha)
+    # The larger a mean, the less is won by staking that it is too low, and the more by staking that it is too high: what is
+    # left is one stretch of the grid, whose ends lie near those of the look before.
+    too_low, too_high = _Capital(scaled, stakes, line), _Capital(1 - scaled, stakes, line)
+    first, last, found = 0, 0, []
+    for n in at:
+        first, last = too_low.first_left(n, first), too_high.first_left(n, last)
+        found.append(_interval(n, float(scaled[:n].mean()), first, _GRID - 1 - last, low, high))
     return found
+
+
+class _Capital:
+    """The logarithm of the capital staked on each mean of the grid being too low, reckoned for those that are asked for."""
+
+    def __init__(self, scaled: Floats, stakes: Floats, line: float) -> None:
+        self._scaled, self._stakes, self._line = scaled, stakes, line
+        self._known: dict[int, tuple[int, float]] = {}
+
+    def first_left(self, n: int, near: int) -> int:
+        """The first place of the grid whose capital is below the line after n observations; the grid's size if there is none.
+
+        Args:
+            n: Observations, no fewer than before.
+            near: A place that is not far from it.
+        """
+        below, above, step, place = -1, _GRID, 1, min(near, _GRID - 1)
+        while above - below > 1:
+            if self._after(n, place) < self._line:
+                above = place
+            else:
+                below = place
+            if below < 0:
+                place = max(above - step, 0)
+            elif above == _GRID:
+                place = min(below + step, _GRID - 1)
+            else:
+                place = (below + above) // 2
+            step *= 2
+        return above
+
+    def _after(self, n: int, place: int) -> float:
+        done, total = self._known.get(place, (0, 0.0))
+        mean = place / (_GRID - 1)
+        most = _MOST / max(mean, 1e-12)
+        for start in range(done, n, _AT_ONCE):
+            part = slice(start, min(start + _AT_ONCE, n))
+            total += float(np.log1p(np.minimum(self._stakes[part], most) * (self._scaled[part] - mean)).sum())
+        self._known[place] = n, total
+        return total
 
 
 def _stakes(scaled: Floats, alpha: float) -> Floats:
@@ -92,12 +124,11 @@ def _stakes(scaled: Floats, alpha: float) -> Floats:
     return result
 
 
-def _interval(n: int, mean: float, means: Floats, left: np.ndarray, low: float, high: float) -> Interval:
-    """The means that are left, with a step of the grid beyond them, so that none between two of it is lost."""
-    kept = np.flatnonzero(left)
+def _interval(n: int, mean: float, first: int, last: int, low: float, high: float) -> Interval:
+    """From one place of the grid to another, with a step beyond them, so that none between two is lost."""
     step = 1.0 / (_GRID - 1)
-    if kept.size:
-        ends = max(0.0, float(means[kept[0]]) - step), min(1.0, float(means[kept[-1]]) + step)
+    if first <= last:
+        ends = max(0.0, (first - 1) * step), min(1.0, (last + 1) * step)
     else:  # the true mean lies between two values of the grid
         ends = max(0.0, mean - step), min(1.0, mean + step)
     return Interval(n, low + mean * (high - low), low + ends[0] * (high - low), low + ends[1] * (high - low))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loradiag.statistics.sequences import BURN_IN, bounded_sequence, looks, normal_sequence, radius
@@ -53,6 +53,30 @@ def by_hand(values: np.ndarray, alpha: float, mean: float) -> float:
         squares += (value - total / (n + 1)) ** 2
         spread = squares / (n + 1)
     return max(up, down)
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 1000), st.sampled_from([[5], [1, 2, 3, 60], [10, 30, 60], [60, 60]]), st.booleans())
+def test_the_ends_are_those_of_the_whole_grid(seed: int, at: list[int], shifting: bool) -> None:
+    """At every look, whichever way an end has moved since the last: every thousandth is asked by the definition."""
+    generator = np.random.default_rng(seed)
+    rates = generator.random(2) if shifting else [generator.random()] * 2
+    values = np.concatenate([generator.random(30) < rates[0], generator.random(30) < rates[1]]).astype(float)
+    grid = [max(1e-12, min(1 - 1e-12, place / 1000)) for place in range(1001)]
+    for row in bounded_sequence(values, ALPHA, at):
+        left = [mean for mean in grid if by_hand(values[: row.n], ALPHA, mean) < 2 / ALPHA]
+        ends = (left[0], left[-1]) if left else (row.mean, row.mean)
+        assert row.low == pytest.approx(max(0.0, ends[0] - 0.001), abs=1e-9)
+        assert row.high == pytest.approx(min(1.0, ends[1] + 0.001), abs=1e-9)
+
+
+def test_a_hundred_thousand_observations_are_no_burden() -> None:
+    """Looked at 120 times: the ends of the last are those by the definition."""
+    values = np.random.default_rng(3).choice([0.0, 0.5, 1.0], p=[0.02, 0.95, 0.03], size=100_000)
+    found = bounded_sequence(values, ALPHA, looks(values.size, 120))[-1]
+    for end, inside in ((found.low, 0.002), (found.high, -0.002)):
+        assert by_hand(values, ALPHA, end) >= 2 / ALPHA
+        assert by_hand(values, ALPHA, end + inside) < 2 / ALPHA
 
 
 @given(st.integers(0, 1000), st.integers(5, 80))
