@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from loradiag.bases.locate import locate_base
@@ -31,9 +32,13 @@ def fetch(name: str, revision: str | None) -> tuple[Path, str]:
     }
     try:
         folder = Path(hub.snapshot_download(name, local_files_only=True, **options))
-        locate_base(folder)
+        lacking = locate_base(folder).config is None
     except Exception:  # whatever the cache lacks, a shard or all, the hub may have
         folder = _download(hub, name, options)
+    else:
+        if lacking:  # there is none, or a download was interrupted before it came
+            with suppress(InputError):
+                folder = _download(hub, name, options)
     return folder, folder.name
 
 

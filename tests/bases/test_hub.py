@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,55 @@ def test_a_base_that_is_half_in_the_cache(hub: Path) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert len(done.stderr.splitlines()) == 1
     assert "shard" in done.stderr or "hub" in done.stderr
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """What a hub answers of one repository at one commit, of which only the configuration is asked for."""
+
+    config = b'{"model_type": "llama", "tie_word_embeddings": true}'
+
+    def do_GET(self) -> None:
+        """The repository, its files, or one of them."""
+        if self.path.startswith("/api/models/someone/some-base/revision/"):
+            files = [{"rfilename": "config.json"}]
+            self._answer(json.dumps({"id": "someone/some-base", "sha": COMMIT, "siblings": files}).encode())
+        elif self.path.startswith("/api/models/someone/some-base/tree/"):
+            entry = {"type": "file", "path": "config.json", "size": len(self.config), "oid": "0" * 40}
+            self._answer(json.dumps([entry]).encode())
+        else:
+            self._answer(self.config if self.path.endswith("/config.json") else b"{}")
+
+    do_HEAD = do_GET  # noqa: N815 - the name that the library looks for
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(200)
+        for name, value in {"X-Repo-Commit": COMMIT, "ETag": f'"{len(body)}"', "Content-Length": len(body)}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_download_that_was_interrupted_before_the_configuration_came(tmp_path: Path) -> None:
+    """It is fetched; without a network what is there is all that can be had."""
+    folder = tmp_path / "hub" / "models--someone--some-base"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text(COMMIT)
+    snapshot = write_base(folder / "snapshots" / COMMIT)
+    (snapshot / "config.json").unlink(missing_ok=True)
+    assert fingerprinted(tmp_path / "hub", "someone/some-base").returncode == 0
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        here = f"http://127.0.0.1:{server.server_port}"
+        done = fingerprinted(
+            tmp_path / "hub", "someone/some-base", HF_ENDPOINT=here, HF_HUB_OFFLINE="0", HF_HUB_DISABLE_XET="1"
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert (snapshot / "config.json").read_bytes() == _Hub.config
 
 
 def test_a_directory_goes_before_the_hub(hub: Path) -> None:
