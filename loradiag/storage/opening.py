@@ -10,11 +10,7 @@ from typing import Protocol
 from loradiag.core.errors import InputError
 from loradiag.storage.files import unreadable
 from loradiag.storage.safetensors import MAX_HEADER, SafetensorsFile
-from loradiag.storage.tensors import Tensor
-
-FREE_EXPANSION = 64 << 20
-MAX_EXPANSION = 20
-"""Archives that unpack to more than 64 MiB and this many times their size are taken for bombs; weights barely compress."""
+from loradiag.storage.tensors import FREE_EXPANSION, MAX_EXPANSION, Tensor
 
 
 class OpenContainer(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from loradiag.core.dtypes import TORCH_NAMES
 from loradiag.core.errors import InputError, reason_of
 from loradiag.core.lazy import require
 from loradiag.storage.arrays import ArrayContainer
+from loradiag.storage.tensors import FREE_EXPANSION, MAX_EXPANSION
 
 _WRAPPERS = ("state_dict", "model_state_dict", "module")
 
@@ -36,8 +37,13 @@ def open_pickled(path: Path, *, allowed: bool) -> ArrayContainer:
         )
     torch = require("torch", "merge")
     try:
-        content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
-        arrays = [_array(torch, name, tensor) for name, tensor in _named(torch, content)]
+        data = path.read_bytes()
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        named = list(_named(torch, content))
+        _check_size(path, len(data), (tensor for _, tensor in named if tensor.layout is torch.strided))
+        arrays = [_array(torch, name, tensor) for name, tensor in named]
+    except InputError:
+        raise
     except Exception as error:  # torch raises anything from RuntimeError to KeyError on damaged or hostile files
         raise InputError(
             path,
@@ -48,6 +54,17 @@ def open_pickled(path: Path, *, allowed: bool) -> ArrayContainer:
     if not arrays:
         raise InputError(path, "holds no tensors", "name the adapter's weight file", kind="no-adapter")
     return ArrayContainer(path, "torch", arrays)
+
+
+def _check_size(path: Path, size: int, tensors: Iterable[Any]) -> None:
+    """Refuse tensors that show the same few numbers again and again: a file of a kilobyte can claim terabytes.
+
+    Raises:
+        InputError: They would take an absurd amount of memory.
+    """
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor.device.type != "meta")
+    if claimed > max(FREE_EXPANSION, MAX_EXPANSION * size):
+        raise InputError(path, f"would unpack to {claimed:,} bytes", "save it again as safetensors", kind="header")
 
 
 def _array(torch: Any, name: str, tensor: Any) -> tuple[str, str, tuple[int, ...], Any]:

@@ -25,6 +25,10 @@ MAX_DIMENSIONS = 64
 MAX_STACK = 1 << 16
 """Matrices that one tensor stacks. The largest mixtures have some hundreds of experts a layer; each becomes a module here."""
 
+FREE_EXPANSION = 64 << 20
+MAX_EXPANSION = 20
+"""Files that unpack to more than 64 MiB and this many times their size are taken for bombs; weights barely compress."""
+
 
 class Scratch:
     """Memory for values that are looked at and let go. What is read into it holds until the next read into it.

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from loradiag.adapters.opening import open_adapter
+from loradiag.storage.opening import open_container
 from tests.adapters import checks
 from tests.conftest import SHARED, peft_arrays
 
@@ -67,6 +68,16 @@ class TestAllowed:
         assert adapter.weight_format == "torch"
         for name, array in peft_arrays(layers=1).items():
             np.testing.assert_array_equal(adapter.tensors[name].read(), array.reshape(-1))
+
+    def test_numbers_shown_again_and_again(self, tmp_path: Path) -> None:
+        """Four bytes that claim to be 128 MiB: refused before memory is taken. A few copies are no bomb."""
+        name = "base_model.model.a.lora_A.weight"
+        path = tmp_path / "adapter_model.bin"
+        for zipped in (True, False):
+            self.torch.save({name: self.torch.ones(1).expand(1 << 25)}, path, _use_new_zipfile_serialization=zipped)
+            checks.assert_unreadable(path, "header", says="would unpack to 134,217,728 bytes", allow_pickle=True)
+        self.torch.save({name: self.torch.ones(4, 1).expand(4, 8)}, path)
+        assert open_container(path, allow_pickle=True).tensors[name].read().tolist() == [1.0] * 32
 
     def test_formats(self, tmp_path: Path) -> None:
         """BF16 and FP8 come as bits; what numpy cannot hold is named and never read."""
