@@ -6,6 +6,7 @@ import os
 import re
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 from sqlalchemy import select
@@ -25,17 +26,24 @@ _BEGINNING = re.compile(r"[0-9a-fA-F]{4,64}", re.ASCII)
 def find(session: Session, word: str) -> Adapter:
     """Return the one adapter that ``word`` means.
 
-    What lies at a path on this machine is told by its hash, since another adapter may have lain there before.
+    What lies at a path on this machine is told by its hash, since another adapter may have lain there before. A name such
+    as ``cafe`` may be the beginning of another adapter's hash: neither goes before the other.
 
     Raises:
         InputError: There is none.
         UsageError: There are several.
     """
-    for found in (_by_hash(session, word), _by_label(session, word), _by_name(session, word)):
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise _several(word, found)
+    hashed = _by_hash(session, word)
+    if hashed and hashed[0].sha256 == word.lower():
+        return hashed[0]
+    named = _by_label(session, word) or _by_name(session, word)
+    if hashed and not named:
+        named = _lying_at(session, word)
+    found = list({adapter.id: adapter for adapter in (*hashed, *named)}.values())
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise _several(word, found)
     adapter = _by_place(session, word)
     if adapter is None:
         remedy = "'loradiag registry ls' lists them; 'loradiag registry add' records one"
@@ -104,6 +112,14 @@ def _by_place(session: Session, word: str) -> Adapter | None:
     places = select(Sighting).where(Sighting.path.in_((place_of(word), word)))
     seen = session.scalars(places.order_by(Sighting.last_seen.desc(), Sighting.id.desc())).first()
     return session.get(Adapter, seen.adapter_id) if seen else None
+
+
+def _lying_at(session: Session, word: str) -> Sequence[Adapter]:
+    """The adapter that lies at a path now, if the registry knows it."""
+    with suppress(InputError, UsageError):
+        found = _by_place(session, word) if os.path.exists(word) else None
+        return [found] if found else []
+    return []
 
 
 def _several(word: str, found: Sequence[Adapter]) -> UsageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +112,32 @@ def test_a_name_of_several_is_refused(store: Store) -> None:
     say(store, "1", label="adapter")
     with store.reading() as session:
         assert find(session, "adapter").sha256 == sha("1")
+
+
+def test_a_name_that_is_the_beginning_of_another_hash_is_refused(
+    store: Store, make_adapter: MakeAdapter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else somebody who means the one puts the other live. A label, a directory's name and a path are names."""
+    import loradiag
+
+    record(store, inspection("0"))
+    record(store, inspection("1"))
+    word = sha("0")[:4]
+    say(store, "1", label=word)
+    with store.reading() as session:
+        with pytest.raises(UsageError, match=f"several adapters.*{sha('0')[:12]}.*{sha('1')[:12]}"):
+            find(session, word)
+        assert find(session, sha("0")[:5]).sha256 == sha("0")
+    say(store, "1", label=sha("0"))  # a whole hash is never a name
+    with store.reading() as session:
+        assert find(session, sha("0")).sha256 == sha("0")
+        assert find(session, word).sha256 == sha("0")
+    path = make_adapter(name="mine")
+    record(store, loradiag.inspect(path), None, path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / word).symlink_to(path)
+    with store.reading() as session, pytest.raises(UsageError, match="several adapters"):
+        find(session, word)
 
 
 def test_stages_go_on_and_back_only_with_a_reason(store: Store) -> None:
