@@ -152,6 +152,42 @@ def test_how_large_a_risk_is_high(size: float, level: str) -> None:
     assert finding.message.startswith(f"{level} risk")
 
 
+@pytest.mark.parametrize(
+    ("case", "missed"),
+    [
+        ("LD301 low", 0.5),
+        ("LD301 high", 4.0),
+        ("LD302 low", 0.5 * 8**0.5),
+        ("LD302 high", 4 * 8**0.5),
+        ("LD305 low", 1e-3),
+        ("LD305 high", 30.0),
+    ],
+)
+def test_the_end_of_a_band_that_was_missed_is_told(case: str, missed: float) -> None:
+    """Not the other one."""
+    (finding,) = said(case[:5], **SPEAKS[case][0])
+    assert finding.threshold == pytest.approx(missed)
+
+
+def test_of_several_the_worst_is_told() -> None:
+    """The one farthest from its peers, and the factors farthest out of proportion, on either side."""
+    rows = [module_scale("a", norm_z=9.0, norm_ratio=5.0), module_scale("b", norm_z=-9.0, norm_ratio=0.1)]
+    (finding,) = said("LD304", scale=scaled(*rows, module_scale("c")))
+    assert finding.observed == pytest.approx(0.1)
+    rows = [module_scale("a", factor_ratio=40.0), module_scale("b", factor_ratio=1e-5)]
+    (finding,) = said("LD305", scale=scaled(*rows, module_scale("c")))
+    assert finding.observed == pytest.approx(1e-5)
+
+
+def test_scales_are_counted_where_they_differ() -> None:
+    """One value stands alone, several with how often each occurs."""
+    rows = [module_scale("a", scale=8.0), module_scale("b", scale=8.0), module_scale("c", scale=0.25)]
+    (finding,) = said("LD301", scale=scaled(*rows))
+    assert "α/r is 8 (2×), 0.25 (1×) in all 3 modules" in finding.message
+    (finding,) = said("LD301", scale=scaled(*rows[:2]))
+    assert "α/r is 8 in all 2 modules" in finding.message
+
+
 def test_modules_at_fault_are_named() -> None:
     """Those that are, and no other."""
     low, fine = spectrum(2, effective_rank=7), spectrum(1, name="fine", effective_rank=8)
