@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -179,16 +180,23 @@ def _fetched(uri: str, place: Path, *, lasting: bool) -> Path:
 
 
 def _put(folder: Path, target: Path, *, over: bool) -> None:
-    """Rename a folder to its place: over what is there, or giving way to what another process has put there meanwhile."""
-    if over:
-        shutil.rmtree(target, ignore_errors=True)
-    else:
+    """Rename a folder to its place: over what is there, or giving way to what another process has put there meanwhile.
+
+    What is there is renamed before it is removed, so that nobody finds a part of it, nor another process's in its way.
+    """
+    if not over:
         sync_below(folder)  # it is never looked at again: one that a power cut tore would stay torn
-    try:
-        os.replace(folder, target)
-    except OSError:
-        if over or not target.is_dir():
-            raise
+    while True:
+        try:
+            os.replace(folder, target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        if not over:
+            return
+        with suppress(FileNotFoundError), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as aside:
+            os.replace(target, Path(aside, "old"))
 
 
 def _files(artifacts: Any, uri: str) -> list[str]:
