@@ -12,7 +12,20 @@ from loradiag.core.comparing import ComparedPair, Comparison
 from loradiag.core.findings import Finding
 from loradiag.core.measurements import Measurements
 from loradiag.core.report import Accounting, Subject
-from tests.rules.comparing import ALIKE, APART, NEAR, NOTHING, SAME, SHAPES, START, adapter, comparison, pair, report
+from tests.rules.comparing import (
+    ALIKE,
+    APART,
+    NEAR,
+    NOTHING,
+    SAME,
+    SHAPES,
+    START,
+    adapter,
+    comparison,
+    module,
+    pair,
+    report,
+)
 
 
 def codes(found: Comparison) -> list[str]:
@@ -121,3 +134,45 @@ def test_what_both_store_whole_is_told_beside_the_update() -> None:
         assert not {"LD516", "LD517"} & told(row).keys()
     old = told(pair(distance=0.002, stored_by_both=["lm_head"]))
     assert "store" not in old["LD516"].message
+
+
+LIMITS = [
+    # what changes, its value short of a threshold and at it, and what rules say then
+    ({"interference": 0.249}, {"interference": 0.25}, ["LD615"]),
+    ({"sign_conflict": 0.55}, {"sign_conflict": 0.551}, ["LD616"]),
+    ({"right_excess": 0.349}, {"right_excess": 0.35}, ["LD521"]),
+    ({"cosine": 0.0599}, {"cosine": 0.06}, ["LD521"]),
+    ({"distance": 0.2501}, {"distance": 0.25}, ["LD517"]),
+]
+
+
+@pytest.mark.parametrize(("short", "at", "expected"), LIMITS, ids=[next(iter(row[1])) for row in LIMITS])
+def test_where_rules_begin(short: dict[str, float], at: dict[str, float], expected: list[str]) -> None:
+    """Just short of a threshold nothing is said, and at it one thing."""
+    assert codes(comparison(pair(**short))) == []
+    assert codes(comparison(pair(**at))) == expected
+
+
+@pytest.mark.parametrize(("cosine", "word"), [(0.101, "adds up"), (0.1, "mixes"), (-0.1, "mixes"), (-0.101, "cancels")])
+def test_what_meets_adds_up_or_cancels(cosine: float, word: str) -> None:
+    """By the sign of the cosine, where it has one to speak of."""
+    met = pair(interference=0.3, cosine=cosine)
+    (message,) = [finding.message for finding in report(comparison(met)).findings if finding.code == "LD615"]
+    assert word in message
+
+
+def test_only_modules_that_meet_are_named() -> None:
+    """Of those that meet most."""
+    rows = [module("a", interference=0.25), module("b", interference=0.249), module("c", interference=0.9)]
+    met = pair(interference=0.3, cosine=0.0, modules=rows)
+    (finding,) = [row for row in report(comparison(met)).findings if row.code == "LD615"]
+    assert finding.modules == ["c", "a"]
+
+
+@pytest.mark.parametrize(("whose", "count"), [(["lm_head"], 1), (["score"], 0)])
+def test_layers_collide_where_both_hold_them(whose: list[str], count: int) -> None:
+    """And not where it is one and the same file."""
+    both = [adapter("one", stored_whole=["lm_head"]), adapter("two", stored_whole=whose)]
+    assert codes(comparison(pair(), adapters=both)).count("LD617") == count
+    copies = [msgspec.structs.replace(row, sha256="the same") for row in both]
+    assert "LD617" not in codes(comparison(pair(), adapters=copies))
