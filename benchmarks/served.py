@@ -15,7 +15,7 @@ sys.path[:] = [os.path.dirname(_HERE), *(entry for entry in sys.path if os.path.
 import argparse  # noqa: E402 - the path comes first
 from collections.abc import Sequence  # noqa: E402
 
-from tests.served.simulating import Kind, shares  # noqa: E402
+from tests.analyzers.served.simulating import Kind, shares  # noqa: E402
 
 SERVERS: dict[str, Kind] = {
     "steady, logprobs": Kind(),

@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from loradiag.cli.main import cli
 from loradiag.core.errors import InputError, UsageError
-from tests.served.server import Manners, serving
-from tests.served.speaking import speak
+from tests.analyzers.served.server import Manners, serving
+from tests.analyzers.served.speaking import speak
 
 QUICK = ("--limit", "6", "--switches", "2")
 

@@ -13,9 +13,9 @@ import numpy as np
 import loradiag
 from loradiag.core.report import Report, encode
 from loradiag.registry.lifecycle import Change, Result
-from tests.served.server import Manners
-from tests.served.server import serving as server
-from tests.served.speaking import speak
+from tests.analyzers.served.server import Manners
+from tests.analyzers.served.server import serving as server
+from tests.analyzers.served.speaking import speak
 from tests.watching.making import write
 
 URL = "http://gpu-3.example:8000"

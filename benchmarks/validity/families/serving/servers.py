@@ -87,8 +87,8 @@ def _report(scratch: Path, name: str) -> Path:
 
 def _told(case: Case, seed: int, reports: dict[str, Path]) -> Told:
     from loradiag.api import serve_check
-    from tests.served.server import Manners, Row, serving
-    from tests.served.speaking import close, speak
+    from tests.analyzers.served.server import Manners, Row, serving
+    from tests.analyzers.served.speaking import close, speak
 
     said = close if case.close else speak
 

@@ -16,8 +16,8 @@ from loradiag.analyzers.served.client import Client
 from loradiag.analyzers.served.models import cast
 from loradiag.api import serve_check
 from loradiag.core.errors import InputError, LoradiagError, UsageError
-from tests.served.server import Manners, serving
-from tests.served.speaking import speak
+from tests.analyzers.served.server import Manners, serving
+from tests.analyzers.served.speaking import speak
 
 KEY = "sk-very-secret"
 MANNER = Manner("completions", False, 4)

@@ -11,8 +11,8 @@ import pytest
 import loradiag
 from loradiag.bases.opening import open_base
 from loradiag.models.loading import load_model, load_tokenizer
+from tests.analyzers.served.server import Manners, Row, Speak, serving
 from tests.conftest import ROOT
-from tests.served.server import Manners, Row, Speak, serving
 
 pytestmark = pytest.mark.models
 

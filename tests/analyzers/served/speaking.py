@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tests.served.server import Row
+from tests.analyzers.served.server import Row
 
 WORDS = [
     f" {first}{second}" for first in ("ba", "do", "fe", "gi", "lu", "mo") for second in ("n", "rt", "sk", "ll", "mp")

@@ -12,9 +12,9 @@ import loradiag
 from loradiag.analyzers.served.expecting import matched, told_by
 from loradiag.core.errors import InputError
 from loradiag.core.report import Report, encode
+from tests.analyzers.served.server import Manners, serving
+from tests.analyzers.served.speaking import speak
 from tests.conftest import ROOT, MakeAdapter, peft_arrays
-from tests.served.server import Manners, serving
-from tests.served.speaking import speak
 
 ADAPTERS = ROOT / "fixtures" / "adapters"
 

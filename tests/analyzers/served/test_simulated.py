@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loradiag.api.served import PROMPTS
-from tests.served.simulating import Kind, shares
+from tests.analyzers.served.simulating import Kind, shares
 
 SOUND = {
     "steady": Kind(),

@@ -16,8 +16,8 @@ from loradiag.api.served import PROMPTS
 from loradiag.core.report import Report, encode
 from loradiag.core.served import Served, ServedModel
 from loradiag.core.verdict import Status
-from tests.served.server import Manners, Row, serving
-from tests.served.speaking import close, speak
+from tests.analyzers.served.server import Manners, Row, serving
+from tests.analyzers.served.speaking import close, speak
 
 
 @pytest.fixture(autouse=True)
