@@ -46,9 +46,11 @@ def demo(folder: str | None, *, no_browser: bool, port: int, only_data: bool) ->
 
 def _serve(place: Path, port: int, *, browser: bool) -> None:
     from loradiag.cli.serving import Wanted, serve
+    from loradiag.demo.records import REGISTRY
 
     reports, lake = str(place / "reports"), str(place / "lake")
-    serve(Wanted(reports=reports, traffic=lake, allow_writes=True, port=port, browser=browser))
+    registry = str(place / REGISTRY) if (place / REGISTRY).is_file() else None
+    serve(Wanted(reports=reports, traffic=lake, registry=registry, allow_writes=True, port=port, browser=browser))
 
 
 @contextlib.contextmanager

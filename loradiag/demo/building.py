@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from loradiag.demo import folder as marks
-from loradiag.demo import traffic, weights
+from loradiag.demo import records, traffic, weights
 from loradiag.demo.kept import REPORTS
 from loradiag.demo.month import Month
 from loradiag.demo.source import fixtures
@@ -80,8 +80,16 @@ CHECKED = Part(
     "every day of the month by itself",
     ("loradiag drift check --lake lake --baseline baselines --last all --show-text -o reports/drift-days.json",),
 )
+RECORDED = Part(
+    "registry/: owners, stages and results of every adapter",
+    (
+        "loradiag registry add reports/*-inspect-* --registry registry/registry.sqlite",
+        "loradiag registry set adapters/ledger --owner mira --stage staging --registry registry/registry.sqlite",
+    ),
+    "where loradiag[registry] is installed",
+)
 
-PARTS = (LAID_OUT, INSPECTED, COMPARED, SCANNED, UNPACKED, BASELINES, LIVED, CHECKED)
+PARTS = (LAID_OUT, INSPECTED, COMPARED, SCANNED, UNPACKED, BASELINES, LIVED, CHECKED, RECORDED)
 
 
 def make_demo(folder: Path, told: Told) -> None:
@@ -117,6 +125,8 @@ def _steps(source: Path, month: Month, told: Told) -> Iterator[tuple[Part, Calla
     yield BASELINES, partial(traffic.make_baselines, month)
     yield LIVED, partial(traffic.live_through, source, month, partial(told, LIVED.title))
     yield CHECKED, partial(traffic.check_days, month)
+    if records.can_record():
+        yield RECORDED, records.record
 
 
 @contextlib.contextmanager

@@ -13,7 +13,20 @@ from loradiag.core.times import now
 from loradiag.storage.writing import write_whole
 
 MARK = "demo.json"
-PARTS = ("adapters", "base", "baselines", "cache", "data", "encoder", "incoming", "lake", "logs", "reports", "tasks")
+PARTS = (
+    "adapters",
+    "base",
+    "baselines",
+    "cache",
+    "data",
+    "encoder",
+    "incoming",
+    "lake",
+    "logs",
+    "registry",
+    "reports",
+    "tasks",
+)
 """What a demonstration makes; of an interrupted one nothing else is removed."""
 
 

@@ -20,7 +20,7 @@ from loradiag_dashboard.navigation import PLACES
 import loradiag
 from loradiag.core.report import encode
 from tests.conftest import MakeAdapter, peft_arrays
-from tests.dashboards.serving import canaries, checks, recorded
+from tests.dashboards.serving import canaries, checks
 from tests.dashboards.walking import CHROMIUM, Reader, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -48,13 +48,12 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def place(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the demonstration, in which an alarm may be acknowledged; with a canary, an endpoint and a registry."""
+    """A copy of the demonstration, in which an alarm may be acknowledged; with a canary and an endpoint."""
     folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("walk") / "demo"))
     canaries(
         folder / "reports" / "canary", tmp_path_factory.mktemp("split") / "lake", old="ledger", new="next", harm=0.03
     )
     checks(folder / "reports" / "served", adapters=("chant", "grammar", "tiny"), silent="tiny", mended=True)
-    recorded(folder / "registry.sqlite", [folder / "adapters"], "ledger")
     return folder
 
 

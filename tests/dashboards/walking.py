@@ -27,8 +27,9 @@ def served(folder: Path, cache: Path, *options: str) -> Iterator[str]:
     sources = ["--reports", str(folder / "reports")]
     if (folder / "lake").is_dir():
         sources += ["--traffic", str(folder / "lake")]
-    if (folder / "registry.sqlite").is_file():
-        sources += ["--registry", str(folder / "registry.sqlite")]
+    registry = folder / "registry" / "registry.sqlite"
+    if registry.is_file():
+        sources += ["--registry", str(registry)]
     log = cache / "dashboard.log"
     cache.mkdir(parents=True, exist_ok=True)
     with log.open("w") as errors:

@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+import loradiag
 from loradiag.api import alarms, read_reports
 from loradiag.cli.demo import demo
 from loradiag.core.report import Report
 from loradiag.core.text import name_of
+from loradiag.demo.records import REGISTRY, WAYS
 from tests.conftest import FIXTURES
 
 pytestmark = pytest.mark.models
@@ -126,3 +128,20 @@ def test_nothing_is_left_behind(made: Path) -> None:
     assert "SOURCE_DATE_EPOCH" not in os.environ
     assert not str(os.environ["LORADIAG_CACHE"]).startswith(str(made))
     assert (made / "cache" / "fleet.sqlite").exists()
+
+
+def test_the_registry_tells_whose_adapters_are(made: Path) -> None:
+    """Every ledger took the last one's place, on the way that stages have; what others measured is stored."""
+    with loradiag.open_registry(made / REGISTRY, create=False, read_only=True) as registry:
+        rows = registry.ls()
+        ledgers = [row for row in rows if row.owner == WAYS["ledger"].owner and row.stage in ("live", "retired")]
+        assert Counter(row.stage for row in ledgers) == {"live": 1, "retired": 3}
+        live = next(row for row in ledgers if row.stage == "live")
+        assert set(live.verdicts) == {"inspect", "merge-drift", "forgetting"}
+        steps = [event.after for event in registry.show(live.sha256).history if event.what == "stage"]
+        assert steps == ["staging", "canary", "live"]
+        started = min(registry.show(live.sha256).history, key=lambda event: event.at).at
+        ended = [event.at for row in ledgers for event in registry.show(row.sha256).history if event.after == "retired"]
+    assert len(set(ended)) == 3
+    assert max(ended) > started
+    assert max(ended) <= datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

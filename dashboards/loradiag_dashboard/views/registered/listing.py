@@ -32,6 +32,9 @@ _COLORS = {
     "retired": STATE_COLORS["unknown"],
     "none": STATE_COLORS["unknown"],
 }
+_WAY = ("live", "canary", "staging", "none", "retired")
+"""In this order they stand in the table, of a stage those first that fail, then those that were seen last."""
+
 ENTRY = "entry"
 """The parameter of the address that names an adapter, by its hash."""
 
@@ -49,12 +52,12 @@ def staged(stage: str | None) -> str:
 
 def listing(rows: Sequence[Listed]) -> list[Listed]:
     """Draw the filters and the table, and return the rows that are left; a click on one puts it into the address."""
-    left = _filtered(rows)
+    left = sorted(_filtered(rows), key=lambda row: (_place(row.stage), not row.failing))
     if not left:
         nothing("No adapter is left", "No adapter has all that the filters ask for. Clear one of them above the table.")
         return left
     st.caption(
-        f"{len(left):,} of {plural(len(rows), 'adapter')}, those seen last first. Click a row to see its history below."
+        f"{len(left):,} of {plural(len(rows), 'adapter')}, the furthest on their way first. Click a row: its history is below."
     )
     table(
         listing_frame(left),
@@ -66,6 +69,11 @@ def listing(rows: Sequence[Listed]) -> list[Listed]:
         selection_mode="single-row",
     )
     return left
+
+
+def _place(stage: str | None) -> int:
+    """Where a stage stands; one that this version does not know at the end."""
+    return _WAY.index(stage or "none") if (stage or "none") in _WAY else len(_WAY)
 
 
 def _clicked(rows: Sequence[Listed]) -> Any:
