@@ -65,6 +65,9 @@ def _deploy(row: Route, rows: Sequence[Route], merge: Merge) -> Advice:
     cheaper = [called(other.route) for other in rows if other.status == "inconclusive" and other.bits < row.bits]
     if cheaper:
         more.append(f"cheaper, and not decided: {listed(cheaper, 8)}")
+    excused = [called(other.route) for other in rows if other.status == "pass" and other.bits < row.bits]
+    if excused:
+        more.append(f"cheaper, and passed with a reservation: {listed(excused, 8)}")
     parts = len(unfolded(merge))
     if parts:
         more.append(f"it leaves out {plural(parts, 'part')} of the adapter that cannot be folded")

@@ -11,7 +11,6 @@ from loradiag.core.findings import Severity
 from loradiag.core.policy import Policy
 from loradiag.core.report import Accounting, Report
 from loradiag.core.text import plural, shorten
-from loradiag.core.verdict import Status
 from loradiag.outputs.arrange import STATUS_MARKS, active, deciding, is_series, labels, tally, unreadable
 from loradiag.outputs.facts import facts, origin
 from loradiag.outputs.page import (
@@ -40,7 +39,7 @@ from loradiag.outputs.page import (
 from loradiag.outputs.page.colors import stylesheet
 from loradiag.outputs.page.findings import NAMES, findings, policy
 from loradiag.outputs.page.markup import Markup, element, folded, join, marked, names
-from loradiag.outputs.page.series import overview
+from loradiag.outputs.page.series import overview, urgent_first
 from loradiag.outputs.style import Style
 
 CURVES, ROWS = 120, 400
@@ -153,9 +152,7 @@ def _judged(used: Policy) -> Markup:
 
 def _shown_whole(reports: Sequence[Report]) -> frozenset[int]:
     """The places of the reports that are shown whole."""
-    urgency = {Status.FAIL: 0, Status.INCONCLUSIVE: 1}
-    ranked = sorted(range(len(reports)), key=lambda place: urgency.get(reports[place].verdict.status, 2))
-    return frozenset(ranked[:WHOLE])
+    return frozenset(urgent_first(reports)[:WHOLE])
 
 
 def _left_out(reports: int, whole: int) -> Markup:

@@ -48,6 +48,17 @@ def by_outputs() -> list[Report]:
     return [drifted(merge(rows, recommended="nf4", outputs=outputs()), notes)]
 
 
+def excused() -> list[Report]:
+    """A weak adapter: NF4 moves the outputs and keeps the gain, so that it passes, and is not what is recommended."""
+    rows = [
+        route("bf16", **loss(6.8e-6, 1.0, 2.4e-5)),
+        route("nf4", 0.9956, **loss(0.57, 1.02)),
+        route("int8", 0.99998, **loss(1.7e-4, 0.9998, 6e-4)),
+    ]
+    notes = [about("LD604", "nf4", Severity.INFO, "57% of the adapter's effect on the outputs is lost")]
+    return [drifted(merge(rows, recommended="int8", outputs=outputs()), notes)]
+
+
 def gated() -> list[Report]:
     """Three routes that must keep a weak adapter; two lose far more than its effect."""
     rows = [

@@ -197,6 +197,7 @@ def test_hundreds_of_reports_are_whole_where_it_matters() -> None:
     assert f"Charts and tables are shown of {WHOLE}, those that did not pass first" in text
     parts = text.split('<details class="report"')[1:]
     assert len(parts) == len(reports)
+    assert text.index('href="#r300"') < text.index('href="#r0"')
     whole = [index for index, part in enumerate(parts) if "Singular values" in part]
     assert len(whole) == WHOLE
     assert whole[-1] == 300

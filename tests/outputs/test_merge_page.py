@@ -189,3 +189,10 @@ def test_a_large_adapter_gives_a_small_page() -> None:
     (report,) = merge_reports.large()
     assert len(render([report], Style()).encode()) < 1_000_000
     assert section(report, "What survives where").count("<td class") <= 15 * (80 + 7)
+
+
+def test_the_legend_says_where_a_rule_made_an_exception() -> None:
+    """A route that passes beyond the line that fails others is not left unexplained."""
+    told = ", unless its rule makes an exception"
+    assert "beyond it a route fails" + told in section(merge_reports.excused()[0], "Merge drift")
+    assert told not in section(merge_reports.by_outputs()[0], "Merge drift")

@@ -26,6 +26,13 @@ SENTENCES = [
         (),
     ),
     (
+        merge_reports.excused,
+        "pass",
+        "deploy as int8: fold into the 16-bit base, then quantize to INT8; the cheapest measured route that keeps the adapter "
+        "(ρ 1.7e-04, 8 bits)",
+        ("cheaper, and passed with a reservation: nf4",),
+    ),
+    (
         merge_reports.by_weights,
         "pass",
         "deploy as bf16: fold into the 16-bit base, store BF16; the cheapest measured route that keeps the update "

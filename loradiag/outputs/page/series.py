@@ -32,21 +32,31 @@ _CHARTS = (
 )
 
 
+MANY = 40
+"""Reports beyond which their table scrolls, and unless they are a series has those first that did not pass."""
+
+
+def urgent_first(reports: Sequence[Report]) -> list[int]:
+    """Places of reports: failed ones, then those that are open, then the others."""
+    urgency = {Status.FAIL: 0, Status.INCONCLUSIVE: 1}
+    return sorted(range(len(reports)), key=lambda place: urgency.get(reports[place].verdict.status, 2))
+
+
 def overview(reports: Sequence[Report]) -> Markup:
     """The table of all reports, and the charts if they are a series."""
     names = labels(reports)
     columns = overview_of(reports)
     words = in_words(reports)
-    counted = has_modules(reports)
+    counted, many = has_modules(reports), len(reports) > MANY
     lines = [
         _row(
             index,
-            report,
+            reports[index],
             names[index],
             [said[index] for _, said in words],
-            [*([report.subject.modules] if counted else []), *(values[index] for values in columns.values())],
+            [*([reports[index].subject.modules] if counted else []), *(values[index] for values in columns.values())],
         )
-        for index, report in enumerate(reports)
+        for index in (urgent_first(reports) if many and not is_series(reports) else range(len(reports)))
     ]
     failed = sum(report.verdict.status is Status.FAIL for report in reports)
     open_ = sum(report.verdict.status is Status.INCONCLUSIVE for report in reports)
@@ -64,6 +74,7 @@ def overview(reports: Sequence[Report]) -> Markup:
             rows(lines),
             caption="Overview",
             class_="rows sortable overview",
+            tall=many,
         ),
     ]
     if is_series(reports):

@@ -23,6 +23,8 @@ _LABEL = 17
 
 _LIMITS = {"fails": "beyond it a route fails", "noted": "beyond it there is a warning"}
 
+_EXCUSED = ", unless its rule makes an exception"
+
 Placed = Sequence[tuple[Strip, Axis]]
 
 
@@ -142,9 +144,19 @@ def _legend(rows: Sequence[Route], drawn: Placed, limits: Limits) -> Markup:
     kinds = {kind for strip, _ in drawn for kind in limits_of(strip, limits)}
     for kind in (kind for kind in _LIMITS if kind in kinds):
         line = element("line", x1=0, x2=18, y1=6, y2=6, class_=f"limit {kind}")
-        parts.append(element("span", picture(line, 18, 12), f" {_LIMITS[kind]}"))
+        excused = kind == "fails" and any(_excused(strip, row, limits) for strip, _ in drawn for row in rows)
+        said = f" {_LIMITS[kind]}{_EXCUSED if excused else ''}"
+        parts.append(element("span", picture(line, 18, 12), said))
     if any(strip.ends for strip, _ in drawn):
         parts.append(element("span", "bars: 95% intervals"))
     if any(beyond(strip, axis, row) for strip, axis in drawn for row in rows):
         parts.append(element("span", "arrowheads: beyond the axis"))
     return element("p", *parts, class_="legend marks")
+
+
+def _excused(strip: Strip, row: Route, limits: Limits) -> bool:
+    """Whether a route passes though it lies beyond what fails others, on a measure of which less is better."""
+    if strip.better != "← better":
+        return False
+    most, value = limits_of(strip, limits).get("fails"), strip.value(row)
+    return row.status == "pass" and most is not None and value is not None and value > most
