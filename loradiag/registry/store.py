@@ -46,9 +46,10 @@ class Store:
     def __init__(self, place: Path | URL, engine: Engine) -> None:
         self.name = shown(place)
         self._place = place
-        self._reads = engine
-        self._writes = engine.execution_options(**{_WRITES: True})
         self._shared = isinstance(place, URL)
+        # PostgreSQL's default shows each query what was committed just before it; SQLite shows one state by itself.
+        self._reads = engine.execution_options(isolation_level="REPEATABLE READ") if self._shared else engine
+        self._writes = engine.execution_options(**{_WRITES: True})
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

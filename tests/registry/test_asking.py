@@ -103,6 +103,18 @@ def test_an_adapter_is_found_by_many_names(fleet: Store, make_adapter: MakeAdapt
                 find(session, word)
 
 
+def test_who_reads_sees_one_state(store: Store) -> None:
+    """However many queries it takes, and whoever writes meanwhile."""
+    record(store, inspection("before"))
+    with store.reading() as session:
+        assert [row.sha256 for row in listed(session)] == [sha("before")]
+        record(store, inspection("meanwhile"))
+        assert [row.sha256 for row in listed(session)] == [sha("before")]
+        assert detail(session, find(session, sha("before"))).adapter.reports == 1
+    with store.reading() as session:
+        assert len(listed(session)) == 2
+
+
 def test_a_name_of_several_is_refused(store: Store) -> None:
     """With the hashes to choose from; a label decides before names of directories do."""
     for number in range(3):
