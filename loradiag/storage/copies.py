@@ -44,6 +44,14 @@ class Copy:
                     found[name] = (status.st_size, status.st_mtime_ns)
         return dict(sorted(found.items(), key=lambda row: (row[1][1], row[0])))
 
+    def is_as(self, name: str, known: Known) -> bool:
+        """Whether a file is as it was when it was the same here and there."""
+        try:
+            status = (self.local / name).stat()
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and is_as(known, status.st_size, status.st_mtime_ns)
+
     def known(self) -> dict[str, Known]:
         """What is remembered: the files that were the same here and there."""
         try:

@@ -72,7 +72,7 @@ class RemoteFolder:
         with self._copy.alone():
             there, known = self.listing(), self._copy.known()
             for name in known.keys() - there.keys():
-                if os.path.isfile(self.local / name):
+                if self._copy.is_as(name, known[name]):  # what was changed here since waits to be sent
                     (self.local / name).unlink(missing_ok=True)
                 del known[name]
             self._fetch(there, known, progress)

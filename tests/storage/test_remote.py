@@ -176,6 +176,22 @@ def test_what_was_not_sent_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert set(there(url)) == {"one.txt", "two.txt", "three.txt"}
 
 
+def test_what_was_written_here_anew_waits_though_it_was_removed_there(url: str, tmp_path: Path) -> None:
+    """A kill came between writing and sending, and somebody else removed the old file meanwhile."""
+    folder = RemoteFolder(url, tmp_path / "cache")
+    for name in ("again.txt", "gone.txt"):
+        put(url, name, "old")
+    folder.fetch()
+    write(folder, "again.txt", "new one")
+    system, root = fsspec.core.url_to_fs(url)
+    for name in ("again.txt", "gone.txt"):
+        system.rm_file(f"{root}/{name}")
+    folder.fetch()
+    assert here(folder) == {"again.txt": "new one"}
+    folder.send()
+    assert there(url) == {"again.txt": "new one"}
+
+
 def test_a_memory_that_was_lost_costs_time_alone(url: str, tmp_path: Path) -> None:
     """Without what was remembered, all is fetched again, and nothing is doubled or lost."""
     folder = RemoteFolder(url, tmp_path / "cache")
