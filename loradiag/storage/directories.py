@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -14,7 +17,7 @@ import msgspec
 from loradiag.core.errors import UsageError
 from loradiag.core.text import printable
 from loradiag.storage.syncing import sync, sync_below
-from loradiag.storage.writing import name_beside
+from loradiag.storage.writing import TOKEN, name_beside
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -28,6 +31,9 @@ class Kind(msgspec.Struct, frozen=True):
     name: str
     mark: str
 
+
+_LEFT = 86_400.0
+"""Seconds after which a directory that nobody holds is what a killed run left. Machines may not see each other's locks."""
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
@@ -84,18 +90,46 @@ def installed(place: Path, replaced: Kind | None = None) -> Iterator[Path]:
         UsageError: The system does not let us write there; or something is there by now, and the new directory lies beside it.
     """
     try:
+        _sweep(place)
         temporary = name_beside(place)
         temporary.mkdir()
         try:
-            yield temporary
-            sync_below(temporary)
-            _move(temporary, place, replaced)
+            with _held(temporary):
+                yield temporary
+                sync_below(temporary)
+                _move(temporary, place, replaced)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
     except OSError as error:
         reason = printable(error.strerror or str(error))  # numpy's has no more than a text
         raise UsageError(f"{printable(str(place))}: cannot be written ({reason})") from error
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a directory, if nobody does; it goes with the process, however that ends. Yield whether it is held."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # somebody does, or the file system has no locks
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(place: Path) -> None:
+    """Remove what runs into the same place left that were killed: as large as a model, and hidden."""
+    ours = re.compile(re.escape(name_beside(place).name[:-TOKEN]) + f"[0-9a-f]{{{TOKEN}}}")
+    with suppress(OSError):  # a folder may be written and not listed
+        for path in place.parent.iterdir():
+            if ours.fullmatch(path.name) and path.is_dir() and time.time() - path.stat().st_mtime > _LEFT:
+                with _held(path) as is_nobodys:
+                    if is_nobodys:
+                        shutil.rmtree(path, ignore_errors=True)
 
 
 def _move(temporary: Path, place: Path, replaced: Kind | None) -> None:

@@ -13,6 +13,9 @@ from loradiag.storage.syncing import sync
 
 _OPEN_FILES = "/proc/"
 
+TOKEN = 16
+"""Characters that end a name which nothing has."""
+
 
 def write_whole(path: Path, content: str | bytes, *, lasting: bool = True) -> None:
     """Write a file under another name beside it and rename it into place, so that no reader sees half of it.
@@ -79,4 +82,4 @@ def name_beside(path: Path, what: str = "") -> Path:
         ValueError: The path has no name of its own.
     """
     beginning = os.fsdecode(os.fsencode(path.name)[:100])  # in bytes, of which a name has 255 at most
-    return path.with_name(f".{beginning}.{what}{secrets.token_hex(8)}")
+    return path.with_name(f".{beginning}.{what}{secrets.token_hex(TOKEN // 2)}")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +89,40 @@ def test_what_was_put_there_meanwhile_stays(tmp_path: Path, force: bool) -> None
     (beside,) = (path for path in tmp_path.iterdir() if path != place)
     assert str(beside) in str(caught.value)
     assert (beside / "config.json").read_text() == "ours"
+
+
+KILLED = """
+import os, pathlib, sys, time
+from loradiag.storage.directories import installed
+with installed(pathlib.Path(sys.argv[1])) as folder:
+    (folder / "model.safetensors").write_bytes(b"1" * 1000)
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:
+    """Hidden gigabytes; not those of a run that lives, however old, nor other people's."""
+    place, other = tmp_path / "merged", tmp_path / ".merged.notes"
+    other.mkdir()
+    run = subprocess.Popen([sys.executable, "-c", KILLED, str(place)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert run.stdout is not None
+        left = Path(run.stdout.readline().strip())
+        days_ago = time.time() - 200_000
+        for path in (left, other):
+            os.utime(path, (days_ago, days_ago))
+        with installed(place) as folder:
+            assert (left / "model.safetensors").exists()
+            (folder / "config.json").touch()
+    finally:
+        run.kill()
+        run.communicate()
+    shutil.rmtree(place)
+    os.utime(left, (days_ago, days_ago))
+    with installed(place) as folder:
+        assert not left.exists()
+    assert sorted(os.listdir(tmp_path)) == [".merged.notes", "merged"]
 
 
 def test_of_two_that_were_told_to_replace_the_last_stays(tmp_path: Path) -> None:
