@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from loradiag.baselines.reading import Baseline
-from loradiag.core.lazy import require
 from loradiag.embeddings.encoder import Halves
 from loradiag.statistics.checks import Indexes
 
@@ -28,22 +27,33 @@ def groups_of(vectors: Halves, apart: float, most: int) -> Indexes:
     """
     if len(vectors) < 2:
         return np.zeros(len(vectors), dtype=np.int64)
-    cluster = require("sklearn.cluster", "drift")
+    from scipy.cluster.hierarchy import linkage
+
     wide = np.asarray(vectors, dtype=np.float64)
     distances = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
-    np.fill_diagonal(distances, 0.0)
     even = (distances + distances.T) / 2
-    options = {"metric": "precomputed", "linkage": "average"}
-    made: Indexes = cluster.AgglomerativeClustering(
-        n_clusters=None, distance_threshold=max(1.0 - apart, 1e-6), **options
-    ).fit_predict(even)
-    if made.max() >= max(most, 1):
-        made = cluster.AgglomerativeClustering(n_clusters=max(most, 1), **options).fit_predict(even)
+    tree = linkage(even[np.triu_indices(len(even), 1)], "average")  # by rising distance
+    close = int(np.sum(tree[:, 2] < max(1.0 - apart, 1e-6)))
+    made = _joined(tree[: max(close, len(wide) - max(most, 1)), :2].astype(np.int64), len(wide))
     sizes = np.bincount(made)
     rank = np.empty(sizes.size, dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(sizes.size)
     ranked: Indexes = rank[made]
     return ranked
+
+
+def _joined(pairs: Indexes, n: int) -> Indexes:
+    """Return the group of each of n [n], in the order of their first members, once pairs [k, 2] are joined.
+
+    As in scipy's trees the i-th pair is called n + i from then on.
+    """
+    members = {row: [row] for row in range(n)}
+    for number, (first, second) in enumerate(pairs.tolist()):
+        members[n + number] = members.pop(first) + members.pop(second)
+    made = np.empty(n, dtype=np.int64)
+    for group, rows in enumerate(sorted(members.values(), key=min)):
+        made[rows] = group
+    return made
 
 
 def kinship(baseline: Baseline) -> float:

@@ -183,3 +183,23 @@ def test_groups_and_picks() -> None:
     assert chosen.tolist() == [5, 0, 6, 1]
     assert groups_of(made[:1], 0.6, 8).tolist() == [0]
     assert set(groups_of(made, 0.999, 3).tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("apart", "most"), [(0.6, 8), (0.2, 50), (0.9, 50), (0.95, 5), (-1.0, 3), (0.999, 0)])
+def test_groups_are_those_of_scikit_learn(apart: float, most: int) -> None:
+    """The same requests are together as by its agglomerative clustering, cut by distance, else by number."""
+    cluster = pytest.importorskip("sklearn.cluster", reason="it is the reference")
+    bundles = [requests(40, 5), requests(25, 6, domain=1)]
+    strays = np.random.default_rng(7).normal(size=(30, bundles[0].shape[1]))
+    made = np.concatenate([*bundles, strays / np.linalg.norm(strays, axis=1, keepdims=True)]).astype(np.float16)
+    wide = made.astype(np.float64)
+    distances = np.clip(1 - wide @ wide.T, 0, 2)
+    options = {"metric": "precomputed", "linkage": "average"}
+    clustering = cluster.AgglomerativeClustering
+    expected = clustering(n_clusters=None, distance_threshold=1 - apart, **options).fit_predict(distances)
+    if expected.max() >= max(most, 1):
+        expected = clustering(n_clusters=max(most, 1), **options).fit_predict(distances)
+    found = groups_of(made, apart, most)
+    assert np.array_equal(found[:, None] == found[None, :], expected[:, None] == expected[None, :])
+    sizes = np.bincount(found)
+    assert sizes.tolist() == sorted(sizes.tolist(), reverse=True)
