@@ -105,6 +105,11 @@ def mix_shift(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     change that is too small to matter (Cohen's w = 0.2; ``--tolerance``): χ² over topics, and MMD, which also sees changes
     within them.
 
+    Topics are coarser than what requests are about, so that much of a change may cancel within them. Of banking77's 77 intents,
+    ten that rise from 13% to half of the traffic are a w of 1.1 over intents and of 0.3 over 20 topics: 45% of windows of 200
+    requests are called (120 drawn), 77% of 400 (60 drawn); five intents that make half are called in 92% and 98%. More topics,
+    other widths of MMD's kernel and more references found no more at the same rate of false alarms.
+
     ## What to do
     Evaluate the adapter on the topics that grew. If the new mix is here to stay, make a new baseline from recent requests.
     """
