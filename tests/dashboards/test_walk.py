@@ -20,7 +20,7 @@ from loradiag_dashboard.navigation import PLACES
 import loradiag
 from loradiag.core.report import encode
 from tests.conftest import MakeAdapter, peft_arrays
-from tests.dashboards.serving import canaries, checks
+from tests.dashboards.serving import URL, canaries, checks
 from tests.dashboards.walking import CHROMIUM, Reader, served
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -178,6 +178,30 @@ def test_an_alarm_is_acknowledged(reader: Reader, place: Path) -> None:
     after = next(alarm for alarm in loradiag.alarms(place / "lake") if alarm.id == before.id)
     assert (after.status, after.by, after.why) == ("acknowledged", "Ada", "new *campaign* <b>, retraining")
     assert "new *campaign* <b>, retraining" in reader.text()
+
+
+def test_an_address_in_a_text_is_no_link(reader: Reader) -> None:
+    """Streamlit makes links of what looks like one, escaped or not: these look like text, and lead nowhere."""
+    reader.open("serving?of=endpoint")
+    assert URL in reader.text()
+    found = reader.page.locator(f'a[href^="{URL}"]').evaluate_all(
+        "links => links.map(link => [getComputedStyle(link).pointerEvents, getComputedStyle(link).textDecorationLine])"
+    )
+    assert all(styles == ["none", "none"] for styles in found)
+
+
+def test_a_row_of_the_registry_shows_its_life(reader: Reader) -> None:
+    """A click puts the adapter into the address, and its history is below; filters are in the address too."""
+    reader.open("registry?stage=live")
+    assert "2 of 33 adapters" in reader.text()
+    before = reader.page.url
+    box = reader.page.locator('[data-testid="stDataFrame"]').first.bounding_box()
+    reader.page.mouse.click(box["x"] + 15, box["y"] + 35 + 35 + 17)
+    reader.page.wait_for_function("before => location.href !== before", arg=before)
+    reader.settle()
+    assert "stage=live" in reader.page.url
+    assert reader.page.locator('[data-testid="stMain"] h3').first.inner_text().startswith("ledger")
+    assert "Its life" in reader.text()
 
 
 OWNED = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'<\\script>"

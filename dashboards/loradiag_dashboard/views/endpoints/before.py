@@ -56,9 +56,10 @@ def before(cards: Sequence[Card]) -> None:
             f"A mark an adapter and report: the newest {_REPORTS} of {plural(len(cards), 'report')}. "
             f"Those that fail now come first, then those that ever failed; {MOST} at most."
         )
-        numbers = frame.drop(columns=["place", *MEASURES])
-        drawn = _grid(frame[frame["place"] < MOST], names[:MOST])
-        chart(drawn, numbers, name="served-history", title="Served as itself, report by report", about=about)
+        seen = frame[frame["place"] < MOST]  # of hundreds of adapters all would be megabytes
+        numbers = seen.drop(columns=["place", *MEASURES])
+        made = _grid(seen, names[:MOST])
+        chart(made, numbers, name="served-history", title="Served as itself, report by report", about=about)
     with right:
         _measure(frame)
 
@@ -142,7 +143,7 @@ def _measure(frame: pd.DataFrame) -> None:
     shown = list(last.index[:_LINES])
     about = f"Of the {len(shown):,} adapters with the largest value now, of {plural(len(last), 'adapter')}."
     drawn = own[own["adapter"].isin(shown)]
-    numbers = own[["adapter", "time", "value"]]
+    numbers = drawn[["adapter", "time", "value"]]
     share = name != "switch"
     chart(_lines(drawn, shown, share=share), numbers, name="served-measure", title=MEASURES[name], about=about)
 
