@@ -49,13 +49,16 @@ def of_stamp(said: Stamped | None, sha256: str, at: str) -> list[Row]:
 
 
 def row(source: str, sha256: str, task: str, value: float, at: str, *, key_of: tuple[str, ...], **known: Any) -> Row:
-    """A row of the table. ``key_of`` tells it from others of the same adapter, task and source."""
+    """A row of the table. ``value`` is finite; ``key_of`` tells it from others of the same adapter, task and source."""
     made: Row = {**_BLANK, **known, "source": source, "task": kept(task), "value": value, "at": at}
     if made["higher_is_better"] is None:
         made["higher_is_better"] = _direction(made["metric"] or task)
     if made["low"] is None and made["standard_error"] is not None:
         reach = Z95 * made["standard_error"]
         made["low"], made["high"] = value - reach, value + reach
+    for name, number in made.items():
+        if isinstance(number, float) and not math.isfinite(number):
+            made[name] = None  # beside a score that is one; JSON has no such numbers
     parts = (sha256, source, made["task"], made["metric"], made["filter"], made["route"], made["setup"], *key_of)
     made["key"] = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return made

@@ -112,6 +112,23 @@ def test_a_portrait(tmp_path: Path) -> None:
         assert part in text, part
 
 
+def test_bounds_beyond_all_numbers_are_none(tmp_path: Path) -> None:
+    """A score may be as large as a number gets, and its standard error too; JSON has no infinity."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    with open_store(tmp_path / "r.sqlite") as store:
+        record(store, inspection("a"))
+        with store.writing() as session:
+            said = Change(results=(Result("perplexity", 1e308, standard_error=1e308),))
+            change(session, find(session, "a"), said, who="ann")
+        with store.reading() as session:
+            text = as_json(session)
+    (row,) = json.loads(text, parse_constant=refuse)["adapters"][0]["detail"]["evaluations"]
+    assert (row["value"], row["low"], row["high"]) == (1e308, None, None)
+
+
 def test_exports_have_everything(tmp_path: Path) -> None:
     """JSON nests it; tables have a row each; Parquet reads back as CSV does."""
     pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
