@@ -119,6 +119,11 @@ def _placed(told: Measurements, measure: str) -> list[_Placed]:
     return rows
 
 
+def between(value: float, low: float, high: float) -> float:
+    """Where a value lies from ``low`` (0) to ``high`` (1), which is more; of halves, so that no difference is infinite."""
+    return (value / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else 1.0
+
+
 def rank(role: str) -> int:
     """Where a role stands among others: in the order in which a model applies them."""
     return _ORDER.index(role) if role in _ORDER else len(_ORDER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -24,6 +25,25 @@ def spoiled(report: Report, text: str) -> Report:
         if _is_kept(changed):
             document = changed
     (made,) = decode(json.dumps(document).encode())
+    return made
+
+
+ABSURD = (0.0, 5e-324, -5e-324, 1e-310, 1e308, -1e308, 1.7e308, -1.7e308, 1.0, -1.0)
+"""Numbers that a report may hold, and that arithmetic on them may leave."""
+
+
+def misnumbered(report: Report, seed: int, share: float) -> Report:
+    """The report with absurd numbers in place of some of its own, as a file may hold it."""
+    generator = random.Random(seed)
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: changed(child) for key, child in value.items()}
+        if isinstance(value, list):
+            return [changed(child) for child in value]
+        return generator.choice(ABSURD) if isinstance(value, float) and generator.random() < share else value
+
+    (made,) = decode(json.dumps(changed(json.loads(encode(report)))).encode())
     return made
 
 

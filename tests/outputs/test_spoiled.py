@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -12,7 +13,7 @@ from loradiag.outputs import FORMATS, renderer
 from loradiag.outputs.style import Style
 from tests.outputs import samples, test_canary, test_comparing, test_fleet, test_learning, test_registered, test_watch
 from tests.outputs.samples import HOSTILE, assert_harmless
-from tests.outputs.spoiling import spoiled
+from tests.outputs.spoiling import misnumbered, spoiled
 from tests.outputs.test_gitlab import issues_of
 from tests.outputs.test_html import page
 from tests.outputs.test_junit import suites
@@ -34,11 +35,19 @@ _OTHERS: dict[str, Callable[[], Report]] = {
 }
 
 
+def sound(kind: str) -> Report:
+    """A report of a kind."""
+    return _OTHERS[kind]() if kind in _OTHERS else _BY_KIND[kind]()[0]
+
+
 @cache
 def changed(kind: str) -> Report:
     """A report of a kind in which every text is hostile."""
-    return spoiled(_OTHERS[kind]() if kind in _OTHERS else _BY_KIND[kind]()[0], HOSTILE)
+    return spoiled(sound(kind), HOSTILE)
 
+
+_NOWHERE = re.compile(r' (?:[cr]?[xy][12]?|r|d|width|height|transform|style)="[^"]*(?:nan|inf)')
+"""A coordinate that is no number."""
 
 every_kind = pytest.mark.parametrize("kind", [*_BY_KIND, *_OTHERS])
 
@@ -50,6 +59,17 @@ def test_no_text_of_a_report_is_obeyed(name: str, kind: str) -> None:
     for style in (Style(), Style(verbose=True)):
         assert_harmless(name, renderer(name)([changed(kind)], style))
     assert_harmless(name, renderer(name)([changed(kind), *samples.healthy()], Style()))
+
+
+@every_kind
+@pytest.mark.parametrize("share", [1.0, 0.3, 0.03])
+def test_no_number_makes_an_output_fail(kind: str, share: float) -> None:
+    """Whatever a float may be: scales and axes hold it, and no drawing has a coordinate that is none."""
+    made = misnumbered(sound(kind), seed=round(100 * share), share=share)
+    for name in FORMATS:
+        for style in (Style(), Style(verbose=True)):
+            text = renderer(name)([made], style)
+            assert name != "html" or not _NOWHERE.search(text)
 
 
 @pytest.mark.parametrize("kind", ["healthy", "fleet", "traffic_both"])

@@ -9,7 +9,7 @@ import msgspec
 
 from loradiag.core.report import Report
 from loradiag.outputs.facts import short_number
-from loradiag.outputs.grid import Cell, Grid, grids, measured, shown
+from loradiag.outputs.grid import Cell, Grid, between, grids, measured, shown
 from loradiag.outputs.page.colors import step_of
 from loradiag.outputs.page.legends import scale_bar
 from loradiag.outputs.page.markup import Markup, element, join, rows
@@ -29,7 +29,7 @@ class Scale(msgspec.Struct, frozen=True):
     def share(self, value: float) -> float:
         """Where a value lies between the least (0) and the largest (1)."""
         low, high, value = ((math.log(v) if self.log else v) for v in (self.low, self.high, value))
-        return (value - low) / (high - low) if high > low else 0.5
+        return between(value, low, high) if high > low else 0.5
 
 
 def scales(reports: Iterable[Report]) -> dict[str, Scale | None]:

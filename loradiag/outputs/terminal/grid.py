@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from loradiag.core.text import printable
-from loradiag.outputs.grid import Cell, Grid
+from loradiag.outputs.grid import Cell, Grid, between
 from loradiag.outputs.style import MEASURES
 
 SHADES = "▁▂▃▄▅▆▇█"
@@ -67,7 +67,7 @@ def _mark(cell: Cell | None, low: float, high: float) -> tuple[str, str]:
         return UNKNOWN, "dim"
     if cell.value is None or cell.dead == len(cell.modules):
         return DEAD, "bold red"
-    share = (cell.value - low) / (high - low) if high > low else 1.0
+    share = between(cell.value, low, high)
     index = min(int(share * len(SHADES)), len(SHADES) - 1)
     return SHADES[index], _COLORS[index]
 
