@@ -14,8 +14,9 @@ from loradiag.core.errors import UsageError
 from loradiag.core.text import printable, shorten
 from loradiag.core.times import now
 from loradiag.registry.models import Adapter, Evaluation, Event, Tag
+from loradiag.registry.preparing import tomorrow
 from loradiag.registry.scores import row
-from loradiag.registry.texts import MAX_TEXT, kept, maybe
+from loradiag.registry.texts import MAX_TEXT, kept, maybe, moment
 
 STAGES = ("staging", "canary", "live", "retired")
 
@@ -117,11 +118,14 @@ class _Writer:
         """Add a result; the same value at the same time is one.
 
         Raises:
-            UsageError: It is no finite number.
+            UsageError: It is no finite number, or of no time, or of one to come.
         """
         if not all(map(math.isfinite, (result.value, result.standard_error or 0.0))):
             raise UsageError(f"{printable(result.task)}: a result, and its standard error, are finite numbers")
-        at = result.at or self._now
+        at = moment(result.at) if result.at else self._now
+        if at is None or at > tomorrow():
+            said = "is no time" if at is None else "is to come; it would be the newest until then"
+            raise UsageError(f"{printable(result.task)}: {printable(result.at or '')} {said}")
         known: Mapping[str, Any] = {
             "metric": kept(result.metric),
             "n": result.n,

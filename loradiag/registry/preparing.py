@@ -59,7 +59,7 @@ def prepared(report: Report, stamp: Stamp | None, path: str | Path | None) -> Pr
     at = moment(report.created)
     if at is None:
         return "does not say when it was made"
-    if at > _tomorrow():
+    if at > tomorrow():
         return f"says that it was made in the future ({at}); it would be the newest until then"
     kind = kind_of(report.measurements)
     said = stamped(report, stamp)
@@ -76,7 +76,7 @@ def prepared(report: Report, stamp: Stamp | None, path: str | Path | None) -> Pr
     )
 
 
-def _tomorrow() -> str:
+def tomorrow() -> str:
     """Clocks differ a little; nobody's is a day ahead."""
     return written(datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1))
 

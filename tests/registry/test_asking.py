@@ -311,3 +311,17 @@ def test_what_rules_are_told(fleet: Store) -> None:
     assert (subject.sha256, subject.path, subject.base) == (sha("whole"), "/fleet/whole", "owner/Base-8B")
     assert (found.stage, found.owner, found.inspection, found.inspected_days) == ("live", "stamping team", "pass", 30.5)
     assert (found.evaluations, found.evaluated_days) == (1, 61.5)
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [("soon", "is no time"), ("2999-01-01", "is to come"), ("2999-01-01T00:00:00Z", "is to come")]
+)
+def test_a_result_of_no_time_or_of_one_to_come_is_refused(store: Store, at: str, said: str) -> None:
+    """Times are sorted as text, and the newest result is the one that counts."""
+    record(store, inspection("a"))
+    with pytest.raises(UsageError, match=f"toy: {at} {said}"):
+        say(store, "a", results=(Result("toy", 0.5, at=at),))
+    say(store, "a", results=(Result("toy", 0.5, at="2020-11-02T05:30:00+05:30"),))
+    with store.reading() as session:
+        (row,) = detail(session, find(session, sha("a"))).evaluations
+    assert row.at == "2020-11-02T00:00:00Z"
