@@ -122,11 +122,11 @@ def not_isolated(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     Measured on a small model in BF16: batches of eight changed 25% to 33% of greedy answers, of one adapter as often as of
     several, and every one at a place where both tokens were within 0.07 nats.
 
-    Simulated with three models of 24 prompts, 2,000 servers each. False alarms: none on servers that repeat themselves, and
-    none with logprobs, whether 2%, 5% or 20% of answers change; without logprobs at most 0.6% of servers, also where one change
-    in five is another's answer; at most 0.8% where all answers are one word and each change is another's. Of servers that mix
-    up 2% of answers under load 94% were found with logprobs and 59% without; of 5%, 99.8% and 97.5%; of 10%, all; of 10% where
-    5% of answers change as well, all and 85%.
+    Simulated with three models of 32 prompts, 2,000 servers each. False alarms: none on servers that repeat themselves, and
+    none with logprobs, whether 2%, 5% or 20% of answers change; without logprobs at most 0.8% of servers, also where one change
+    in five is another's answer, or load changes five times as many; at most 0.4% where all answers are one word and each change
+    is another's. Of servers that mix up 2% of answers under load 98.5% were found with logprobs and 76% without; of 5%, all and
+    99.6%; of 10%, all; of 10% where 5% of answers change as well, all and 94.5%.
 
     ## What to do
     The JSON report has examples: hashes, or texts with ``--show-text``. See whether the server caches by prompt alone, and its
