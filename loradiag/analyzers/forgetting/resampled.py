@@ -7,31 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from loradiag.core.lazy import require
-from loradiag.models.harness.tasks import EXTRA
-from loradiag.statistics.checks import Floats, Indexes
+from loradiag.analyzers.forgetting.sums import HARNESS, SUMS, Scorer
+from loradiag.statistics.checks import Indexes
 
 MOST, FEWEST = 2000, 200
 """Resamples. The end of a 95% interval wavers by 0.06 standard errors of the difference with 2,000, by 0.19 with 200."""
 
-_HARNESS = "lm_eval.api.metrics"
 _KNOWN, _OTHER = 10_000_000, 500_000
 """Documents of all resamples: of functions of lm-eval's own, a millionth of a second each, and of those that a task brings."""
-
-_BY_SUMS = {"bleu": ("BLEU", {}), "chrf": ("CHRF", {}), "chrfpp": ("CHRF", {"word_order": 2}), "ter": ("TER", {})}
-"""lm-eval's functions of translations -> sacrebleu's class, and how it is made."""
 
 _NEAR = 1e-9
 
 Aggregate = Callable[[Sequence[Any]], float]
-Scorer = Callable[[Indexes], float]
 
 
 class Resampled:
     """A metric of two models on any resample of documents.
 
-    BLEU, chrF and TER are functions of sums over documents, which are counted once: 2,000 resamples of 3,000 documents take
-    some seconds in place of an hour or more. All other metrics are computed of the documents themselves.
+    What is a function of sums over documents (F1, BLEU) is counted once: 2,000 resamples of chrF over 3,000 documents take some
+    seconds in place of an hour. All other metrics are computed of the documents themselves.
 
     Args:
         aggregate: From documents' values to the score.
@@ -45,7 +39,7 @@ class Resampled:
 
     def __init__(self, aggregate: Aggregate, before: Sequence[Any], after: Sequence[Any]) -> None:
         sides = (before, after)
-        of_harness, summed = getattr(aggregate, "__module__", None) == _HARNESS, _name(aggregate) in _BY_SUMS
+        of_harness, summed = getattr(aggregate, "__module__", None) == HARNESS, _name(aggregate) in SUMS
         quick = [_checked(aggregate, values) for values in sides] if of_harness and summed else []
         by_sums = [scorer for scorer in quick if scorer is not None]
         quickly = of_harness and (not summed or len(by_sums) == len(sides))
@@ -69,7 +63,7 @@ def _name(aggregate: Aggregate) -> str:
 def _checked(aggregate: Aggregate, values: Sequence[Any]) -> Scorer | None:
     """The score from sums over documents; None where it is not what the function itself says of all, and of every second."""
     try:
-        scorer = _by_sums(_name(aggregate), values)
+        scorer = SUMS[_name(aggregate)](values)
         steps = (1, 2)
         same = all(_close(scorer(np.arange(0, len(values), step)), float(aggregate(values[::step]))) for step in steps)
     except Exception:  # sacrebleu keeps the right to change what is used here; then resamples are read
@@ -79,21 +73,3 @@ def _checked(aggregate: Aggregate, values: Sequence[Any]) -> Scorer | None:
 
 def _close(first: float, second: float) -> bool:
     return abs(first - second) <= _NEAR * max(1.0, abs(second))
-
-
-def _by_sums(name: str, values: Sequence[Any]) -> Scorer:
-    """Count what each document adds (matching n-grams, edits, lengths), as sacrebleu's own bootstrap does it."""
-    kind, options = _BY_SUMS[name]
-    metric = getattr(require("sacrebleu.metrics", EXTRA), kind)(**options)
-    truths, said = zip(*values, strict=True)
-    if len({len(truth) for truth in truths if not isinstance(truth, str)}) > 1:
-        raise ValueError("documents with different numbers of references are cut to the fewest of a resample")
-    references, hypotheses = require(_HARNESS, EXTRA)._sacreformat(truths, said)
-    added: Floats = np.array(metric._extract_corpus_statistics(hypotheses, references), dtype=np.float64)
-    whole = bool(np.all(added == np.rint(added)))
-
-    def score(indexes: Indexes) -> float:
-        sums = added[indexes].sum(axis=0)
-        return float(metric._compute_score_from_stats([int(one) for one in sums] if whole else sums.tolist()).score)
-
-    return score

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loradiag.analyzers.forgetting import resampled
 from loradiag.analyzers.forgetting.metrics import Column, measured
 from loradiag.analyzers.forgetting.resampled import Resampled
 from loradiag.models.harness.answers import Metric
@@ -132,11 +131,41 @@ def test_what_sacrebleu_no_longer_has_is_read_from_texts(monkeypatch: pytest.Mon
     before, after = translations(20, 0.3), translations(20, 0.5)
     drawn = np.random.default_rng(0).integers(0, 20, 20)
     expected = Resampled(harness.bleu, before, after).at(drawn)
-    monkeypatch.delattr(BLEU, "_compute_score_from_stats")
-    monkeypatch.setattr(resampled, "_BY_SUMS", {"bleu": ("Bleu", {})})
+    extract = BLEU._extract_corpus_statistics
+    monkeypatch.setattr(BLEU, "_extract_corpus_statistics", lambda *given: [row[:3] for row in extract(*given)])
     found = Resampled(harness.bleu, before, after)
     monkeypatch.undo()
     assert found.at(drawn) == pytest.approx(expected)
+
+
+def classified(name: str) -> tuple[list[list[Any]], list[list[Any]]]:
+    """Truths with what both models said: two classes, three, three with names, or chances of four."""
+    rng = np.random.default_rng(9)
+    count = {"f1_score": 2, "brier_score": 4}.get(name, 3)
+    truths = rng.integers(0, count, 50)
+    if name == "brier_score":
+        return tuple([[int(t), rng.dirichlet(np.ones(4)).tolist()] for t in truths] for _ in range(2))  # type: ignore
+    said = [np.where(rng.random(50) < share, truths, rng.integers(0, count, 50)) for share in (0.7, 0.4)]
+    names = ["no", "yes", "open"] if name == "named" else [0, 1, 2]
+    rows = [[[names[t], names[a]] for t, a in zip(truths, side, strict=True)] for side in said]
+    return rows[0], rows[1]
+
+
+@pytest.mark.parametrize("name", ["f1_score", "matthews_corrcoef", "named", "brier_score"])
+def test_scores_of_classes_are_those_of_the_function_itself(name: str) -> None:
+    """On any resample, and where it has one class alone, and nothing right."""
+    function, calls = counted(getattr(harness, "matthews_corrcoef" if name == "named" else name))
+    before, after = classified(name)
+    found = Resampled(function, before, after)
+    rng = np.random.default_rng(3)
+    alike = [index for index, (truth, _) in enumerate(before) if truth == before[0][0]]
+    asked = [*rng.integers(0, 50, (15, 50)), *rng.integers(0, 50, (15, 2)), np.array(alike), np.array(alike[:1])]
+    scores = [found.at(drawn) for drawn in asked]
+    assert len(calls) == 4
+    for drawn, said in zip(asked, scores, strict=True):
+        expected = [function([values[index] for index in drawn]) for values in (before, after)]
+        assert said == pytest.approx(expected, abs=1e-12)
+    assert found.count == 2000
 
 
 @pytest.mark.parametrize(
