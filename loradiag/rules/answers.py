@@ -68,10 +68,11 @@ def perplexity_raised(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     ## How sure
     Recent days are compared with the days before them, each day counted once, since requests of a day have more in common
-    than requests of different days. Both are needed: the rise, and a 95% interval over days that excludes zero. With 30 requests
-    a day, days that differ by 5% and a week beside the four before it, a rise of 15% is called in 97.5% of weeks, one of 10% in
-    77%, one of 3% in 13%, and none in 2.2% (100,000 drawn; with 1,000 requests a day 100%, 97%, 15% and 0.9%). The perplexity
-    of generated tokens is not that of prompts: they are told apart, and which one is logged depends on the server.
+    than requests of different days. Both are needed: the rise, and a 95% interval over days that excludes zero. With 30
+    requests a day, days that differ by 5%, and a week beside the four before it, this is said of 97.5% of rises by 15%, of 77%
+    of those by 10%, of 13% of those by 3%, and of 2.2% of weeks without any (100,000 drawn); with 1,000 requests a day of 100%,
+    97%, 15% and 0.9%. The perplexity of generated tokens is not that of prompts: they are told apart, and which one is logged
+    depends on the server.
 
     ## What to do
     If LD801 fired as well, requests have changed. If not, look for a change in how the adapter is served.
