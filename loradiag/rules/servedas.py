@@ -56,8 +56,8 @@ def serves_the_base(evidence: Evidence, limits: Limits) -> Iterable[Match]:
 
     Simulated, 2,000 servers each, 32 prompts, as many as are asked by default: with logprobs every silent adapter was found on
     a server that repeats itself, 98.4% on one that changes 5% of its answers, 82% on one that changes 20%. Without, all on a
-    server that repeats itself, 89% where 5% of answers change; by 24 prompts none. No live adapter with one text in three of its
-    own was taken for the base, also without logprobs. Nor was one with the base's texts and logprobs 0.02 nats apart, on a
+    server that repeats itself, 89% where 5% of answers change; by 24 prompts none. No live adapter with one text in three of
+    its own was taken for the base, also without logprobs. Nor was one with the base's texts and logprobs 0.02 nats apart, on a
     server that repeats itself; 0.5% were where logprobs wander by 0.01, and 97% by 0.03: such an effect is below the noise. Of
     adapters that change one text in twenty 18% were taken for the base by 32 texts alone, and 12% by 40.
 
