@@ -25,6 +25,10 @@ class PositionedFile:
         InputError: The file cannot be opened.
     """
 
+    _close = staticmethod(
+        os.close
+    )  # at its end the interpreter takes a module's names away before it drops what is left
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor = -1
@@ -39,7 +43,7 @@ class PositionedFile:
         """Close the file; reading afterwards raises InputError."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            os.close(descriptor)
+            self._close(descriptor)
 
     def __del__(self) -> None:
         """Do not leave descriptors open when an adapter is dropped."""
