@@ -39,8 +39,8 @@ def time_switches(
 ) -> Timed:
     """Ask models in turn, each twice in a row: the first is a switch, the second is none.
 
-    Every prompt was asked before, so that all of them are in the server's caches alike; and of each model, over two turns, every
-    prompt serves once for the one and once for the other, since a longer prompt takes longer.
+    Every prompt was asked before, so that all of them are in the server's caches alike; and of each model, over two turns,
+    every prompt serves once for the one and once for the other, since a longer prompt takes longer.
     """
     timed, count = Timed(), turns(len(models), switches)
     brief = Manner(manner.api, False, 1)
