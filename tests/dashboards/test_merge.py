@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,17 @@ def test_what_was_asked_for_is_marked(show: Show, tmp_path: Path) -> None:
     assert set(table_with(page, "use")["use"]) == {"must keep", "★ recommended, must keep"}
     assert "fails beyond 0.1" in charts(page)[0]
     assert "The verdict of the whole report: ✗ fail" in said(page)
+
+
+@pytest.mark.parametrize(("make", "told"), [(merge_reports.excused, True), (merge_reports.by_outputs, False)])
+def test_a_route_that_passes_by_exception_is_explained(
+    make: Callable[[], list[Report]], told: bool, show: Show, tmp_path: Path
+) -> None:
+    """Where there is one: it lies beyond the line that fails others."""
+    (report,) = make()
+    page = page_of(show, tmp_path, report)
+    helps = [element.proto.help for element in page.markdown]
+    assert any("beyond what fails others and passes" in text for text in helps) == told
 
 
 def test_intervals_are_drawn_where_they_are(show: Show, tmp_path: Path) -> None:

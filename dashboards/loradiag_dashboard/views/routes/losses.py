@@ -26,6 +26,12 @@ COLORS = {"pass": "green", "fail": "red", "inconclusive": "gold", "unfinished": 
 
 _LIMITS = (("LD604", "most_loss", "fails beyond"), ("LD605", "most_loss_high", "warning beyond"))
 
+_ABOUT = (
+    "How far a route's answers are from the adapter's, in units of how far the base's are: 0 nothing is lost, 1 as far off as "
+    "the base. Further left is better; bars are 95% intervals."
+)
+_EXCEPTION = " A route that lies beyond what fails others and passes has a finding that says why (LD604)."
+
 
 def losses(report: Report, found: Merge, rows: Sequence[Route]) -> None:
     """Draw the effect loss of every route, or its gain where no model was run."""
@@ -40,8 +46,7 @@ def losses(report: Report, found: Merge, rows: Sequence[Route]) -> None:
             _numbers(known, by_outputs=True),
             name="losses",
             title="Effect loss ρ by route, fewest bits first",
-            about="How far a route's answers are from the adapter's, in units of how far the base's are: 0 nothing is lost, "
-            "1 as far off as the base. Further left is better; bars are 95% intervals.",
+            about=f"{_ABOUT}{_EXCEPTION if _excused(report, known) else ''}",
             width="stretch",
         )
         return
@@ -66,6 +71,13 @@ def _limits(report: Report) -> list[tuple[float, str]]:
     limits = report.policy.thresholds
     found = [(limits.get(code, {}).get(name), word) for code, name, word in _LIMITS]
     return [(value, f"{word} {short_number(value)}") for value, word in found if value is not None and value > 0]
+
+
+def _excused(report: Report, rows: Sequence[Route]) -> bool:
+    """Whether a route passes though it lies beyond what fails others."""
+    code, name, _ = _LIMITS[0]
+    most = report.policy.thresholds.get(code, {}).get(name)
+    return most is not None and any(row.status == "pass" and (row.effect_loss or 0.0) > most for row in rows)
 
 
 def _clipped(value: float | None) -> float | None:
