@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -32,6 +33,9 @@ SERVED_ROW = "served"
 """The kind of what a report about an endpoint says of one of the adapters behind it."""
 
 _MOST_CODES = 12
+
+_Fields = dict[str, Any]
+"""Some of the fields of :class:`Card`."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,33 +121,43 @@ def cards_of(data: bytes, file: str) -> Iterator[Card]:
     """
     for place, (start, end) in enumerate(spans(data)):
         for report in decode(data[start:end], file):
-            yield _card(report, file, place, (start, end))
+            where = {"file": file, "place": place, "start": start, "end": end}
+            origin: _Fields = {**where, "created": report.created, "tool": report.tool.version}
+            yield _card(report, origin)
             fleet = report.measurements.fleet
             if fleet is not None:
                 for row, adapter in enumerate(fleet.adapters):
-                    yield _of_fleet(report, adapter, file, place, (start, end), row)
+                    yield _of_fleet(adapter, {**origin, "row": row})
             served = report.measurements.served
             if served is not None:
                 about = _by_name(report)
                 for row, model in enumerate(served.adapters):
-                    yield _of_served(report, model, about.get(model.name, []), file, place, (start, end), row)
+                    yield _of_served(report, model, about.get(model.name, []), {**origin, "row": row})
 
 
-def _card(report: Report, file: str, place: int, span: tuple[int, int]) -> Card:
-    subject = report.subject
-    found = sorted(active(report), key=lambda finding: -finding.severity.weight)
+def _said(found: Sequence[Finding]) -> _Fields:
+    """How many findings there are of each severity, and which, the gravest first."""
     counts = Counter(finding.severity for finding in found)
     grave = {finding.code: finding.rule for finding in found if finding.severity is not Severity.INFO}
+    return {
+        "errors": counts[Severity.ERROR],
+        "warnings": counts[Severity.WARNING],
+        "notes": counts[Severity.INFO],
+        "codes": [*grave][:_MOST_CODES],
+        "rules": [*grave.values()][:_MOST_CODES],
+        "headline": found[0].message if grave else "",
+    }
+
+
+def _card(report: Report, origin: _Fields) -> Card:
+    subject = report.subject
+    found = sorted(active(report), key=lambda finding: -finding.severity.weight)
     integrity = report.measurements.integrity
     lost = integrity is not None and integrity.unreadable is not None
     return Card(
-        file=file,
-        place=place,
-        start=span[0],
-        end=span[1],
+        **origin,
+        **_said(found),
         kind=kind_of(report.measurements),
-        created=report.created,
-        tool=report.tool.version,
         path=subject.path,
         name=name_of(subject.path),
         sha256=subject.sha256,
@@ -158,12 +172,6 @@ def _card(report: Report, file: str, place: int, span: tuple[int, int]) -> Card:
         step=subject.step,
         verdict="unreadable" if lost else report.verdict.status.value,
         decided=deciding(report),
-        errors=counts[Severity.ERROR],
-        warnings=counts[Severity.WARNING],
-        notes=counts[Severity.INFO],
-        codes=[*grave][:_MOST_CODES],
-        rules=[*grave.values()][:_MOST_CODES],
-        headline=found[0].message if found and found[0].severity is not Severity.INFO else "",
         words=_words(report),
         loss=_loss(report),
         drift=drift_facts(report.measurements.drift),
@@ -172,16 +180,10 @@ def _card(report: Report, file: str, place: int, span: tuple[int, int]) -> Card:
     )
 
 
-def _of_fleet(report: Report, adapter: FleetAdapter, file: str, place: int, span: tuple[int, int], row: int) -> Card:
+def _of_fleet(adapter: FleetAdapter, origin: _Fields) -> Card:
     return Card(
-        file=file,
-        place=place,
-        start=span[0],
-        end=span[1],
-        row=row,
+        **origin,
         kind=FLEET_ROW,
-        created=report.created,
-        tool=report.tool.version,
         path=adapter.path,
         name=name_of(adapter.path),
         sha256=adapter.sha256,
@@ -213,33 +215,18 @@ def _by_name(report: Report) -> dict[str, list[Finding]]:
     return found
 
 
-def _of_served(
-    report: Report, model: ServedModel, found: list[Finding], file: str, place: int, span: tuple[int, int], row: int
-) -> Card:
-    """What an endpoint's report says of one adapter, with the findings that name it."""
-    grave = {finding.code: finding.rule for finding in found if finding.severity is not Severity.INFO}
-    counts = Counter(finding.severity for finding in found)
+def _of_served(report: Report, model: ServedModel, found: Sequence[Finding], origin: _Fields) -> Card:
+    """What an endpoint's report says of one adapter, with the findings that name it, the gravest first."""
     tone, words = served_status(model)
     failed = any(gates(report, finding) for finding in found)
     opened = tone == "inconclusive" or any(undecided(report, finding) for finding in found)
     return Card(
-        file=file,
-        place=place,
-        start=span[0],
-        end=span[1],
-        row=row,
+        **origin,
+        **_said(found),
         kind=SERVED_ROW,
-        created=report.created,
-        tool=report.tool.version,
         path=model.name,
         name=name_of(model.name),
         verdict="fail" if failed else "inconclusive" if opened else "pass",
-        errors=counts[Severity.ERROR],
-        warnings=counts[Severity.WARNING],
-        notes=counts[Severity.INFO],
-        codes=[*grave][:_MOST_CODES],
-        rules=[*grave.values()][:_MOST_CODES],
-        headline=found[0].message if found and found[0].severity is not Severity.INFO else "",
         words=words,
         measures=served_measures(model),
     )
