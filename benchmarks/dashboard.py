@@ -2,7 +2,8 @@
 
 python benchmarks/dashboard.py DIR [--requests N] [--adapters N] [--lake LAKE] [--repeat N] [--hour]
 
-DIR gets (or has) the lake, reports and the state of a watch: ``making_lake.py``, ``making_team.py``, ``making_watch.py``.
+DIR gets (or has) the lake, reports, the state of a watch and a registry: ``making_lake.py``, ``making_team.py``,
+``making_watch.py``, ``making_serving.py``.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks.browsing import Reader, browser  # noqa: E402
 from benchmarks.dashboards import Server, dashboard, plain  # noqa: E402
 from benchmarks.hour import live_an_hour  # noqa: E402
 from benchmarks.making_lake import adapter_names, big_lake  # noqa: E402
+from benchmarks.making_serving import make_registry, make_serving  # noqa: E402
 from benchmarks.making_team import AGAIN, ASKED, MERGED, make_reports  # noqa: E402
 from benchmarks.making_watch import make_watch  # noqa: E402
 from benchmarks.suites import ROOT  # noqa: E402
@@ -47,8 +49,10 @@ PAGES = {
     "Merge": "merge",
     "Forgetting": "forgetting",
     "Traffic": "traffic",
+    "Serving": "serving",
     "Alarms": "alarms",
     "Compare": "compare",
+    "Registry": "registry",
 }
 WITH_CHOICE = ("Adapter", "Merge", "Forgetting", "Traffic")
 
@@ -94,6 +98,8 @@ def _made(options: argparse.Namespace) -> Team:
         reader = TrafficReader(team.lake, cache=team.folder / "making")
         reader.refresh()
         make_watch(team.state, reader.table(), team.names)
+    make_serving(team)
+    make_registry(team)
     return team
 
 
@@ -138,7 +144,7 @@ def _starts(team: Team, options: argparse.Namespace) -> tuple[str, Found, Found]
         with plain() as server:
             told["control"].append(server.started)
             _walk_plain(server, control)
-        with dashboard(options.loradiag, team.reports, team.lake, team.state, cache) as server:
+        with dashboard(options.loradiag, team, cache) as server:
             told["dashboard, warm caches" if number else "dashboard, nothing cached"].append(server.started)
             told["MB after the start" if number else "MB after the first start"].append(server.memory())
             told["share of a core, nobody looks"].append(server.share(IDLE))

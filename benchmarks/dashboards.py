@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.browsing import listens
+from benchmarks.teams import Team
 
 PLAIN = Path(__file__).with_name("children") / "plain_app.py"
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -102,12 +103,11 @@ def plain() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def dashboard(
-    program: Path, reports: Path, lake: Path, state: Path, cache: Path, *, every: float | None = None
-) -> Iterator[Server]:
+def dashboard(program: Path, team: Team, cache: Path, *, every: float | None = None) -> Iterator[Server]:
     """``loradiag dashboard``, as a user starts it."""
     port = free_port()
-    places = ["--reports", str(reports), "--traffic", str(lake), "--state", str(state)]
+    given = {"reports": team.reports, "traffic": team.lake, "state": team.state, "registry": team.registry}
+    places = [word for name, path in given.items() for word in (f"--{name}", str(path))]
     pace = [] if every is None else ["--every", str(every)]
     command = [str(program), "dashboard", *places, *pace, "--port", str(port), "--no-browser", "--quiet"]
     with served(command, port, {"LORADIAG_CACHE": str(cache)}) as server:

@@ -42,8 +42,8 @@ _LAST_DAY = 29
 
 _ROUNDS = (
     (("Adapter", "adapter"), ("Fleet", ""), ("Merge", "merge")),
-    (("Traffic", "traffic"), ("Alarms", "alarms")),
-    (("Compare", "compare"), ("Forgetting", "forgetting"), ("Fleet", ""), ("Adapter", "adapter")),
+    (("Traffic", "traffic"), ("Alarms", "alarms"), ("Registry", "registry")),
+    (("Compare", "compare"), ("Forgetting", "forgetting"), ("Fleet", ""), ("Serving", "serving")),
 )
 """What each reader turns to, again and again."""
 
@@ -52,8 +52,7 @@ def live_an_hour(team: Team, program: Path, minutes: float) -> str:
     """Return what an hour was like, as tables."""
     with _copied(team) as own, browser() as opened:
         every = max(minutes * 60 / REFRESHES, 1.0)
-        lake, cache = own.lake, own.folder / "cache"
-        with dashboard(program, own.reports, lake, own.state, cache, every=every) as server:
+        with dashboard(program, own, own.folder / "cache", every=every) as server:
             readers = [Reader(opened, server.url) for _ in range(READERS)]
             for reader in readers:
                 reader.open()
@@ -144,6 +143,7 @@ def _copied(team: Team) -> Iterator[Team]:
         shutil.copytree(team.lake, own.lake, copy_function=os.link)
         shutil.copytree(team.reports, own.reports, copy_function=os.link)
         shutil.copy(team.state, own.state)
+        shutil.copy(team.registry, own.registry)
         yield own
     finally:
         shutil.rmtree(folder, ignore_errors=True)

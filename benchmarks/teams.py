@@ -24,3 +24,8 @@ class Team:
     def state(self) -> Path:
         """The state of the watch."""
         return self.folder / "watch.sqlite"
+
+    @property
+    def registry(self) -> Path:
+        """What is known of every adapter, kept."""
+        return self.folder / "registry.sqlite"
