@@ -193,6 +193,14 @@ def test_modules_at_fault_are_named() -> None:
     low, fine = spectrum(2, effective_rank=7), spectrum(1, name="fine", effective_rank=8)
     (finding,) = said("LD201", spectrum=type(low)(modules=[*low.modules, *fine.modules]))
     assert finding.modules == ["m0", "m1"]
+    fine = spectrum(1, name="fine", stable_rank=4.0)
+    (finding,) = said("LD202", spectrum=type(low)(modules=[*spectrum(2, stable_rank=1.0).modules, *fine.modules]))
+    assert finding.modules == ["m0", "m1"]
+    fine = spectrum(1, name="fine", energy_rank_99=9)
+    (finding,) = said("LD203", spectrum=type(low)(modules=[*spectrum(2, energy_rank_99=8).modules, *fine.modules]))
+    assert finding.modules == ["m0", "m1"]
+    assert "9 of 16 directions hold 90% of the energy and 8 hold 99%" in finding.message
+    assert "rank 9 would hold 99% in nine of ten" in finding.message
     (finding,) = said(
         "LD303", scale=scaled(module_scale("a", scale=0.2), module_scale("b"), module_scale("c", scale=2.0))
     )

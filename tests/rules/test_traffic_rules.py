@@ -139,3 +139,29 @@ def test_changes_are_written_in_their_own_unit() -> None:
     repetition, length = (finding.message for finding in said(found(window(), predictions=rows))["LD807"])
     assert "length of answers: 2 → 2.02, -20.0% (95% interval -30.0% to ?, 7 days beside 28), Cliff's δ -0.30" in length
     assert "repetition in answers: 2 → 2.02, +0.125 (95% interval +0.1 to +0.15" in repetition
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        ("2026-11-02T00:00:00Z", "2026-11-03T00:00:00Z", "2026-11-02 to 2026-11-03: "),
+        ("2026-11-02T06:00:00Z", "2026-11-03T00:00:00Z", "2026-11-02T06:00:00Z to 2026-11-03T00:00:00Z: "),
+        ("2026-11-02T00:00:00Z", "2026-11-02T06:00:00Z", "2026-11-02T00:00:00Z to 2026-11-02T06:00:00Z: "),
+        (None, None, "all requests: "),
+        (None, "2026-11-03T00:00:00Z", "all requests: "),
+    ],
+)
+def test_windows_are_told_by_days_or_moments(start: str | None, end: str | None, words: str) -> None:
+    """Whole days by their dates; one without ends is of all requests."""
+    (finding,) = said(found(novel(start=start, end=end)))["LD801"]
+    assert finding.message.startswith(f"{words}20.0% (95% interval 15.0% to 26.0%) of 200 requests")
+    assert "where 5.0% are expected; p = 1e-09" in finding.message
+
+
+@pytest.mark.parametrize(("effect", "words"), [(0.4, "has changed, Cohen's w 0.40, p = "), (None, "has changed, p = ")])
+def test_the_size_of_a_change_of_the_mix_is_told_where_it_is_known(effect: float | None, words: str) -> None:
+    """And topics that are as they were are none that grew."""
+    same = [TopicShare(topic=3, expected=0.05, observed=0.05, residual=0.0, example=3)]
+    (finding,) = said(found(window(mix_effect=effect, mmd_adjusted=0.01, topics=same)))["LD802"]
+    assert words in finding.message
+    assert "most grown" not in finding.message
