@@ -74,7 +74,7 @@ def effect_lost(evidence: Evidence, limits: Limits) -> Iterable[Match]:
     better: then what storage does to the base, on this text, outweighs half of what the adapter does. Of 47 errors by ρ alone
     on routes that keep 95% of the gain on other text of the same kind 37 are warnings; of 33 on routes that lose a tenth of
     it, or the update, none. With 20 samples in place of 75, 88 of 217 errors are warnings, all on routes that keep 95% on the
-    other text; with text of another kind 1 of 189. Set ``kept_low`` to 2 to have errors in any case.
+    other text; with text of another kind 1 of 189. Set ``kept_low`` to 2 here, in LD605 and in LD606 to go by ρ alone.
 
     ## What to do
     Take the route that the report recommends; where there is none, serve unmerged.

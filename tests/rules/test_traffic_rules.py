@@ -165,3 +165,10 @@ def test_the_size_of_a_change_of_the_mix_is_told_where_it_is_known(effect: float
     (finding,) = said(found(window(mix_effect=effect, mmd_adjusted=0.01, topics=same)))["LD802"]
     assert words in finding.message
     assert "most grown" not in finding.message
+
+
+@pytest.mark.parametrize(("metric", "threshold"), [("entropy", 0.147), ("truncated", 0.05)])
+def test_shares_have_a_threshold_of_their_own(metric: str, threshold: float) -> None:
+    """And it is the one that is told."""
+    (finding,) = said(found(window(), predictions=[answers(metric, effect=0.5, **MOVED)]))["LD807"]
+    assert finding.threshold == threshold
